@@ -1,0 +1,179 @@
+"""The command `nemo-lab`: run, report, ledger, verify, doctor, fetch.
+
+Thin on purpose: it reads arguments, calls one function of `nemo_lab.lab` (or `corpora`) and prints. Every
+import is made inside the command that needs it, so `nemo-lab --help` answers at once. A user's mistake
+(`LabError`) is one sentence on stderr and exit status 2; Ctrl-C is one line and 130; a notebook that failed
+or a check that found something is 1.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nemo_lab import __version__
+from nemo_lab.lab.home import LabError
+
+_Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, 1 (something failed), 2 (a mistake) or 130 (Ctrl-C)."""
+    options = _parser().parse_args(arguments)
+    command: _Command = options.command
+    try:
+        return command(options)
+    except LabError as error:
+        print(f"nemo-lab: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nnemo-lab: stopped; finished runs are kept, go on with --resume.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output (head, less) has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = "Nemotron papers as notebooks that run, measure and judge."
+    parser = argparse.ArgumentParser(prog="nemo-lab", description=about)
+    parser.add_argument("--version", action="version", version=f"nemo-lab {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(name: str, command: _Command, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=command)
+        return sub
+
+    _run_arguments(add("run", _run, "run notebooks, one record a run"))
+    report = add("report", _report, "build the HTML report: the claims ledger and the executed notebooks")
+    _runs_argument(report)
+    report.add_argument("--out", type=Path, default=Path("report"), help="its folder (default: report)")
+    ledger = add("ledger", _ledger, "print the claims ledger")
+    _runs_argument(ledger)
+    ledger.add_argument("--markdown", action="store_true", help="as a Markdown table")
+    verify = add("verify", _verify, "name notebooks whose stored outputs are stale or unfit to be compared")
+    _notebooks_argument(verify)
+    add("doctor", _doctor, "say what this machine can do and what to install")
+    fetch = add("fetch", _fetch, "fetch corpora now, so that later runs need no network")
+    fetch.add_argument("names", nargs="*", metavar="NAME", help="corpora (default: all)")
+    return parser
+
+
+def _notebooks_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "notebooks", nargs="*", metavar="NOTEBOOK", help="name, number such as 05, or path (default: all)"
+    )
+
+
+def _runs_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), help="folder of runs (default: runs, else what is stored)"
+    )
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    _notebooks_argument(parser)
+    parser.add_argument("--scale", default="", help="smoke, laptop, gpu or cluster (default: laptop)")
+    parser.add_argument(
+        "--seed", type=int, nargs="+", default=[0], metavar="N", help="one run each (default: 0)"
+    )
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("KNOB", "VALUE"),
+        help="turn a knob; may be repeated",
+    )
+    parser.add_argument("--resume", action="store_true", help="keep finished runs of the same code")
+    parser.add_argument("--out", type=Path, default=Path("runs"), help="folder of runs (default: runs)")
+    parser.add_argument("--write", action="store_true", help="store the outputs in the notebooks themselves")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from nemo_lab.lab.plan import plan
+    from nemo_lab.lab.records import find_notebooks
+    from nemo_lab.lab.runs import run, store
+    from nemo_lab.lab.screen import Screen, table
+
+    if options.write and options.parameter:
+        raise LabError("--write stores what the parameters cell shows; leave out -p.")
+    jobs = plan(
+        find_notebooks(options.notebooks), options.scale, options.seed, options.parameter, options.out
+    )
+    screen = Screen(len(jobs))
+    records = run(
+        jobs,
+        resume=options.resume,
+        on_start=screen.start,
+        on_cell=screen.cell,
+        on_end=screen.end,
+    )
+    if options.write:
+        for job, record in zip(jobs, records, strict=True):
+            if record["status"] == "ok" and job.seed == options.seed[0]:
+                store(job, record)
+    print(table(records))
+    return 0 if all(record["status"] == "ok" for record in records) else 1
+
+
+def _report(options: argparse.Namespace) -> int:
+    from nemo_lab.lab.records import find_runs
+    from nemo_lab.lab.report import build_report
+
+    print(build_report(find_runs(options.runs), options.out))
+    return 0
+
+
+def _ledger(options: argparse.Namespace) -> int:
+    from nemo_lab.lab.ledger import as_markdown, as_text, rows
+    from nemo_lab.lab.records import NoRuns, find_runs
+
+    try:
+        runs = find_runs(options.runs)
+    except NoRuns:  # the ledger's rows exist before anything was run
+        runs = {}
+    print((as_markdown if options.markdown else as_text)(rows(runs)))
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from nemo_lab.lab.records import find_notebooks
+    from nemo_lab.lab.verify import verify
+
+    found = verify(find_notebooks(options.notebooks))
+    for name, problems in found.items():
+        print(f"{name}: {'ok' if not problems else ''}".rstrip())
+        for problem in problems:
+            print(f"  - {problem}")
+    return 1 if any(found.values()) else 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from nemo_lab.lab.doctor import examine
+
+    print(examine())
+    return 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from importlib import import_module
+
+    corpora: Any = import_module("nemo_lab.corpora")
+    known = list(corpora.available())
+    unknown = [name for name in options.names if name not in known]
+    if unknown:
+        from nemo_lab.lab.home import one_of
+
+        raise LabError(one_of("corpus", unknown[0], known))
+    for name in options.names or known:
+        print(f"{name}: {len(corpora.load(name)):,} documents", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
