@@ -1,0 +1,95 @@
+"""Packing: no token lost, each predicted once, boundaries at eos, an order that needs only the step."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nemo_lab.training import IGNORE, Packed, TrainingError, batch, batches, load_packed, pack
+from nemo_lab.training.packing import batch_rows
+
+EOS = 0
+documents = st.lists(st.lists(st.integers(1, 99), max_size=20), min_size=1, max_size=12).filter(any)
+lengths = st.integers(1, 17)
+
+
+@given(documents, lengths)
+def test_no_token_is_lost_and_each_is_predicted_exactly_once(docs, length):
+    packed = pack(docs, length, eos=EOS)
+    assert packed.tokens_NL.shape[1] == length
+    targets = packed.targets_NL.ravel()
+    predicted = targets[targets != IGNORE].tolist()
+    assert predicted == list(itertools.chain.from_iterable([*doc, EOS] for doc in docs if doc))
+    assert packed.n_targets == len(predicted)
+
+
+@given(documents, lengths)
+def test_a_document_is_eos_then_its_text_and_predicts_its_text_then_eos(docs, length):
+    packed = pack(docs, length, eos=EOS)
+    kept = [doc for doc in docs if doc]
+    for number, doc in enumerate(kept):
+        mine = packed.document_NL.ravel() == number
+        assert packed.tokens_NL.ravel()[mine].tolist() == [EOS, *doc]
+        assert packed.targets_NL.ravel()[mine].tolist() == [*doc, EOS]
+
+
+@given(documents, lengths)
+def test_document_numbers_do_not_decrease_and_padding_is_a_document_of_its_own(docs, length):
+    packed = pack(docs, length, eos=EOS)
+    flat = packed.document_NL.ravel()
+    assert (np.diff(flat) >= 0).all()
+    padding = packed.targets_NL.ravel() == IGNORE
+    assert padding.sum() < length
+    assert (flat[padding] == sum(map(bool, docs))).all()
+    assert {array.dtype for array in (packed.tokens_NL, packed.targets_NL, flat)} == {np.dtype(np.int32)}
+
+
+@given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 3))
+def test_every_epoch_holds_every_row_once_in_another_order(n_rows, batch_size, seed):
+    n_batches = -(-3 * n_rows // batch_size)
+    rows = np.concatenate([batch_rows(n_rows, batch_size, seed, step) for step in range(n_batches)])
+    epochs = rows[: 3 * n_rows].reshape(3, n_rows)
+    assert (np.sort(epochs, axis=1) == np.arange(n_rows)).all()
+    if n_rows > 20:
+        assert (epochs[0] != epochs[1]).any()
+
+
+def test_batches_from_the_middle_are_the_batches_of_the_whole():
+    packed = pack([range(1, 100)], 7, eos=EOS)
+    whole = list(itertools.islice(batches(packed, 4, seed=1), 12))
+    later = list(itertools.islice(batches(packed, 4, seed=1, start=5), 7))
+    for first, second in zip(whole[5:], later, strict=True):
+        assert all((a == b).all() for a, b in zip(first, second, strict=True))
+    other_seed = batch(packed, 4, seed=2, step=0)
+    assert (whole[0].tokens_BL != other_seed.tokens_BL).any()
+
+
+def test_saved_rows_come_back_with_the_same_fingerprint(tmp_path):
+    packed = pack([range(1, 100), range(5, 9)], 7, eos=EOS)
+    packed.save(tmp_path / "packed.safetensors")
+    again = load_packed(tmp_path / "packed.safetensors")
+    assert again.fingerprint == packed.fingerprint
+    assert (again.tokens_NL == packed.tokens_NL).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["packed.safetensors"]
+    assert pack([range(1, 100), range(5, 10)], 7, eos=EOS).fingerprint != packed.fingerprint
+
+
+def test_bad_input_is_one_sentence(tmp_path):
+    with pytest.raises(TrainingError, match="every document is empty"):
+        pack([[], []], 8, eos=EOS)
+    with pytest.raises(TrainingError, match="length=0"):
+        pack([[1]], 0, eos=EOS)
+    with pytest.raises(TrainingError, match="list of token ids"):
+        pack([[0.5]], 8, eos=EOS)
+    with pytest.raises(TrainingError, match="list of token ids"):
+        pack([[-3]], 8, eos=EOS)
+    ones = np.ones((2, 3), np.int32)
+    with pytest.raises(TrainingError, match="one shape"):
+        Packed(ones, ones, ones[:1])
+    with pytest.raises(TrainingError, match="does not exist"):
+        load_packed(tmp_path / "absent")
+    (tmp_path / "text").write_text("not safetensors")
+    with pytest.raises(TrainingError, match="no safetensors file"):
+        load_packed(tmp_path / "text")
