@@ -1,0 +1,140 @@
+"""The ledger as a table: the paper's figure with its conditions beside ours, and the verdict.
+
+The same rows serve a notebook's last cell, README and the report. A verdict is a word first; its colour
+(Okabe and Ito's, which colour-blind readers tell apart) and its mark repeat it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from nemo_lab.lab.claims import (
+    CONTROL_FAILED,
+    NOT_REPRODUCED,
+    REPRODUCED,
+    SAME_DIRECTION,
+    TOO_SMALL,
+    Claim,
+    ledger,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOT_RUN = "not run yet"
+NOT_TESTABLE = "not testable here"
+COLOURS: Mapping[str, str] = {
+    REPRODUCED: "#00664b",  # Okabe-Ito's bluish green, darkened so that white text on it is readable
+    SAME_DIRECTION: "#0072B2",
+    NOT_REPRODUCED: "#a34700",  # vermillion, darkened
+    CONTROL_FAILED: "#8a3a68",  # reddish purple, darkened
+    TOO_SMALL: "#666666",
+    NOT_RUN: "#666666",
+    NOT_TESTABLE: "#666666",
+}
+MARKS: Mapping[str, str] = {
+    REPRODUCED: "✓",
+    SAME_DIRECTION: "→",
+    NOT_REPRODUCED: "✗",
+    CONTROL_FAILED: "!",
+    TOO_SMALL: "·",
+    NOT_RUN: "·",
+    NOT_TESTABLE: "–",
+}
+COLUMNS = ("claim", "paper", "figure", "ours", "control", "rule", "verdict")
+
+
+class Table:
+    """Rows that show as HTML in Jupyter and as aligned text elsewhere."""
+
+    def __init__(self, rows: Sequence[Mapping[str, str]], columns: Sequence[str] = COLUMNS) -> None:
+        self.rows = [{name: row[name] for name in columns} for row in rows]
+        self.columns = tuple(columns)
+
+    def __repr__(self) -> str:
+        names = [name for name in ("claim", "figure", "ours", "control", "verdict") if name in self.columns]
+        grid = [names] + [[_short(row, name) for name in names] for row in self.rows]
+        widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+        lines = ["  ".join(map(str.ljust, line, widths)) for line in grid]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th style="text-align:left">{escape(name)}</th>' for name in self.columns)
+        body = "".join(
+            f"<tr>{''.join(self._cell(row, name) for name in self.columns)}</tr>" for row in self.rows
+        )
+        return f'<table class="nemo-ledger"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+    def _cell(self, row: Mapping[str, str], name: str) -> str:
+        style = "text-align:left;vertical-align:top"
+        if name == "verdict":
+            return f'<td style="{style}">{badge(row[name])}</td>'
+        return f'<td style="{style}">{escape(row[name]).replace(chr(10), "<br>")}</td>'
+
+
+def _short(row: Mapping[str, str], name: str) -> str:
+    """Return a cell's first line: the id, the bare figure, mean and interval."""
+    return f"{MARKS[row[name]]} {row[name]}" if name == "verdict" else row[name].split("\n")[0]
+
+
+def badge(verdict: str) -> str:
+    """Return a verdict as a coloured HTML word with its mark."""
+    style = f"background:{COLOURS[verdict]};color:#fff;padding:1px 6px;border-radius:4px;white-space:nowrap"
+    return f'<span style="{style}">{MARKS[verdict]} {verdict}</span>'
+
+
+def number(value: float) -> str:
+    """Return a number with three significant digits, the precision of a verdict's story."""
+    text = f"{value:.3g}"
+    return text if "e" not in text or not 1e-4 <= abs(value) < 1e7 else f"{value:.0f}"
+
+
+def measured(entry: Mapping[str, Any] | None, unit: str) -> str:
+    """Return 'mean unit [low, high], n = …' of a record's claim or control; '–' for none."""
+    if entry is None:
+        return "–"
+    spread = "" if entry["low"] is None else f" [{number(entry['low'])}, {number(entry['high'])}]"
+    return f"{' '.join(filter(None, (number(entry['mean']), unit)))}{spread}, n = {entry['n']}"
+
+
+def row_of(claim: Claim, entry: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the table's cells for a claim and its entry in a record (None: not measured)."""
+    control = entry["control"] if entry else None
+    verdict = entry["verdict"] if entry else NOT_RUN if claim.testable else NOT_TESTABLE
+    ours = measured(entry, claim.unit)
+    return {
+        "claim": f"{claim.id}\n{claim.claim}",
+        "paper": claim.paper,
+        "figure": f"{claim.figure}\n{claim.conditions}",
+        "ours": "\n".join(filter(None, (ours, claim.measure, entry["note"] if entry else ""))),
+        "control": "\n".join(filter(None, (measured(control, claim.unit), claim.control))),
+        "rule": claim.criterion,
+        "verdict": verdict,
+    }
+
+
+def entries_of(records: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return each claim's entry by id; of several records the later in the list counts."""
+    return {entry["id"]: entry for record in records for entry in record.get("claims", [])}
+
+
+def ledger_table(records: Iterable[Mapping[str, Any]]) -> Table:
+    """Return all claims of the ledger with what the records measured, for README and the report."""
+    entries = entries_of(records)
+    return Table([row_of(claim, entries.get(claim.id)) for claim in ledger().values()])
+
+
+def ledger_frame(records: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
+    """Return all claims with raw numbers: id, paper, notebook, figure, n, mean, low, high, unit, verdict."""
+    import pandas as pd
+
+    entries = entries_of(records)
+    rows = []
+    for claim in ledger().values():
+        entry = entries.get(claim.id, {})
+        rows.append(
+            {name: getattr(claim, name) for name in ("id", "paper", "notebook", "figure", "unit")}
+            | {name: entry.get(name) for name in ("n", "mean", "low", "high")}
+            | {"verdict": row_of(claim, entry or None)["verdict"]}
+        )
+    return pd.DataFrame(rows)
