@@ -68,9 +68,9 @@ def forest(entries: Sequence[Mapping[str, Any]]) -> "Figure":
 
 def _panel(ax: "Axes", claim: Claim, entry: Mapping[str, Any]) -> None:
     verdict = entry["verdict"]
-    _bar(ax, 1, entry, COLOURS[verdict])
+    _bar(ax, claim, 1, entry, COLOURS[verdict])
     if entry["control"]:
-        _bar(ax, 0, entry["control"], "#888888")
+        _bar(ax, claim, 0, entry["control"], "#888888")
     for position, style, name in _landmarks(claim):
         ax.axvline(position, color="#333333", linestyle=style, linewidth=1, label=name)
     ax.set_yticks([0, 1], ["control", "ours"])
@@ -80,12 +80,14 @@ def _panel(ax: "Axes", claim: Claim, entry: Mapping[str, Any]) -> None:
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
 
 
-def _bar(ax: "Axes", height: float, entry: Mapping[str, Any], colour: str) -> None:
-    if entry["low"] is not None:
-        ax.plot(
-            [entry["low"], entry["high"]], [height, height], color=colour, solid_capstyle="butt", linewidth=4
-        )
-    ax.plot([entry["mean"]], [height], marker="o", color=colour, linestyle="none")
+def _bar(ax: "Axes", claim: Claim, height: float, entry: Mapping[str, Any], colour: str) -> None:
+    """Draw mean and interval; of an exact claim its samples, which are not repeats of one quantity."""
+    exact = claim.rule.kind == "exact"
+    if not exact and entry["low"] is not None:
+        ends = [entry["low"], entry["high"]]
+        ax.plot(ends, [height, height], color=colour, solid_capstyle="butt", linewidth=4)
+    points = entry["samples"] if exact else [entry["mean"]]
+    ax.plot(points, [height] * len(points), marker="o", color=colour, linestyle="none")
 
 
 def _landmarks(claim: Claim) -> list[tuple[float, str, str]]:

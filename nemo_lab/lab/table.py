@@ -89,25 +89,29 @@ def number(value: float) -> str:
     return text if "e" not in text or not 1e-4 <= abs(value) < 1e7 else f"{value:.0f}"
 
 
-def measured(entry: Mapping[str, Any] | None, unit: str) -> str:
-    """Return 'mean unit [low, high], n = …' of a record's claim or control; '–' for none."""
+def measured(entry: Mapping[str, Any] | None, claim: Claim) -> str:
+    """Return 'mean unit [low, high], n = …' of a claim or control; if exact, its range; '–' for none."""
     if entry is None:
         return "–"
-    spread = "" if entry["low"] is None else f" [{number(entry['low'])}, {number(entry['high'])}]"
-    return f"{' '.join(filter(None, (number(entry['mean']), unit)))}{spread}, n = {entry['n']}"
+    value, spread = number(entry["mean"]), ""
+    if claim.rule.kind == "exact":  # its samples are different quantities, not repeats of one
+        value = " to ".join(dict.fromkeys(number(edge(entry["samples"])) for edge in (min, max)))
+    elif entry["low"] is not None:
+        spread = f" [{number(entry['low'])}, {number(entry['high'])}]"
+    return f"{' '.join(filter(None, (value, claim.unit)))}{spread}, n = {entry['n']}"
 
 
 def row_of(claim: Claim, entry: Mapping[str, Any] | None) -> dict[str, str]:
     """Return the table's cells for a claim and its entry in a record (None: not measured)."""
     control = entry["control"] if entry else None
     verdict = entry["verdict"] if entry else NOT_RUN if claim.testable else NOT_TESTABLE
-    ours = measured(entry, claim.unit)
+    ours = measured(entry, claim)
     return {
         "claim": f"{claim.id}\n{claim.claim}",
         "paper": claim.paper,
         "figure": f"{claim.figure}\n{claim.conditions}",
         "ours": "\n".join(filter(None, (ours, claim.measure, entry["note"] if entry else ""))),
-        "control": "\n".join(filter(None, (measured(control, claim.unit), claim.control))),
+        "control": "\n".join(filter(None, (measured(control, claim), claim.control))),
         "rule": claim.criterion,
         "verdict": verdict,
     }

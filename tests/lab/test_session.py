@@ -164,6 +164,11 @@ def test_html_table_has_conditions_rule_and_escaped_text(monkeypatch):
     assert COLOURS["reproduced"] in badge("reproduced")
 
 
+def test_exact_claims_show_a_range_in_place_of_an_interval(capsys):
+    start(NOTEBOOK, scale="smoke").claim("nemotron-h.constant", [1.0, 1.0], control=[64.0, 50.0])
+    assert "1 x, n = 2  50 to 64 x, n = 2  ✓ reproduced" in capsys.readouterr().out
+
+
 def test_every_verdict_has_its_own_colour_or_mark():
     assert set(COLOURS) == set(MARKS)
     assert (
@@ -267,10 +272,7 @@ def test_whole_ledger_as_table_and_frame():
 def test_source_is_the_packages_own():
     shown = show_source(start)
     assert "def start(" in shown.data
-    assert (
-        "def start" in shown._repr_html_().replace("</span>", "").replace('<span class="w">', "")
-        or "start" in shown._repr_html_()
-    )
+    assert 'class="highlight"' in shown._repr_html_()
     with pytest.raises(LabError, match="len"):
         show_source(len)
 
