@@ -17,7 +17,7 @@ SEED ?= 0
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
 # Side by side, one thread each: two threads a process on two busy cores are several times slower than one.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope

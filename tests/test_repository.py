@@ -1,0 +1,307 @@
+"""The bar for the repository as a whole: short functions, layers without a circle, nothing of one machine.
+
+Most of it reads the syntax trees of the package; nothing here runs a model. The bar and its reasons are in
+the contributor's part of README. Lengths are counted in lines of code: blank lines, comments and the
+docstring are free, so that nobody saves on explaining.
+"""
+
+import ast
+import io
+import re
+import statistics
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "nemo_lab"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+MAX_MODULE_LINES = 330
+LONGEST, LONG, MEDIAN = 60, 35, 12
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def code_lines(path: Path) -> frozenset[int]:
+    """Numbers of the lines that hold code: no blank lines, comments or docstrings."""
+    source = path.read_text(encoding="utf-8")
+    layout = {
+        tokenize.COMMENT,
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENDMARKER,
+    }
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in layout:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    return frozenset(lines - docstring_lines(path))
+
+
+def docstring_lines(path: Path) -> set[int]:
+    lines: set[int] = set()
+    for node in ast.walk(tree(path)):
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if documented and ast.get_docstring(node) is not None:
+            lines.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    return lines
+
+
+def functions(path: Path) -> list[Function]:
+    return [node for node in ast.walk(tree(path)) if isinstance(node, Function)]
+
+
+def length(path: Path, function: Function) -> int:
+    """Lines of code of a function, its signature included."""
+    return sum(function.lineno <= line <= (function.end_lineno or 0) for line in code_lines(path))
+
+
+def public(path: Path) -> Iterator[Function | ast.ClassDef]:
+    """Public functions and classes of a module, and public methods of its public classes."""
+    for node in tree(path).body:
+        if isinstance(node, Function | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from (m for m in node.body if isinstance(m, Function) and not m.name.startswith("_"))
+
+
+# --- size and names
+
+
+@each_module
+def test_no_function_is_long(path: Path) -> None:
+    long = {f.name: length(path, f) for f in functions(path) if length(path, f) > LONGEST}
+    assert not long, f"split them: {long}"
+
+
+def test_functions_are_short_as_a_rule() -> None:
+    lengths = sorted(length(path, function) for path in MODULES for function in functions(path))
+    assert statistics.median(lengths) <= MEDIAN
+    assert lengths[int(0.9 * len(lengths))] <= LONG
+
+
+@each_module
+def test_module_is_short_and_says_what_it_is(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_MODULE_LINES
+    assert ast.get_docstring(tree(path)), "no module docstring"
+
+
+@each_module
+def test_nothing_is_named_for_nothing(path: Path) -> None:
+    vague = {"utils", "util", "helpers", "misc", "common", "stuff"}
+    names = {*path.relative_to(PACKAGE).with_suffix("").parts, *(node.name for node in public(path))}
+    assert not names & vague
+
+
+# --- documentation and types
+
+
+@each_module
+def test_public_things_are_documented(path: Path) -> None:
+    overrides = {"forward", "backward", "setup_context"}  # torch calls them and documents them
+    bare = [n.name for n in public(path) if not ast.get_docstring(n) and n.name not in overrides]
+    assert not bare
+
+
+@each_module
+def test_every_function_is_annotated(path: Path) -> None:
+    bare = []
+    for function in functions(path):
+        arguments = function.args
+        named = [
+            *arguments.posonlyargs,
+            *arguments.args,
+            *arguments.kwonlyargs,
+            arguments.vararg,
+            arguments.kwarg,
+        ]
+        untyped = [a.arg for a in named if a and a.annotation is None and a.arg not in ("self", "cls")]
+        if untyped or (function.returns is None):
+            bare.append((function.name, untyped))
+    assert not bare
+
+
+# --- layers: who may import whom (folder to folders; every folder may import itself)
+
+PROGRESS, HOME, ARTIFACTS = "nemo_lab.lab.progress", "nemo_lab.lab.home", "nemo_lab.lab.artifacts"
+GROUND = {"modeling": set(), "precision": set(), "lab": set()}
+LAYERS: dict[str, set[str]] = {
+    **GROUND,
+    "corpora": set(),
+    "training": {"modeling", "precision"},
+    "curation": {"corpora"},
+    "mixing": {"corpora", "training", "modeling", "precision"},
+    "compression": {"training", "modeling", "precision"},
+    "reasoning": {"training", "modeling", "precision"},
+}
+# Small modules of the lab that others may use: progress bars for all, artifacts for what makes files.
+LAB_FOR_ALL = {PROGRESS, HOME}
+LAB_FOR_FILES = {PROGRESS, HOME, ARTIFACTS}
+
+
+def imported(path: Path) -> set[str]:
+    """Modules of the package that a module imports, also inside functions and relatively."""
+    package = path.relative_to(ROOT).parent.parts
+    found: set[str] = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join([*package[: len(package) - node.level + 1]] if node.level else [])
+            stem = ".".join(filter(None, [base, node.module]))
+            found |= {resolve(stem, alias.name) for alias in node.names}
+    return {name for name in found if name.split(".")[0] == "nemo_lab"}
+
+
+def resolve(module: str, name: str) -> str:
+    """`from module import name`: the submodule if there is one, else the module."""
+    inside = ROOT.joinpath(*module.split("."), name)
+    return f"{module}.{name}" if inside.with_suffix(".py").is_file() or inside.is_dir() else module
+
+
+def allowed(folder: str, module: str) -> bool:
+    parts = module.split(".")
+    if len(parts) == 1 or parts[1] == folder or parts[1] in LAYERS[folder]:
+        return True
+    return module in (LAB_FOR_FILES if folder in ("corpora", "curation") else LAB_FOR_ALL)
+
+
+@each_module
+def test_imports_go_downward(path: Path) -> None:
+    inside = path.relative_to(PACKAGE).parts
+    if len(inside) == 1:
+        return  # the package itself and the command line stand on top
+    assert inside[0] in LAYERS, f"add the folder {inside[0]} to the layers"
+    assert not {module for module in imported(path) if not allowed(inside[0], module)}
+
+
+@pytest.mark.parametrize(
+    ("folder", "module", "answer"),
+    [
+        ("training", "nemo_lab.modeling.ssd", True),
+        ("modeling", "nemo_lab.training.loop", False),
+        ("modeling", "nemo_lab.lab.progress", True),
+        ("modeling", "nemo_lab.lab.claims", False),
+        ("corpora", "nemo_lab.lab.artifacts", True),
+        ("mixing", "nemo_lab.compression", False),
+    ],
+)
+def test_the_layers_decide(folder: str, module: str, answer: bool) -> None:
+    assert allowed(folder, module) is answer
+
+
+def test_only_the_top_imports_the_command_line() -> None:
+    assert not [path.name for path in MODULES if "nemo_lab.cli" in imported(path)]
+
+
+def test_importing_the_package_is_fast_and_light() -> None:
+    heavy = ["torch", "transformers", "pandas", "numpy", "matplotlib", "datasets", "papermill"]
+    code = (
+        "import sys, time; start = time.perf_counter(); import nemo_lab; took = time.perf_counter() - start; "
+        f"print(took, *[name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    seconds, *loaded = done.stdout.split()
+    assert float(seconds) < 1
+    assert not loaded
+
+
+# --- tools
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["ruff", "check", "--output-format=concise", "."], ["mypy", "--no-error-summary"]],
+    ids=lambda command: command[0],
+)
+def test_tool_is_content(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# --- what must not be in any file
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """Text files of the repository, new ones included, ignored ones not."""
+    done = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    names = done.stdout.split("\0") if done.returncode == 0 else [str(path) for path in MODULES]
+    return tuple(
+        ROOT / name for name in names if name and (ROOT / name).is_file() and not is_binary(ROOT / name)
+    )
+
+
+def is_binary(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b"\0" in file.read(4096)
+
+
+def offences(pattern: str, suffixes: tuple[str, ...] = ()) -> list[str]:
+    """`file:line: text` for each line that matches; this file, which holds the patterns, is left out."""
+    found = []
+    for path in tracked():
+        if path == Path(__file__) or (suffixes and path.suffix not in suffixes):
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            if re.search(pattern, line):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}")
+    return found
+
+
+def test_no_path_of_one_machine() -> None:
+    """Tests may hold made-up ones such as /home/someone, to see that they are found."""
+    made_up = r"(?!someone|user\b|me\b|you\b|runner)"
+    assert not offences(rf"(?<![\w.:/<$}}])/(?:home|Users)/{made_up}\w|(?<![\w.:/<$}}])/(?:root|work)/\w")
+
+
+def test_no_host_of_a_package_registry() -> None:
+    hosts = r"(?:pypi|pythonhosted|download\.pytorch|deb\.debian|conda\.anaconda)\.org|registry\.npmjs"
+    assert not offences(hosts)
+
+
+def test_nothing_is_left_unfinished() -> None:
+    words = r"\b(?:TODO|FIXME|XXX|HACK)\b|NotImplementedError|assert True\b|pragma: no cover|lorem ipsum"
+    assert not offences(words, (".py", ".md", ".toml", ".ipynb", ".yml"))
+
+
+def test_no_dangerous_shortcut() -> None:
+    """Nothing unpickles, evaluates or lets a shell read what came from outside."""
+    calls = r"\bpickle\.|\bimport pickle\b|(?<![\w.])(?:eval|exec)\(|\bos\.system\("
+    switches = r"\bshell=True|\btrust_remote_code=True|\bweights_only=False"
+    found = offences(rf"{calls}|{switches}", (".py", ".ipynb"))
+    assert not [line for line in found if not line.startswith("tests/")]
+
+
+@each_module
+def test_torch_files_are_read_as_weights_only(path: Path) -> None:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+            safe = {k.arg: ast.unparse(k.value) for k in node.keywords}.get("weights_only") == "True"
+            assert safe, f"line {node.lineno}: torch.load without weights_only=True"
+
+
+def test_tests_mirror_the_package() -> None:
+    """A reader who knows the module knows where its tests are: same folder names."""
+    folders = {path.relative_to(PACKAGE).parts[0] for path in MODULES if path.parent != PACKAGE}
+    assert not {folder for folder in folders if not list((ROOT / "tests" / folder).glob("test_*.py"))}
