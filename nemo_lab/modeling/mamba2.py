@@ -10,7 +10,7 @@ r"""The Mamba-2 layer of the Nemotron hybrids (Nemotron-H section 2.1; Mamba-2, 
 Everything between the two projections runs channel-first, (channels, batch, length): the projection
 writes that layout for free (W_in u^T instead of u W_in^T), the convolution becomes `conv_width` shifted
 multiply-adds over contiguous memory, and B, C and the decays need no transposition. Convolution and gated
-norm have hand-written backward passes that recompute what is cheap instead of keeping it.
+norm have hand-written backward passes: few sweeps over memory, all sums and exponentials in float32.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _GatedNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, y_DT: Tensor, z_DT: Tensor, weight_D: Tensor, groups: int, eps: float) -> Tensor:
-        u = _wide(F.silu(_wide(z_DT))).mul_(y_DT)
+        u = F.silu(_wide(z_DT)).mul_(_wide(y_DT))
         u_GDT = u.view(groups, -1, u.shape[-1])
         rstd_GT = (u_GDT * u_GDT).mean(1).add_(eps).rsqrt_()
         ctx.save_for_backward(y_DT, z_DT, weight_D, rstd_GT)
@@ -52,18 +52,19 @@ class _GatedNorm(torch.autograd.Function):
     def backward(ctx: Any, dout_DT: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         y_DT, z_DT, weight_D, rstd_GT = ctx.saved_tensors
         G, T = rstd_GT.shape
-        z = _wide(z_DT)
+        y, z, dout = _wide(y_DT), _wide(z_DT), _wide(dout_DT)
         gate = torch.sigmoid(z)
-        u = (z * gate).mul_(y_DT).view(G, -1, T)
-        n = u.mul_(rstd_GT[:, None])  # the normalised value
-        dout = _wide(dout_DT)
-        dweight = (n.view_as(dout) * dout).sum(1)
-        dn = (dout * weight_D[:, None]).view(G, -1, T)
-        mean_GT = (dn * n).mean(1)
-        du = torch.addcmul(dn, n, mean_GT[:, None], value=-1, out=dn).mul_(rstd_GT[:, None]).view_as(dout)
-        dy = (du * z).mul_(gate)
-        dz = du.mul_(y_DT).mul_(gate).mul_(torch.addcmul(z, z, gate, value=-1).add_(1))
-        return dy.to(y_DT.dtype), dz.to(z_DT.dtype), dweight.to(weight_D.dtype), None, None
+        silu = z * gate
+        n = torch.mul(silu, y).view(G, -1, T).mul_(rstd_GT[:, None])  # the normalised value
+        scratch = torch.mul(n.view_as(dout), dout)
+        dweight = scratch.sum(1)
+        mean_GT = scratch.mul_(weight_D[:, None]).view_as(n).mean(1)
+        du = torch.mul(dout, weight_D[:, None], out=scratch).view_as(n)
+        du.addcmul_(n, mean_GT[:, None], value=-1).mul_(rstd_GT[:, None])
+        du = du.view_as(dout)
+        dsilu = torch.sub(z, silu).add_(1).mul_(gate)  # SiLU'(z) = gate (1 + z - SiLU(z))
+        dz = dsilu.mul_(y).mul_(du)
+        return silu.mul_(du).to(y_DT.dtype), dz.to(z_DT.dtype), dweight.to(weight_D.dtype), None, None
 
 
 def _wide(t: Tensor) -> Tensor:
@@ -76,7 +77,8 @@ def causal_conv_silu(x_CBL: Tensor, weight_CK: Tensor, bias_C: Tensor, document_
 
     y_t = SiLU(bias + sum_k weight[K-1-k] x_{t-k}) over the k < K with t-k in the same row and document.
     """
-    return _ConvSiLU.apply(x_CBL, weight_CK, bias_C, document_BL)  # type: ignore[no-any-return]
+    with torch.autocast(x_CBL.device.type, enabled=False):
+        return _ConvSiLU.apply(x_CBL, weight_CK, bias_C, document_BL)  # type: ignore[no-any-return]
 
 
 def _leaks(document_BL: Tensor | None, width: int) -> list[Tensor]:
@@ -92,20 +94,20 @@ class _ConvSiLU(torch.autograd.Function):
     def forward(ctx: Any, x_CBL: Tensor, weight_CK: Tensor, bias_C: Tensor, document_BL: Tensor | None) -> Tensor:
         leaks = _leaks(document_BL, weight_CK.shape[1])
         u = _convolve(_wide(x_CBL), _wide(weight_CK), bias_C, leaks)
-        ctx.save_for_backward(x_CBL, weight_CK, bias_C, *leaks)
-        return F.silu(u, inplace=True).to(x_CBL.dtype)
+        ctx.save_for_backward(x_CBL, u, weight_CK, bias_C, *leaks)
+        return F.silu(u).to(x_CBL.dtype)
 
     @staticmethod
     def backward(ctx: Any, dout_CBL: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        x_CBL, weight_CK, bias_C, *leaks = ctx.saved_tensors
+        x_CBL, u, weight_CK, bias_C, *leaks = ctx.saved_tensors
         x, w = _wide(x_CBL), _wide(weight_CK)
-        u = _convolve(x, w, bias_C, leaks)
         du = torch.ops.aten.silu_backward(_wide(dout_CBL), u)
-        dx, dw = du * w[:, -1:, None], [(du * x).sum((1, 2))]
+        scratch = du * x
+        dx, dw = du * w[:, -1:, None], [scratch.sum((1, 2))]
         for k, pairs in zip(range(1, w.shape[1]), leaks, strict=False):
             tap = w[:, -1 - k, None]
             dx[..., :-k].addcmul_(du[..., k:], tap[..., None])
-            dw.append((du[..., k:] * x[..., :-k]).sum((1, 2)))
+            dw.append(torch.mul(du[..., k:], x[..., :-k], out=scratch[..., k:]).sum((1, 2)))
             if len(pairs):
                 row, column = pairs.unbind(1)
                 dleak, leaked = du[:, row, column + k], x[:, row, column]
@@ -118,7 +120,7 @@ class _ConvSiLU(torch.autograd.Function):
 
 def _convolve(x_CBL: Tensor, w_CK: Tensor, bias_C: Tensor, leaks: list[Tensor]) -> Tensor:
     """The convolution as shifted multiply-adds; `leaks` takes the few taps out again that cross documents."""
-    u = torch.addcmul(bias_C[:, None, None].to(x_CBL.dtype), x_CBL, w_CK[:, -1:, None])
+    u = torch.mul(x_CBL, w_CK[:, -1:, None]).add_(bias_C[:, None, None])
     for k, pairs in zip(range(1, w_CK.shape[1]), leaks, strict=False):
         if k >= x_CBL.shape[-1]:
             break

@@ -107,10 +107,10 @@ def ssd_channel_first(
     document_BL: Tensor | None = None, initial_state_BHPN: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """`ssd_chunked` on channel-first tensors, as the mixer holds them: (y_BHPL, state_BHPN)."""
-    y, state = _ChunkedSSD.apply(
-        x_BHPL, dt_BHL, A_H, B_BGNL, C_BGNL, D_H, initial_state_BHPN, document_BL, chunk
-    )
-    return y, state
+    with torch.autocast(x_BHPL.device.type, enabled=False):
+        return _ChunkedSSD.apply(  # type: ignore[no-any-return]
+            x_BHPL, dt_BHL, A_H, B_BGNL, C_BGNL, D_H, initial_state_BHPN, document_BL, chunk
+        )
 
 
 def _to_chunks(t_BXL: Tensor, Q: int, dtype: torch.dtype) -> Tensor:
@@ -154,7 +154,8 @@ def _boundary_decays(s_BcHQ: Tensor, document_BcQ: Tensor | None) -> tuple[Tenso
 def _pass_states(own_BcHPN: Tensor, across_BcH: Tensor, initial_BHPN: Tensor | None) -> Tensor:
     """The state that enters each chunk and, last, the one that leaves: (B, c + 1, H, P, N), float32."""
     B, c, H, P, N = own_BcHPN.shape
-    states = own_BcHPN.new_empty(B, c + 1, H, P, N, dtype=across_BcH.dtype)
+    own_BcHPN = own_BcHPN.to(across_BcH.dtype)
+    states = own_BcHPN.new_empty(B, c + 1, H, P, N)
     states[:, 0] = 0 if initial_BHPN is None else initial_BHPN
     for k in range(c):
         torch.addcmul(own_BcHPN[:, k], states[:, k], across_BcH[:, k, :, None, None], out=states[:, k + 1])
@@ -177,7 +178,7 @@ class _ChunkedSSD(torch.autograd.Function):
         y, xd, decay, states = _forward_chunks(x, dt, s, B_, C_, document, initial_BHPN)
         ctx.save_for_backward(x, dt, s, A_H, B_, C_, D_H, document, y, decay, states)
         ctx.has_initial, ctx.L = initial_BHPN is not None, x_BHPL.shape[-1]
-        y = torch.addcmul(y, x, D_H.to(fast)[:, None, None])
+        y = (x * D_H.to(fast)[:, None, None]).add_(y)
         return _from_chunks(y, ctx.L), states[:, -1].clone()
 
     @staticmethod
@@ -187,13 +188,15 @@ class _ChunkedSSD(torch.autograd.Function):
         dy = _to_chunks(dy_BHPL, Q, x.dtype)
         dxd, dB, dC, ds_end, dinitial = _backward_chunks(dy, x, dt, s, B_, C_, document, decay, states, dfinal_BHPN)
         exact = dt.dtype
-        r = torch.mul(x, dxd, out=torch.empty_like(x, dtype=exact)).sum(-2)
-        ds = torch.mul(dy, y, out=torch.empty_like(x, dtype=exact)).sum(-2).sub_(dt * r)
+        product = torch.mul(x, dxd)
+        r = product.sum(-2, dtype=exact)
+        ds = torch.mul(dy, y, out=product).sum(-2, dtype=exact).sub_(dt * r)
         ds[..., -1] += ds_end
         da = ds.flip(-1).cumsum(-1).flip(-1)
-        dD = torch.mul(dy, x, out=torch.empty_like(x, dtype=exact)).sum((0, 1, 3, 4))
+        dD = torch.mul(dy, x, out=product).sum((0, 1, 3, 4), dtype=exact)
         ddt = torch.addcmul(r, da, A_H.to(exact)[:, None])
-        dx = torch.addcmul(dy * D_H.to(dy.dtype)[:, None, None], dxd, dt.to(dy.dtype)[..., None, :])
+        dx = torch.mul(dy, D_H.to(dy.dtype)[:, None, None], out=product)
+        dx.addcmul_(dxd, dt.to(dy.dtype)[..., None, :])
         return (
             _from_chunks(dx, L), _from_chunks(ddt, L), (da * dt).sum((0, 1, 3)).to(A_H.dtype), _from_chunks(dB, L),
             _from_chunks(dC, L), dD.to(D_H.dtype), dinitial if ctx.has_initial else None, None, None,
@@ -272,7 +275,8 @@ def _backward_chunks(
 def _pass_states_backward(dentering_BcHPN: Tensor, across_BcH: Tensor, dfinal_BHPN: Tensor) -> Tensor:
     """Gradients of the states of `_pass_states`, (B, c + 1, H, P, N)."""
     B, c, H, P, N = dentering_BcHPN.shape
-    dstates = dentering_BcHPN.new_empty(B, c + 1, H, P, N, dtype=across_BcH.dtype)
+    dentering_BcHPN = dentering_BcHPN.to(across_BcH.dtype)
+    dstates = dentering_BcHPN.new_empty(B, c + 1, H, P, N)
     dstates[:, c] = dfinal_BHPN
     for k in reversed(range(c)):
         torch.addcmul(
