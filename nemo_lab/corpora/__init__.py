@@ -1,0 +1,40 @@
+"""Where text comes from: packaged corpora, local files, Hugging Face hub ids, all as `datasets.Dataset`.
+
+    from nemo_lab import corpora
+    corpora.available()                             # what can be had on this machine
+    corpora.load("novels", split="validation")      # columns id, text, source, licence
+    corpora.load("my/folder/of/warc", limit=1000)   # jsonl, parquet, plain text, WARC; folders of them
+    corpora.load("hf:org/name")                     # a data set of the Hugging Face hub, streamed
+    corpora.mixture(split="train")                  # the same number of bytes of every domain
+    corpora.tokenizer(vocab_size=4096)              # byte-level BPE trained on that mixture
+
+The data cards are in `data_cards/`. Names are imported when they are used: importing this costs nothing.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "CORPORA": "catalog",
+    "DEFAULT_CORPORA": "catalog",
+    "FALLBACK_CORPORA": "catalog",
+    "PackageError": "clients",
+    "available": "store",
+    "encode_documents": "tokenization",
+    "load": "loading",
+    "mixture": "mixtures",
+    "package": "fetch",
+    "present": "store",
+    "tokenizer": "tokenization",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOMES)
