@@ -15,7 +15,7 @@ from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 
-_GPU = "pip install -e '.[gpu]' --no-build-isolation"
+_GPU = "pip install --no-build-isolation -c constraints.txt -e '.[gpu]'"
 _MAMBA_CPU = (
     "MAMBA_FORCE_BUILD=TRUE MAMBA_SKIP_CUDA_BUILD=TRUE "
     "pip install --no-build-isolation --no-deps mamba-ssm==2.3.2.post1"

@@ -84,14 +84,14 @@ def _row_of_run(claim: Claim, run: Run) -> Row | None:
 
 
 def _sentence(text: str) -> str:
-    return text if text.endswith(".") else f"{text}."
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
 def figure(judgement: Judgement, unit: str) -> str:
     """Return `2.41 times [2.30, 2.52], n = 3`; without an interval below two samples."""
     low, high = judgement.low, judgement.high
     spread = "" if low is None or high is None else f" [{number(low)}, {number(high)}]"
-    return f"{number(judgement.mean)} {unit}".strip() + f"{spread}, n = {judgement.n}"
+    return f"{number(judgement.mean)} {unit}".strip() + f"{spread}, n\u00a0=\u00a0{judgement.n}"
 
 
 def counts(table: Iterable[Row]) -> dict[str, int]:

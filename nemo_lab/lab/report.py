@@ -17,7 +17,7 @@ from nemo_lab.lab.claims import Claim
 from nemo_lab.lab.home import LabError
 from nemo_lab.lab.ledger import FAILED, Row, counts, figure, rows
 from nemo_lab.lab.records import Run
-from nemo_lab.lab.table import MARKS
+from nemo_lab.lab.table import MARKS, NOT_RUN, NOT_TESTABLE
 
 _MARK = ".nemo-lab-report"  # tells a folder of ours, which may be replaced, from any other
 _KINDS = {  # style classes; the other verdicts are open ones
@@ -114,10 +114,6 @@ def _notebook_page(run: Run) -> str:
 def _index_page(table: Sequence[Row], runs: Mapping[str, Sequence[Run]]) -> str:
     from nemo_lab.lab.report_templates import LEDGER
 
-    papers = [
-        {"title": title, "rows": [_row_values(row) for row in group]}
-        for title, group in groupby(table, key=lambda row: row.claim.paper)
-    ]
     numbers = [{"n": n, "verdict": name, **_chip(name)} for name, n in counts(table).items()]
     everything = [run for group in runs.values() for run in group]
     return _render(
@@ -125,10 +121,26 @@ def _index_page(table: Sequence[Row], runs: Mapping[str, Sequence[Run]]) -> str:
         title="Nemo Lab: the claims ledger",
         total=len(table),
         counts=numbers,
-        papers=papers,
+        parts=_parts(table),
         runs=[_run_values(run, table) for run in everything],
         machines=_machines(everything),
     )
+
+
+def _parts(table: Sequence[Row]) -> list[dict[str, Any]]:
+    """Split the ledger: what was measured first, then what is still to do, then what cannot be done here."""
+    titles = {"measured": "Measured", "open": "Not run yet", "untestable": "Not testable here"}
+    states = {NOT_RUN: "open", NOT_TESTABLE: "untestable"}
+    parts = []
+    for name, title in titles.items():
+        chosen = [row for row in table if states.get(row.verdict, "measured") == name]
+        papers = [
+            {"title": paper, "rows": [_row_values(row) for row in group]}
+            for paper, group in groupby(chosen, key=lambda row: row.claim.paper)
+        ]
+        if chosen:
+            parts.append({"id": name, "title": f"{title}: {len(chosen)}", "papers": papers})
+    return parts
 
 
 def _chip(verdict: str) -> dict[str, str]:

@@ -42,6 +42,8 @@ def notebook_body(path: Path) -> str:
         for output in cell.get("outputs", []):
             if "data" in output:
                 output["data"] = _safe_data(output["data"])
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if output.get("data") != {}]
     body, _ = _exporter().from_notebook_node(
         notebook, resources={"metadata": {"path": str(path.parent), "name": path.stem}}
     )

@@ -37,13 +37,13 @@ _TABLES = """
 table { border-collapse: collapse; }
 .cards { width: 100%; font-size: .93rem; }
 .ledger { table-layout: fixed; }
-.ledger th:nth-child(1) { width: 25%; } .ledger th:nth-child(2) { width: 18%; }
-.ledger th:nth-child(3) { width: 24%; } .ledger th:nth-child(4) { width: 17%; }
+.ledger th:nth-child(1) { width: 24%; } .ledger th:nth-child(2) { width: 17%; }
+.ledger th:nth-child(3) { width: 25%; } .ledger th:nth-child(4) { width: 16%; }
 .cards th, .cards td { text-align: left; vertical-align: top; padding: .55rem .7rem;
   border-top: 1px solid var(--line); }
 .cards thead th { border-top: 0; color: var(--soft); font-size: .82rem; }
 .cards th[scope=row] { font-weight: 400; }
-.cards .group th { background: var(--raised); font-weight: 700; padding: .4rem .7rem; }
+.cards .group th { width: auto; background: var(--raised); font-weight: 700; padding: .4rem .7rem; }
 .id { display: block; font: 600 .85rem ui-monospace, SFMono-Regular, Consolas, monospace; }
 .under { display: block; color: var(--soft); font-size: .84rem; margin-top: .2rem; }
 a.under { color: var(--link); }
@@ -89,8 +89,12 @@ pre { margin: 0; overflow-x: auto; white-space: pre; }
 .rendered_html details {
   border: 1px solid var(--line); border-radius: .4rem; padding: .4rem .8rem; margin: .6rem 0; }
 summary { cursor: pointer; }
-math { font-size: 1.08em; }
-math[display=block] { margin: .9rem 0; max-width: 100%; overflow-x: auto; overflow-y: hidden; }
+math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", math;
+  font-size: 1.08em; }
+mtd[columnalign=right] { text-align: right; } mtd[columnalign=left] { text-align: left; }
+mtable[columnspacing] > mtr > mtd { padding: .15em 0; }
+math[display=block] { margin: .9rem 0; padding: .1rem 0; max-width: 100%; overflow-x: auto;
+  overflow-y: hidden; }
 math [mathvariant^=bold] { font-weight: bold; }
 .cell:target { outline: 3px solid var(--link); outline-offset: .5rem; border-radius: .2rem; }
 """

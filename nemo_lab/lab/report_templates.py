@@ -29,28 +29,30 @@ LEDGER = (
     + """<body>
 <header>
 <h1>Nemo Lab: the claims ledger</h1>
-<p class="lead">What ten Nemotron papers claim, and what we measured on this machine. Each verdict is computed
-from the samples of at least three independent repeats, by a rule written before the experiment was run.</p>
+<p class="lead">What ten Nemotron papers claim, and what we measured. Each verdict is computed from samples of
+independent repeats, by a rule on their 95 % interval that was written before the experiment was run.</p>
+<p class="lead">{{ total }} claims:</p>
 <ul class="counts">
 {% for count in counts %}<li><strong>{{ count.n }}</strong> <span class="chip {{ count.kind }}">
 <span aria-hidden="true">{{ count.mark }}</span> {{ count.verdict }}</span></li>
 {% endfor %}</ul>
 </header>
 <main>
-<section aria-labelledby="claims">
-<h2 id="claims">{{ total }} claims</h2>
+{% for part in parts %}<section aria-labelledby="{{ part.id }}">
+<h2 id="{{ part.id }}">{{ part.title }}</h2>
 <table class="cards ledger">
 <thead><tr><th scope="col">Claim</th><th scope="col">Paper's figure</th>
 <th scope="col">Ours, 95 % interval</th><th scope="col">Control, which must fail</th>
 <th scope="col">Verdict</th></tr></thead>
-{% for paper in papers %}<tbody>
+{% for paper in part.papers %}<tbody>
 <tr class="group"><th scope="rowgroup" colspan="5">{{ paper.title }}</th></tr>
 {% for row in paper.rows %}<tr id="{{ row.id }}">
 <th scope="row"><span class="id">{{ row.id }}</span>{{ row.claim }}</th>
 <td data-label="Paper's figure"><div>{{ row.figure }}
 <span class="under">{{ row.conditions }}</span></div></td>
 <td data-label="Ours"><div>{% if row.ours %}<strong class="number">{{ row.ours }}</strong>
-<span class="under">{{ row.measure }}; at {{ row.scale }}, rule: {{ row.criterion }}</span>
+<span class="under">{{ row.measure }}</span>
+<span class="under">At {{ row.scale }}; rule: {{ row.criterion }}</span>
 {% else %}<span class="under">{{ row.measure or row.note }}</span>{% endif %}
 {% if row.note and (row.ours or row.measure) %}<span class="under note">{{ row.note }}</span>{% endif %}
 </div></td>
@@ -65,6 +67,7 @@ from the samples of at least three independent repeats, by a rule written before
 {% endfor %}</tbody>
 {% endfor %}</table>
 </section>
+{% endfor %}
 <section aria-labelledby="notebooks">
 <h2 id="notebooks">Notebooks</h2>
 <table class="cards">

@@ -13,7 +13,6 @@ in the user's folder would win over the environment's, so a kernel specification
 import json
 import os
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -122,13 +121,11 @@ def _papermill(job: Job, work: Path, on_cell: OnCell) -> dict[str, Any]:
 
 def _kernel_environment(job: Job, work: Path) -> dict[str, str]:
     """Write a kernel specification for this interpreter and return the variables the kernel runs under."""
-    import ipykernel  # noqa: F401 - a missing kernel should fail here, by name, and not as a time-out
+    from ipykernel.kernelspec import get_kernel_dict
 
-    spec = {
-        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-    }
+    # ipykernel's own specification names this interpreter and the ciphers it speaks. Its log is off: all it
+    # ever tells is of a socket closed under it when a run is stopped.
+    spec = get_kernel_dict(extra_arguments=["--log-level=CRITICAL"])
     write_text(work / "jupyter" / "kernels" / "python3" / "kernel.json", json.dumps(spec))
     others = os.environ.get("JUPYTER_PATH")
     return {

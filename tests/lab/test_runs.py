@@ -1,0 +1,281 @@
+"""`nemo-lab run`: what is refused before anything runs, what survives, and what is stored."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from nemo_lab.lab.home import LabError
+from nemo_lab.lab.plan import convert, plan
+from nemo_lab.lab.runs import execute, finished, run, store
+from nemo_lab.lab.stored import canonical
+from tests.lab.tiny_notebooks import tiny
+
+WAIT = 90  # seconds that a busy machine may take to start a kernel
+
+
+def jobs_of(paths, out, scale="smoke", seeds=(0,), knobs=()):
+    return plan(paths, scale, seeds, knobs, out)
+
+
+def leftovers(out: Path) -> list[Path]:
+    return [path for path in out.rglob("*") if ".running-" in path.name or path.name.endswith(".tmp")]
+
+
+# ---- what is refused before anything runs
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scale": "lptop"}, "Unknown scale 'lptop', did you mean 'laptop'; valid: smoke, laptop, gpu"),
+        ({"knobs": [("stpes", "3")]}, "unknown knob 'stpes', did you mean 'steps'"),
+        ({"knobs": [("steps", "many")]}, "'many', expected a whole number such as 3"),
+        ({"knobs": [("seed", "3")]}, "--seed"),
+        ({"seeds": [-1]}, "seed is -1"),
+    ],
+)
+def test_a_mistake_is_one_sentence_before_anything_runs(tmp_path, change, message):
+    path = tiny(tmp_path / "nb", "10_a")
+    with pytest.raises(LabError, match=r"^[^\n]*$") as caught:
+        jobs_of([path], tmp_path / "runs", **change)
+    assert message in str(caught.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_knob_must_be_known_to_every_notebook(tmp_path):
+    first = tiny(tmp_path / "nb", "10_a")
+    second = tiny(tmp_path / "nb", "11_b")
+    notebook = nbformat.read(second, as_version=4)
+    notebook.cells[1].source = 'scale: str = ""\nseed: int = 0\n'
+    nbformat.write(notebook, second)
+    with pytest.raises(LabError, match=r"'11_b': unknown knob 'steps'; valid: none"):
+        jobs_of([first, second], tmp_path / "runs", knobs=[("steps", "5")])
+
+
+def test_the_settings_of_a_notebook_check_its_knobs(tmp_path):
+    path = tiny(tmp_path / "nb", "00_start_here")
+    with pytest.raises(LabError, match=r"steps is -4, expected a positive int"):
+        jobs_of([path], tmp_path / "runs", knobs=[("steps", "-4")])
+    with pytest.raises(LabError, match=r"steps is 'x', expected an int"):
+        jobs_of([path], tmp_path / "runs", knobs=[("steps", "x")])
+    assert jobs_of([path], tmp_path / "runs", knobs=[("steps", "7")])[0].injected["steps"] == 7
+
+
+def test_two_notebooks_of_one_name_are_refused(tmp_path):
+    paths = [tiny(tmp_path / folder, "10_a") for folder in ("one", "two")]
+    with pytest.raises(LabError, match="Two notebooks are named '10_a'"):
+        jobs_of(paths, tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [("3", "int", 3), ("0.5", "float", 0.5), ("True", "bool", True), ("a", "str", "a")],
+)
+def test_values_are_converted_to_the_declared_type(text, kind, value):
+    assert convert(text, kind) == value
+    assert type(convert(text, kind)) is type(value)
+
+
+@pytest.mark.parametrize(("text", "kind"), [("3.5", "int"), ("nan", "float"), ("yes", "bool"), ("", "int")])
+def test_values_of_another_type_are_refused(text, kind):
+    with pytest.raises(ValueError, match=r".*"):
+        convert(text, kind)
+
+
+# ---- one run
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory):
+    """Three notebooks, the middle one failing, run once."""
+    folder = tmp_path_factory.mktemp("batch")
+    paths = [
+        tiny(folder / "nb", "10_first", "print(steps)", "import sys\nprint('noise', file=sys.stderr)"),
+        tiny(folder / "nb", "11_fails", "print('so far')", "raise RuntimeError('out of\\nluck')", "print(1)"),
+        tiny(folder / "nb", "12_last", "2 + 2"),
+    ]
+    jobs = jobs_of(paths, folder / "runs", knobs=[("steps", "5")])
+    return folder, jobs, run(jobs)
+
+
+def test_a_failing_notebook_does_not_stop_the_others(batch):
+    folder, jobs, records = batch
+    assert [record["status"] for record in records] == ["ok", "failed", "ok"]
+    failed = records[1]
+    assert failed["error"] == "RuntimeError: out of"
+    assert failed["cell"] == 3  # counted in the notebook's source, from 0
+    assert failed["claims"] == []
+    assert failed["machine"]
+    kept = nbformat.read(jobs[1].folder / "notebook.ipynb", as_version=4)
+    outputs = [output for cell in kept.cells for output in cell.get("outputs", [])]
+    assert any("so far" in output.get("text", "") for output in outputs)
+    assert leftovers(folder) == []
+
+
+def test_the_kernel_is_this_interpreter_and_its_environment_is_fixed(batch):
+    _, _, records = batch
+    assert Path(records[0]["python"]) == Path(sys.executable)
+    assert records[0]["hash_seed"] == "0"
+    assert records[0]["progress"] == "0"
+    assert records[0]["scale_variable"] == "smoke"
+    assert "NEMO_LAB_RECORD" not in os.environ
+
+
+def test_a_record_says_what_was_asked_for_and_what_it_cost(batch):
+    _, jobs, records = batch
+    record = json.loads((jobs[0].folder / "record.json").read_text())
+    assert record == records[0]
+    assert record["request"]["knobs"] == {"steps": 5}
+    assert record["values"] == {"steps": 5}
+    assert record["peak_mb"] == 12.5  # the kernel's own figure
+    assert records[1]["peak_mb"] > 10  # seen from outside, since the notebook recorded none
+    assert record["seconds"] > 0.2
+
+
+def test_resume_keeps_finished_runs_and_repeats_failed_ones(batch, monkeypatch):
+    _, jobs, _ = batch
+    executed = []
+    monkeypatch.setattr(
+        "nemo_lab.lab.runs.execute", lambda job, on_cell: executed.append(job.name) or {"status": "ok"}
+    )
+    records = run(jobs, resume=True)
+    assert executed == ["11_fails"]
+    assert records[0]["resumed"]
+
+
+def test_a_run_of_other_code_seed_or_knobs_is_not_the_same(batch):
+    folder, jobs, _ = batch
+    assert finished(jobs[0])
+    assert not finished(jobs_of([jobs[0].notebook], folder / "runs", knobs=[("steps", "6")])[0])
+    assert not finished(jobs_of([jobs[0].notebook], folder / "runs", seeds=[1], knobs=[("steps", "5")])[0])
+    changed = tiny(folder / "changed", "10_first", "print('other', steps)")
+    assert not finished(jobs_of([changed], folder / "runs", knobs=[("steps", "5")])[0])
+
+
+def test_a_dead_kernel_is_a_failed_run(tmp_path):
+    path = tiny(tmp_path / "nb", "10_dies", "import os\nos._exit(9)")
+    record = execute(jobs_of([path], tmp_path / "runs")[0])
+    assert record["status"] == "failed"
+    assert "died" in record["error"]
+    assert record["cell"] == 2
+
+
+# ---- stored outputs
+
+
+def test_what_is_stored_is_the_same_whenever_and_wherever_it_ran(batch):
+    _, jobs, records = batch
+    job = jobs[0]
+    before = nbformat.read(job.notebook, as_version=4)
+    store(job, records[0])
+    stored = nbformat.read(job.notebook, as_version=4)
+    nbformat.validate(stored)
+    assert [cell.id for cell in stored.cells] == [cell.id for cell in before.cells]
+    assert [cell.source for cell in stored.cells] == [cell.source for cell in before.cells]
+    assert [cell.execution_count for cell in stored.cells if cell.cell_type == "code"] == [1, 2, 3, 4]
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert stored.metadata == {
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {"name": "python", "version": version},
+        "nemo_lab": {"scale": "smoke", "seed": 0, "code_hash": job.code_hash},
+    }
+    text = job.notebook.read_text()
+    assert "noise" not in text.replace("print('noise'", "")
+    assert "papermill" not in text
+    assert "injected" not in text
+    record = json.loads((job.notebook.parent / "records" / "10_first.smoke.json").read_text())
+    assert record["status"] == "ok"
+    assert str(job.notebook.parent) not in json.dumps(record)
+    again = jobs_of([job.notebook], job.folder.parents[2], knobs=[("steps", "5")])[0]
+    assert again.code_hash == job.code_hash  # storing outputs does not change the code
+
+
+def test_a_failed_run_is_not_stored(batch):
+    _, jobs, records = batch
+    with pytest.raises(LabError, match="failed, so its outputs are not stored"):
+        store(jobs[1], records[1])
+
+
+def test_streams_are_joined_and_widgets_left_out():
+    cell = nbformat.v4.new_code_cell("x", execution_count=7)
+    cell.outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text="a"),
+        nbformat.v4.new_output("stream", name="stdout", text="b"),
+        nbformat.v4.new_output("display_data", data={"application/vnd.jupyter.widget-view+json": {}}),
+        nbformat.v4.new_output("execute_result", data={"text/plain": "1"}, execution_count=7),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {"state": {}}})
+    clean = canonical(notebook, scale="smoke", seed=0, code_hash="x")
+    assert [output.get("text") for output in clean.cells[0].outputs] == ["ab", None]
+    assert clean.cells[0].outputs[1].execution_count == 1
+    assert "widgets" not in clean.metadata
+    assert cell.execution_count == 7  # the argument is left alone
+
+
+# ---- killed
+
+
+def start_batch(folder: Path, *more: str) -> subprocess.Popen:
+    """Start `nemo-lab run` on a quick notebook and one that waits for a file; return it once that waits."""
+    waiting = folder / "waiting"
+    if not (folder / "nb").exists():
+        tiny(folder / "nb", "10_quick", "print('quick')")
+        go = f"Path({str(folder / 'go')!r})"
+        tiny(
+            folder / "nb",
+            "11_slow",
+            "import os, time\nfrom pathlib import Path\n"
+            f"Path({str(waiting)!r}).write_text(str(os.getpid()))\n"
+            f"while not {go}.exists(): time.sleep(0.05)",
+        )
+    names = [str(folder / "nb" / f"{name}.ipynb") for name in ("10_quick", "11_slow")]
+    command = [sys.executable, "-m", "nemo_lab.cli", "run", *names, "--scale", "smoke", *more]
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + WAIT
+    while not (waiting.exists() and waiting.read_text()) and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    return process
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 20
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, "the kernel outlived its run"
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_a_killed_batch_goes_on_where_it_was(tmp_path, sent, status):
+    process = start_batch(tmp_path)
+    kernel = int((tmp_path / "waiting").read_text())
+    process.send_signal(sent)
+    _, errors = process.communicate(timeout=WAIT)
+    assert process.returncode == status
+    wait_until_gone(kernel)
+    out = tmp_path / "runs"
+    assert [path.parent.parent.name for path in out.rglob("record.json")] == ["10_quick"]
+    if sent == signal.SIGINT:
+        assert leftovers(out) == []
+        assert "Traceback" not in errors, errors
+        assert errors.strip().splitlines()[-1].startswith("nemo-lab: stopped")
+
+    first = (out / "smoke" / "10_quick" / "seed0" / "record.json").stat().st_mtime_ns
+    (tmp_path / "go").touch()
+    process = start_batch(tmp_path, "--resume")
+    output, errors = process.communicate(timeout=WAIT)
+    assert process.returncode == 0, errors
+    assert "kept" in output
+    assert (out / "smoke" / "10_quick" / "seed0" / "record.json").stat().st_mtime_ns == first
+    assert (out / "smoke" / "11_slow" / "seed0" / "record.json").exists()
+    assert leftovers(out) == []
