@@ -68,7 +68,8 @@ def test_a_short_disk_is_said(monkeypatch, tmp_path):
 def test_packages_are_looked_for_and_not_imported():
     code = (
         "import sys\nfrom nemo_lab.lab import doctor\ndoctor.pieces()\n"
-        "heavy = {'mamba_ssm', 'flash_attn', 'transformer_engine', 'ray'}\nprint(sorted(heavy & set(sys.modules)))"
+        "heavy = {'mamba_ssm', 'flash_attn', 'transformer_engine', 'ray'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
