@@ -30,7 +30,8 @@ def random_config(seed: int) -> HybridConfig:
         vocab_size=r.randint(17, 90), d_model=r.choice([16, 24, 40]), d_ff=r.randint(8, 80),
         n_heads=kv * r.choice([1, 2, 3]), n_kv_heads=kv, head_dim=r.choice([4, 8, 14]),
         ssm_heads=groups * r.choice([1, 2, 3]), ssm_head_dim=r.choice([4, 8, 12]),
-        ssm_state=r.choice([5, 8, 16]), ssm_groups=groups, conv_width=r.choice([2, 3, 4]), chunk=r.choice([4, 8, 16]),
+        ssm_state=r.choice([5, 8, 16]), ssm_groups=groups, conv_width=r.choice([2, 3, 4]),
+        chunk=r.choice([4, 8, 16]),
         norm_eps=r.choice([1e-5, 1e-6]), init_std=0.3, dt_min=r.choice([0.0, 0.0, 0.02]),
     )
 
