@@ -58,6 +58,7 @@ SCANS = {
     "one_chunk": Scan(L=16, chunk=32),
 }
 NORMS = {"norm_one_group": 1, "norm_four_groups": 4}
+MIXERS = {"mixer": (40,), "mixer_with_documents": (11, 2, 27)}  # lengths of the documents of a row
 EPS = 1e-5
 
 
@@ -95,11 +96,47 @@ def norm_inputs() -> Tensors:
     return random_tensors(3, x=(2, 7, 64), z=(2, 7, 64), weight=(64,), weight_y=(2, 7, 64))
 
 
+def mixer_config() -> Any:
+    """A small layer of two groups, chunks that the row does not fill."""
+    from nemo_lab.modeling.config import HybridConfig
+
+    return HybridConfig(
+        pattern="M", d_model=32, ssm_heads=4, ssm_head_dim=16, ssm_state=16, ssm_groups=2, chunk=16
+    )
+
+
+def mixer_inputs() -> Tensors:
+    """A row of 40 tokens and random weights under mamba-ssm's names."""
+    c = mixer_config()
+    tensors = {
+        "in_proj.weight": (c.in_proj_width, c.d_model), "conv1d.weight": (c.conv_channels, 1, c.conv_width),
+        "conv1d.bias": (c.conv_channels,), "dt_bias": (c.ssm_heads,), "A_log": (c.ssm_heads,),
+        "D": (c.ssm_heads,), "norm.weight": (c.d_inner,), "out_proj.weight": (c.d_model, c.d_inner),
+        "u": (1, 40, c.d_model), "weight_y": (1, 40, c.d_model),
+    }  # fmt: skip
+    inputs = random_tensors(4, **tensors)
+    inputs["in_proj.weight"] /= c.d_model**0.5
+    inputs["dt_bias"] -= 2
+    return inputs
+
+
+def mixer_settings(lengths: tuple[int, ...]) -> dict[str, Any]:
+    """The same layer in mamba-ssm's words."""
+    c = mixer_config()
+    layer = {
+        "d_model": c.d_model, "d_state": c.ssm_state, "d_conv": c.conv_width, "headdim": c.ssm_head_dim,
+        "expand": c.d_inner // c.d_model, "ngroups": c.ssm_groups, "chunk_size": c.chunk,
+    }  # fmt: skip
+    return {"layer": layer, "lengths": list(lengths)}
+
+
 def all_cases() -> list[tuple[dict[str, Any], Tensors]]:
     """Every case for the worker, with its inputs."""
     cases = [(case_of(name, "scan", chunk=s.chunk), scan_inputs(s)) for name, s in SCANS.items()]
     for name, groups in NORMS.items():
         cases.append((case_of(name, "gated_norm", eps=EPS, group_size=64 // groups), norm_inputs()))
+    for name, lengths in MIXERS.items():
+        cases.append((case_of(name, "mixer", **mixer_settings(lengths)), mixer_inputs()))
     return cases
 
 
@@ -177,6 +214,23 @@ def test_gated_norm_equals_the_kernel(name: str, kernels: Tensors) -> None:
         return {"y": gated_rms_norm(t["x"], t["z"], t["weight"], NORMS[name], EPS)}
 
     assert_equal(with_gradients(norm_inputs(), ours), kernels, name)
+
+
+@pytest.mark.parametrize("name", MIXERS)
+def test_mixer_equals_the_module_of_mamba_ssm(name: str, kernels: Tensors) -> None:
+    """Our whole layer, as it trains: fused convolution, scan and norm with hand-written backward passes."""
+    from nemo_lab.modeling.mamba2 import Mamba2
+
+    document_L = torch.repeat_interleave(torch.arange(len(MIXERS[name])), torch.tensor(MIXERS[name]))
+    layer = Mamba2(mixer_config())
+
+    def ours(t: Tensors) -> Tensors:
+        same = {name: t[name] for name in ("in_proj.weight", "out_proj.weight", "dt_bias", "A_log", "D")}
+        renamed = {"conv_weight": t["conv1d.weight"].squeeze(1), "conv_bias": t["conv1d.bias"]}
+        weights = {**same, **renamed, "norm_weight": t["norm.weight"]}
+        return {"y": torch.func.functional_call(layer, weights, (t["u"], document_L[None]))}
+
+    assert_equal(with_gradients(mixer_inputs(), ours), kernels, name)
 
 
 def test_the_comparison_notices_a_wrong_scan(kernels: Tensors) -> None:

@@ -80,14 +80,16 @@ def gated_norm(arguments: Tensors, settings: dict[str, Any]) -> Tensors:
 def mixer(arguments: Tensors, settings: dict[str, Any]) -> Tensors:
     """The whole module `Mamba2`: projection, causal convolution, scan, gated norm, projection.
 
-    `use_mem_eff_path=False` is the path that needs no causal-conv1d; it is also the plain one.
+    `use_mem_eff_path=False` is its plain path, which needs no causal-conv1d. That path takes one document
+    at a time, so a packed row is cut into its documents of `lengths` tokens and put together again.
     """
     from mamba_ssm.modules.mamba2 import Mamba2
 
-    layer = Mamba2(**settings, use_mem_eff_path=False, activation="silu")
-    weights = {name: tensor for name, tensor in arguments.items() if name not in ("u", "seq_idx")}
-    y = torch.func.functional_call(layer, weights, (arguments["u"],), {"seq_idx": arguments.get("seq_idx")})
-    return {"y": y}
+    layer = Mamba2(**settings["layer"], use_mem_eff_path=False)
+    weights = {name: tensor for name, tensor in arguments.items() if name != "u"}
+    documents = arguments["u"].split(settings["lengths"], dim=1)
+    parts = [torch.func.functional_call(layer, weights, (u.contiguous(),)) for u in documents]
+    return {"y": torch.cat(parts, dim=1)}
 
 
 KINDS: dict[str, Callable[[Tensors, dict[str, Any]], Tensors]] = {
