@@ -10,6 +10,7 @@ tolerance.
 import os
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _with_records(items: list[pytest.Item]) -> Iterator[pytest.Item]:
-    for item, following in zip(items, [*items[1:], None], strict=True):
+    for item, following in pairwise([*items, None]):
         yield item
         if item.path.suffix == ".ipynb" and (following is None or following.path != item.path):
             yield Record.from_parent(item.parent, name="record")

@@ -96,3 +96,9 @@ def test_a_dead_kernel_fails_at_the_cell_time_limit(tmp_path: Path) -> None:
     write(tmp_path / "made.ipynb", ("import os\nos._exit(1)", "", []))
     done = run(tmp_path, "--nbval-cell-timeout", "2")
     assert done.returncode == 1
+
+
+def test_a_folder_without_notebooks_is_said_to_hold_none(tmp_path: Path) -> None:
+    done = run(tmp_path)
+    assert done.returncode == 5, done.stdout
+    assert "no tests ran" in done.stdout
