@@ -163,7 +163,9 @@ def check_placement(pattern: str) -> list[str]:
 
 
 def match_parameters(config: HybridConfig, target: int) -> HybridConfig:
-    """The same model with the FFN width, a multiple of 8, whose parameter count is nearest to `target`.
+    """The same model with the FFN width whose parameter count is nearest to `target`.
+
+    The width is a multiple of 8, which suits the hardware, or of less where steps of 8 would miss by over 1 %.
 
     Raises:
         ValueError: no FFN layer to adjust, or the nearest width misses the target by more than 1 %.
@@ -172,14 +174,28 @@ def match_parameters(config: HybridConfig, target: int) -> HybridConfig:
     if not per_unit:
         raise ValueError(f"The pattern {config.pattern!r} has no FFN layer whose width could be matched.")
     others = parameter_count(config) - parameters(config)["FFN"]
-    matched = config.with_(d_ff=8 * max(1, round((target - others) / per_unit / 8)))
-    found = parameter_count(matched)
-    if abs(found - target) > MATCH_TOLERANCE * target:
-        raise ValueError(
-            f"No FFN width brings the pattern {config.pattern!r} to {target:,} parameters: the nearest is "
-            f"{found:,} at d_ff={matched.d_ff}; change d_model or the pattern."
-        )
-    return matched
+    for step in (8, 4, 2, 1):
+        matched = config.with_(d_ff=step * max(1, round((target - others) / per_unit / step)))
+        found = parameter_count(matched)
+        if abs(found - target) <= MATCH_TOLERANCE * target:
+            return matched
+    raise ValueError(
+        f"No FFN width brings the pattern {config.pattern!r} to {target:,} parameters: the nearest is "
+        f"{found:,} at d_ff={matched.d_ff}; change d_model or the pattern."
+    )
+
+
+def match_heads(config: HybridConfig, target: int) -> HybridConfig:
+    """For a pattern of attention alone: the number of query heads, a multiple of `n_kv_heads`, nearest to `target`.
+
+    Heads are coarse steps, so that the match is within some percent and not within one: state what it is.
+    """
+    per_head = 2 * config.d_model * config.head_dim * config.count("*")
+    if not per_head:
+        raise ValueError(f"The pattern {config.pattern!r} has no attention layer whose heads could be matched.")
+    others = parameter_count(config) - per_head * config.n_heads
+    groups = max(1, round((target - others) / per_head / config.n_kv_heads))
+    return config.with_(n_heads=groups * config.n_kv_heads)
 
 
 def tiny_hybrid(d_model: int = 128, pattern: str = "M-M*-M-", **changes: Any) -> HybridConfig:

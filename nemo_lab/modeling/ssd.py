@@ -124,8 +124,9 @@ def _to_chunks(t_BXL: Tensor, Q: int, dtype: torch.dtype) -> Tensor:
 
 
 def _from_chunks(t_BcXQ: Tensor, L: int) -> Tensor:
-    """The inverse of `_to_chunks`: contiguous (B, …, L)."""
-    return t_BcXQ.movedim(1, -2).flatten(-2)[..., :L].contiguous()
+    """The inverse of `_to_chunks`, (B, …, L), laid out in memory as (…, B, L) like the mixer's tensors."""
+    whole_XBL = t_BcXQ.movedim((0, 1), (-3, -2)).flatten(-2)
+    return whole_XBL[..., :L].contiguous().movedim(-2, 0)
 
 
 def _decay_matrices(s_BcHQ: Tensor, document_BcQ: Tensor | None, dtype: torch.dtype) -> Tensor:
@@ -175,18 +176,19 @@ class _ChunkedSSD(torch.autograd.Function):
         B_, C_ = _to_chunks(B_BGNL, Q, fast), _to_chunks(C_BGNL, Q, fast)
         document = None if document_BL is None else _document_chunks(document_BL, Q)
         s = (dt * A_H.to(exact)[:, None]).cumsum(-1)
-        y, xd, decay, states = _forward_chunks(x, dt, s, B_, C_, document, initial_BHPN)
-        ctx.save_for_backward(x, dt, s, A_H, B_, C_, D_H, document, y, decay, states)
+        y, kept = _forward_chunks(x, dt, s, B_, C_, document, initial_BHPN)
+        states = kept[-1]
+        ctx.save_for_backward(x, dt, s, A_H, B_, C_, D_H, document, y, *kept)
         ctx.has_initial, ctx.L = initial_BHPN is not None, x_BHPL.shape[-1]
         y = (x * D_H.to(fast)[:, None, None]).add_(y)
         return _from_chunks(y, ctx.L), states[:, -1].clone()
 
     @staticmethod
     def backward(ctx: Any, dy_BHPL: Tensor, dfinal_BHPN: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        x, dt, s, A_H, B_, C_, D_H, document, y, decay, states = ctx.saved_tensors
-        Q, L = x.shape[-1], ctx.L
-        dy = _to_chunks(dy_BHPL, Q, x.dtype)
-        dxd, dB, dC, ds_end, dinitial = _backward_chunks(dy, x, dt, s, B_, C_, document, decay, states, dfinal_BHPN)
+        x, dt, s, A_H, B_, C_, D_H, document, y, *kept = ctx.saved_tensors
+        L = ctx.L
+        dy = _to_chunks(dy_BHPL, x.shape[-1], x.dtype)
+        dxd, dB, dC, ds_end, dinitial = _backward_chunks(dy, s, B_, C_, document, kept, dfinal_BHPN)
         exact = dt.dtype
         product = torch.mul(x, dxd)
         r = product.sum(-2, dtype=exact)
@@ -223,48 +225,48 @@ def _by_group(t_BcHXY: Tensor, G: int) -> Tensor:
 
 def _forward_chunks(
     x: Tensor, dt: Tensor, s: Tensor, B_: Tensor, C_: Tensor, document: Tensor | None, initial: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """y without the skip (B, c, H, P, Q), dt·x, the decay matrices and the states between chunks."""
+) -> tuple[Tensor, list[Tensor]]:
+    """y without the skip (B, c, H, P, Q), and what the backward pass needs of the way there.
+
+    That is dt·x, the same decayed to its chunk's end, the decay matrices, the mixing matrices and the states.
+    """
     B, c, H, P, Q = x.shape
     G, N = B_.shape[2:4]
     from_start, to_end, across = _boundary_decays(s, document)
     xd = torch.mul(x, dt.to(x.dtype)[..., None, :])
     decay = _decay_matrices(s, document, x.dtype)
     scores = torch.bmm(_flat(B_).transpose(1, 2), _flat(C_)).view(B, c, G, 1, Q, Q)  # [j, i] = <B_j, C_i>
-    mixing = decay.view(B, c, G, -1, Q, Q) * scores
-    y = torch.bmm(_flat(xd), mixing.view(-1, Q, Q)).view_as(x)
-    own = torch.bmm(_by_group(xd * to_end.to(x.dtype)[..., None, :], G), _flat(B_).transpose(1, 2))
+    mixing = (decay.view(B, c, G, -1, Q, Q) * scores).view(-1, Q, Q)
+    y = torch.bmm(_flat(xd), mixing).view_as(x)
+    xe = _by_group(xd * to_end.to(x.dtype)[..., None, :], G)
+    own = torch.bmm(xe, _flat(B_).transpose(1, 2))
     states = _pass_states(own.view(B, c, H, P, N), across, initial)
     entering = states[:, :-1].to(x.dtype)
     read = torch.bmm(_by_group(entering, G), _flat(C_)).view_as(x)
     y.addcmul_(read, from_start.to(x.dtype)[..., None, :])
-    return y, xd, decay, states
+    return y, [xd, xe, decay, mixing, states]
 
 
 def _backward_chunks(
-    dy: Tensor, x: Tensor, dt: Tensor, s: Tensor, B_: Tensor, C_: Tensor, document: Tensor | None, decay: Tensor,
-    states: Tensor, dfinal: Tensor,
+    dy: Tensor, s: Tensor, B_: Tensor, C_: Tensor, document: Tensor | None, kept: list[Tensor], dfinal: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gradients of dt·x, B and C; of s at each chunk's end through the state; and of the initial state."""
-    B, c, H, P, Q = x.shape
+    B, c, H, P, Q = dy.shape
     G, N = B_.shape[2:4]
-    fast = x.dtype
+    fast = dy.dtype
+    xd, xe, decay, mixing, states = kept
     from_start, to_end, across = _boundary_decays(s, document)
     B_, C_ = _flat(B_), _flat(C_)
-    xd = torch.mul(x, dt.to(fast)[..., None, :])
     # Between chunks: y_i += from_start_i S C_i, and S' = across S + sum_j to_end_j xd_j B_j^T.
     dread = _by_group(dy * from_start.to(fast)[..., None, :], G)
-    entering = _by_group(states[:, :-1].to(fast), G)
-    dC = torch.bmm(entering.transpose(1, 2), dread)
+    dC = torch.bmm(_by_group(states[:, :-1].to(fast), G).transpose(1, 2), dread)
     dstates = _pass_states_backward(torch.bmm(dread, C_.transpose(1, 2)).view(B, c, H, P, N), across, dfinal)
     ds_end = (dstates[:, 1:] * states[:, 1:]).sum((-1, -2))
     dleaving = _by_group(dstates[:, 1:].to(fast), G)
-    dxd = torch.bmm(dleaving, B_).view_as(x).mul_(to_end.to(fast)[..., None, :])
-    dB = torch.bmm(dleaving.transpose(1, 2), _by_group(xd * to_end.to(fast)[..., None, :], G))
+    dxd = torch.bmm(dleaving, B_).view_as(dy).mul_(to_end.to(fast)[..., None, :])
+    dB = torch.bmm(dleaving.transpose(1, 2), xe)
     # Inside a chunk: y = xd (decay ∘ B^T C).
-    scores = torch.bmm(B_.transpose(1, 2), C_).view(B, c, G, 1, Q, Q)
-    mixing = (decay.view(B, c, G, -1, Q, Q) * scores).view(-1, Q, Q)
-    dxd = torch.baddbmm(_flat(dxd), _flat(dy), mixing.transpose(1, 2)).view_as(x)
+    dxd += torch.bmm(_flat(dy), mixing.transpose(1, 2)).view_as(dy)
     dmixing = torch.bmm(_flat(xd).transpose(1, 2), _flat(dy)).view_as(decay)
     dscores = dmixing.mul_(decay).view(B * c * G, -1, Q, Q).sum(1)
     dB = torch.baddbmm(dB, C_, dscores.transpose(1, 2)).view(B, c, G, N, Q)

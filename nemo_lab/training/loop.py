@@ -30,6 +30,7 @@ from torch import nn
 
 from nemo_lab.lab.progress import progress as progress_bar
 from nemo_lab.training import checkpoints, distributed
+from nemo_lab.training.memory import keep_freed_memory
 from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
 from nemo_lab.training.packing import IGNORE, Batch, Packed, batch
 from nemo_lab.training.schedules import learning_rate
@@ -79,6 +80,7 @@ def train(
         TrainingError: the folder holds another run or a damaged checkpoint.
     """
     _check_vocabulary(model, data)
+    keep_freed_memory()
     where = Path(folder) if folder is not None else None
     optimizer = adamw(model, settings)
     run = _identity(model, data, settings) if where else {}
