@@ -28,6 +28,7 @@ from torch import Tensor
 
 from nemo_lab.modeling.attention import Attention
 from nemo_lab.modeling.cache import PENDING, AttentionCache, MambaCache
+from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.mamba2 import Mamba2
 from nemo_lab.modeling.mlp import MLP
 
@@ -35,15 +36,17 @@ PACK_BATCH = 16  # rows the packed layout is chosen for; measured best or level 
 SDPA_LIMIT = 4096  # cached keys (batch · kv heads · tokens) from which two plain products beat SDPA in bf16
 
 
-def packed_linear(weight_OI: Tensor, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """x -> x W^T with the weight cast and packed once; plain `F.linear` where oneDNN cannot pack."""
-    weight = weight_OI.to(dtype)
+def packed_linear(weight_OI: Tensor, dtype: torch.dtype, after: str = "none") -> Callable[[Tensor], Tensor]:
+    """x -> x W^T with its own copy of the weight, cast and packed once; `after` may be "relu", fused.
+
+    Where oneDNN cannot pack (another device or dtype) it is plain `F.linear`.
+    """
+    weight = weight_OI.to(dtype, copy=True).contiguous()
     if not _can_pack(weight):
-        weight = weight.contiguous()
-        return lambda x: F.linear(x, weight)
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), PACK_BATCH)
+        return (lambda x: F.linear(x, weight).relu_()) if after == "relu" else (lambda x: F.linear(x, weight))
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight, PACK_BATCH)
     product = torch.ops.mkldnn._linear_pointwise.default
-    return lambda x: product(x, packed, None, "none", [], "")  # type: ignore[no-any-return]
+    return lambda x: product(x, packed, None, after, [], "")  # type: ignore[no-any-return]
 
 
 def _can_pack(weight: Tensor) -> bool:
@@ -92,11 +95,11 @@ class _MLPStep:
     """The feed-forward layer, W2 relu(W1 u)^2."""
 
     def __init__(self, mixer: MLP, norm_d: Tensor, dtype: torch.dtype) -> None:
-        self.up = packed_linear(mixer.up_proj.weight * norm_d, dtype)
+        self.up = packed_linear(mixer.up_proj.weight * norm_d, dtype, "relu")
         self.down = packed_linear(mixer.down_proj.weight, dtype)
 
     def __call__(self, residual: Residual, cache: None, place: Place) -> None:
-        h = self.up(residual.normalised()).relu_()
+        h = self.up(residual.normalised())
         residual.x.add_(self.down(h.mul_(h)))
 
 
@@ -155,65 +158,76 @@ class _MambaStep:
     def __init__(self, mixer: Mamba2, norm_d: Tensor, batch: int, dtype: torch.dtype) -> None:
         c = mixer.config
         exact = torch.promote_types(dtype, torch.float32)
-        per_group = c.d_inner // c.ssm_groups
+        root = (c.d_inner / c.ssm_groups) ** 0.5
         self.in_proj = packed_linear(mixer.in_proj.weight * norm_d, dtype)
-        self.out_proj = packed_linear(mixer.out_proj.weight * (mixer.norm_weight * per_group**0.5), dtype)
+        self.out_proj = packed_linear(mixer.out_proj.weight * (mixer.norm_weight * root), dtype)
         taps_K1C = mixer.conv_weight.to(exact).t().contiguous()[:, None]
         self.taps = [taps_K1C.roll(slot + 1, 0) for slot in range(c.conv_width)]  # for each newest slot
-        self.bias_C, self.dt_bias, self.D_H = (t.to(exact) for t in (mixer.conv_bias, mixer.dt_bias, mixer.D))
+        self.bias_C, self.dt_bias, self.D_H = (
+            t.to(exact, copy=True) for t in (mixer.conv_bias, mixer.dt_bias, mixer.D)
+        )
         self.A_H = -mixer.A_log.to(exact).exp()
-        self.dt_min, self.exact = c.dt_min, exact
-        self.row_split = [c.d_inner, c.conv_channels, c.ssm_heads]
-        self.conv_split = [c.d_inner, c.ssm_groups * c.ssm_state, c.ssm_groups * c.ssm_state]
-        self._make_room(batch, c.ssm_groups, c.ssm_heads, c.ssm_state, per_group, c.norm_eps, dtype)
+        self.dt_min = c.dt_min
+        self._make_row(c, batch, exact)
+        self._make_reader(c, batch, exact)
+        self._make_gate(c, batch, exact, dtype)
 
-    def _make_room(
-        self, B: int, G: int, H: int, N: int, per_group: int, eps: float, dtype: torch.dtype
-    ) -> None:
-        """Buffers of a step: the rows that read the memory, and the gated output with its constant."""
-        device = self.bias_C.device
-        read = torch.zeros(B, G, H // G, N + PENDING, dtype=self.exact, device=device)
-        rows = read.view(B * H, 1, N + PENDING)
+    def _make_row(self, c: HybridConfig, B: int, exact: torch.dtype) -> None:
+        """Room for [z, x, B, C, dt] and for the convolved [x, B, C], with views of every part made once."""
+        G, N, device = c.ssm_groups, c.ssm_state, self.bias_C.device
+        self.row = torch.empty(B, c.in_proj_width, dtype=exact, device=device)
+        z, self.xBC, self.dt = self.row.split([c.d_inner, c.conv_channels, c.ssm_heads], 1)
+        self.z_BGp = z.view(B, G, -1)
+        self.mixed = torch.empty(B, c.conv_channels, dtype=exact, device=device)
+        x, self.key, query = self.mixed.split([c.d_inner, G * N, G * N], 1)
+        self.x_BHP, self.query_BGN = x.view(B, c.ssm_heads, -1), query.view(B, G, N)
+        self.query_BG1N = self.query_BGN[:, :, None]
+
+    def _make_reader(self, c: HybridConfig, B: int, exact: torch.dtype) -> None:
+        """The row of each head that multiplies its memory: N entries for the state, then the pending ones."""
+        G, H, N, Q = c.ssm_groups, c.ssm_heads, c.ssm_state, PENDING
+        read = torch.zeros(B, G, H // G, N + Q, dtype=exact, device=self.bias_C.device)
+        rows = read.view(B * H, 1, N + Q)
         self.read_state = read[..., :N]
-        self.read_until = [rows[..., : N + q + 1] for q in range(PENDING)]
-        self.read_pending = [read[..., N : N + q + 1].permute(3, 0, 1, 2) for q in range(PENDING)]
-        self.read_newest = [read[..., N + q].view(B, H) for q in range(PENDING)]
-        constant = (per_group * eps) ** 0.5
-        self.gated = torch.full((B, G, per_group + 1), constant, dtype=self.exact, device=device)
-        self.gated_y = self.gated[..., :per_group]
-        self.normed = torch.empty(B, G, per_group, dtype=dtype, device=device)
-        self.shapes = (B, G, N)
+        self.read_until = [rows[..., : N + q + 1] for q in range(Q)]
+        self.read_pending = [read[..., N : N + q + 1].permute(3, 0, 1, 2) for q in range(Q)]
+        self.read_newest = [read[..., N + q].view(B, H) for q in range(Q)]
+
+    def _make_gate(self, c: HybridConfig, B: int, exact: torch.dtype, dtype: torch.dtype) -> None:
+        """Room for y SiLU(z) with the constant element of its norm, as in `Residual`."""
+        G, p, device = c.ssm_groups, c.d_inner // c.ssm_groups, self.bias_C.device
+        self.gated = torch.full((B, G, p + 1), (p * c.norm_eps) ** 0.5, dtype=exact, device=device)
+        self.gated_y = self.gated[..., :p]
+        self.normed = torch.empty(B, G, p, dtype=dtype, device=device)
+        self.normed_BD = self.normed.flatten(1)
 
     def __call__(self, residual: Residual, cache: MambaCache, place: Place) -> None:
-        row = self.in_proj(residual.normalised()).to(self.exact)
-        z, xBC, dt = row.split(self.row_split, 1)
-        cache.ring_slots[cache.slot].copy_(xBC)
-        mixed = (cache.ring_KBC * self.taps[cache.slot]).sum(0).add_(self.bias_C)
-        x, key, query = F.silu(mixed, inplace=True).split(self.conv_split, 1)
-        self._weigh(dt, cache)
-        y_BGp = self._read(x, key, query, cache)
+        self.row.copy_(self.in_proj(residual.normalised()))
+        cache.ring_slots[cache.slot].copy_(self.xBC)
+        torch.sum(cache.ring_KBC * self.taps[cache.slot], 0, out=self.mixed)
+        F.silu(self.mixed.add_(self.bias_C), inplace=True)
+        self._weigh(cache)
+        y_BGp = self._read(cache).view_as(self.z_BGp)
         cache.advance()
-        torch.mul(y_BGp, F.silu(z).view_as(y_BGp), out=self.gated_y)
+        torch.mul(y_BGp, F.silu(self.z_BGp, inplace=True), out=self.gated_y)
         torch.div(self.gated_y, torch.linalg.vector_norm(self.gated, dim=2, keepdim=True), out=self.normed)
-        residual.x.add_(self.out_proj(self.normed.flatten(1)))
+        residual.x.add_(self.out_proj(self.normed_BD))
 
-    def _weigh(self, dt_BH: Tensor, cache: MambaCache) -> None:
+    def _weigh(self, cache: MambaCache) -> None:
         """Decays the weights of what is remembered and gives the new token its weight dt."""
-        step = F.softplus(dt_BH + self.dt_bias)
+        step = F.softplus(self.dt.add_(self.dt_bias))
         if self.dt_min:
             step.clamp_(min=self.dt_min)
-        cache.older_weights[cache.pending].mul_((step * self.A_H).exp_())
         cache.weight_slots[cache.pending].copy_(step)
+        cache.older_weights[cache.pending].mul_(step.mul_(self.A_H).exp_())
 
-    def _read(self, x: Tensor, key: Tensor, query: Tensor, cache: MambaCache) -> Tensor:
-        """Puts the token among the pending ones and reads y out of the memory, (B, G, d_inner / G)."""
-        q, (B, G, N) = cache.pending, self.shapes
-        slot_BHP = cache.x_slots[q]
-        slot_BHP.copy_(x.view_as(slot_BHP))
-        cache.key_slots[q].copy_(key)
-        query_BGN = query.view(B, G, N)
-        scores_QBG = (cache.keys_until[q] * query_BGN).sum(-1)
-        torch.mul(query_BGN[:, :, None], cache.state_weight, out=self.read_state)
-        torch.mul(cache.weights_until[q], scores_QBG[..., None], out=self.read_pending[q])
+    def _read(self, cache: MambaCache) -> Tensor:
+        """Puts the token among the pending ones and reads y out of the memory, (B·H, 1, P)."""
+        q = cache.pending
+        cache.x_slots[q].copy_(self.x_BHP)
+        cache.key_slots[q].copy_(self.key)
+        scores_QBG1 = (cache.keys_until[q] * self.query_BGN).sum(-1, keepdim=True)
+        torch.mul(self.query_BG1N, cache.state_weight, out=self.read_state)
+        torch.mul(cache.weights_until[q], scores_QBG1, out=self.read_pending[q])
         self.read_newest[q].add_(self.D_H)
-        return torch.bmm(self.read_until[q], cache.memory_until[q]).view(B, G, -1)
+        return torch.bmm(self.read_until[q], cache.memory_until[q])

@@ -160,7 +160,7 @@ class Decoder:
     def _copy_weights(self) -> None:
         c, model = self.config, self.model
         self.residual = Residual(self.batch, c.d_model, c.norm_eps, self.dtype, self.device)
-        self.embedding = model.embedding.weight.detach()
+        self.embedding = model.embedding.weight.clone()
         self.steps: list[Step] = [step_of(block, self.batch, self.dtype) for block in model.blocks]
         self.head = packed_linear(model.head.weight * (model.norm.weight * c.d_model**0.5), self.dtype)
 
@@ -236,7 +236,7 @@ class Decoder:
     def fill(self, context: int, seed: int = 0) -> None:
         """Pretends that `context` tokens were read, with random memories. For timing only."""
         if not 0 <= context < self.max_length:
-            raise ValueError(f"context is {context}; it must be 0 or more and below max_length={self.max_length}")
+            raise ValueError(f"context is {context}; it must be 0 to {self.max_length - 1}, below max_length")
         self.reset()
         generator = torch.Generator(self.device).manual_seed(seed)
         for cache in self.caches:

@@ -162,6 +162,19 @@ def test_a_decoder_can_be_used_again():
     assert (decoder.step(ids[:, 5]) - model(ids[:, :6])[:, -1]).abs().max() < 1e-4
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_a_decoder_keeps_its_own_weights(dtype):
+    model = lively(random_config(7)).to(torch.float64 if dtype == torch.float64 else torch.float32)
+    decoder, token = Decoder(model, 2, 4, dtype), torch.tensor([1, 2])
+    before = decoder.step(token)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.3)
+    decoder.reset()
+    assert torch.equal(decoder.step(token), before)
+    assert not torch.equal(Decoder(model, 2, 4, dtype).step(token), before)
+
+
 def test_cache_bytes_are_constant_for_mamba_and_linear_for_attention():
     c = HybridConfig()
     lengths, cpu = (10, 100, 1000), torch.device("cpu")
