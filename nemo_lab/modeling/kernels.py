@@ -6,8 +6,8 @@
 
 `backend="auto"` takes the right column where it can and the middle one otherwise; a name forces an engine, or
 is refused with a sentence that says how to install it. Both engines of a row are the same function:
-mamba-ssm's kernels run on a CPU in Triton's interpreter (`TRITON_INTERPRET=1`), where tests hold them equal to
-ours, and the calls to flash-attn are tested against its published signature. Layouts are the mixers' own
+mamba-ssm's kernels run on a CPU in Triton's interpreter (`TRITON_INTERPRET=1`), where tests hold them equal
+to ours, and the calls to flash-attn are tested against its published signature. Layouts are the mixers' own
 (channels first for the scan, heads first for attention); the transpositions that a kernel wants happen here,
 as views.
 """

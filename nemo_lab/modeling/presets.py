@@ -165,7 +165,7 @@ def check_placement(pattern: str) -> list[str]:
 def match_parameters(config: HybridConfig, target: int) -> HybridConfig:
     """The same model with the FFN width whose parameter count is nearest to `target`.
 
-    The width is a multiple of 8, which suits the hardware, or of less where steps of 8 would miss by over 1 %.
+    The width is a multiple of 8, which suits the hardware, or of less where steps of 8 miss by over 1 %.
 
     Raises:
         ValueError: no FFN layer to adjust, or the nearest width misses the target by more than 1 %.
@@ -186,13 +186,14 @@ def match_parameters(config: HybridConfig, target: int) -> HybridConfig:
 
 
 def match_heads(config: HybridConfig, target: int) -> HybridConfig:
-    """For a pattern of attention alone: the number of query heads, a multiple of `n_kv_heads`, nearest to `target`.
+    """For a pattern of attention alone: the number of query heads that brings it nearest to `target`.
 
+    The number is a multiple of `n_kv_heads`.
     Heads are coarse steps, so that the match is within some percent and not within one: state what it is.
     """
     per_head = 2 * config.d_model * config.head_dim * config.count("*")
     if not per_head:
-        raise ValueError(f"The pattern {config.pattern!r} has no attention layer whose heads could be matched.")
+        raise ValueError(f"The pattern {config.pattern!r} has no attention whose heads could be matched.")
     others = parameter_count(config) - per_head * config.n_heads
     groups = max(1, round((target - others) / per_head / config.n_kv_heads))
     return config.with_(n_heads=groups * config.n_kv_heads)
