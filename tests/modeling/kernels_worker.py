@@ -41,7 +41,8 @@ def run(backend: str, document_BL: torch.Tensor) -> dict[str, torch.Tensor]:
     weights = [torch.randn(t.shape, generator=generator) for t in (y, state)]
     total = (y * weights[0]).sum() + (state * weights[1]).sum()
     gradients = torch.autograd.grad(total, tensors)
-    return {"y": y.detach(), "state": state.detach(), **{f"grad_{n}": t for n, t in zip(NAMES, gradients, strict=True)}}
+    named = {f"grad_{name}": t for name, t in zip(NAMES, gradients, strict=True)}
+    return {"y": y.detach(), "state": state.detach()} | named
 
 
 def main() -> None:
