@@ -142,13 +142,26 @@ def save_hf(model: HybridLM, folder: str | os.PathLike[str], tokenizer: Any = No
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
         complete = Path(temporary, "complete")
         complete.mkdir()
-        hf.save_pretrained(complete)
+        _save_quietly(hf, complete)
         if wrapped is not None:
             wrapped.save_pretrained(complete)
         if target.exists():
             os.replace(target, Path(temporary, "old"))
         os.replace(complete, target)
     return target
+
+
+def _save_quietly(hf: Any, folder: Path) -> None:
+    """`save_pretrained` without its progress bar, which would stay in a notebook's stored output."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        hf.save_pretrained(folder)
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def config_to_hf(config: HybridConfig) -> dict[str, Any]:

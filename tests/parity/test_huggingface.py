@@ -359,3 +359,13 @@ def test_an_index_cannot_point_outside(saved: Path, tmp_path: Path) -> None:
         (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
         with pytest.raises(ValueError, match="of its own folder"):
             from_hf(folder)
+
+
+def test_saving_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Stored notebook outputs stay free of progress bars; the caller's setting is given back."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    save_hf(HybridLM(TINY), tmp_path / "quiet")
+    assert capfd.readouterr() == ("", "")
+    assert logging.is_progress_bar_enabled() == shown
