@@ -8,17 +8,24 @@ A .deb is an `ar` archive of three members; the one that matters is `data.tar.*`
 twenty lines below, which spares us dpkg and makes a .deb readable on any system.
 """
 
+import bz2
+import contextlib
 import fnmatch
+import gzip
 import io
+import lzma
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from nemo_lab.lab.home import LabError
 
 MEMBER_LIMIT = 128 * 2**20  # bytes of one member; the largest in use has 64 MB
 TOTAL_LIMIT = 2 * 2**30  # bytes of all members that one call reads
+_OPENERS: dict[str, Any] = {"gz": gzip.open, "xz": lzma.open, "bz2": bz2.open, "": contextlib.nullcontext}
 
 
 def members(archive: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
@@ -38,7 +45,7 @@ def members(archive: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
                     f"{archive.name} holds more than {TOTAL_LIMIT:,} bytes that match {pattern!r}."
                 )
             yield path, content
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
         raise LabError(
             f"{archive} is not a readable archive ({error}); remove it and fetch it again."
         ) from error
@@ -74,7 +81,7 @@ def _read(archive: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
     if archive.suffix == ".deb":
         return _deb_members(archive, pattern)
     if archive.name.endswith((".tgz", ".tar.gz")):
-        return _tar_members(archive.open("rb"), "r|gz", archive, pattern)
+        return _tar_members(archive.open("rb"), "gz", archive, pattern)
     raise LabError(f"{archive.name}: only .whl, .deb, .tgz and .tar.gz archives are read.")
 
 
@@ -90,14 +97,16 @@ def _zip_members(archive: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _tar_members(
-    stream: io.BufferedIOBase, mode: str, archive: Path, pattern: str
+    stream: io.BufferedIOBase, compression: str, archive: Path, pattern: str
 ) -> Iterator[tuple[str, bytes]]:
-    with stream, tarfile.open(fileobj=stream, mode=mode) as package:  # type: ignore[call-overload]
+    # Not tarfile's own "r|gz": that takes a file cut short for a complete one.
+    with stream, _OPENERS[compression](stream) as plain, tarfile.open(fileobj=plain, mode="r|") as package:
         for info in package:
             name = info.name.removeprefix("./")
             if info.isreg() and fnmatch.fnmatchcase(name, pattern):
                 _limit(archive, name, info.size)
-                yield name, package.extractfile(info).read()
+                content = package.extractfile(info)
+                yield name, content.read() if content else b""
 
 
 def _deb_members(archive: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
@@ -111,10 +120,10 @@ def _deb_members(archive: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
         if len(header) < 60 or not size.isdigit():
             break
         if name.startswith("data.tar"):
-            mode = {"xz": "r|xz", "gz": "r|gz", "bz2": "r|bz2", "tar": "r|"}.get(name.rsplit(".", 1)[-1])
-            if mode is None:
+            compression = name.removeprefix("data.tar").lstrip(".")
+            if compression not in _OPENERS:
                 raise tarfile.ReadError(f"compression of {name} is not known")
-            return _tar_members(stream, mode, archive, pattern)
+            return _tar_members(stream, compression, archive, pattern)
         stream.seek(int(size) + int(size) % 2, io.SEEK_CUR)
     stream.close()
     raise tarfile.ReadError("no data.tar member")

@@ -22,8 +22,8 @@ from nemo_lab.lab.home import LabError
 TIME_LIMIT = 600.0  # seconds for one download; the largest package has 28 MB
 
 _NETWORK = re.compile(
-    r"resolv|connection (refused|timed out|reset|error|broken)|could not connect|unreachable|timed? ?out"
-    r"|ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT|proxy|failed to fetch|unable to fetch|network",
+    r"resolv|resolution|connection (refused|timed out|reset|error|broken)|could not connect|unreachable"
+    r"|timed? ?out|ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT|proxy|failed to fetch|unable to fetch|network",
     re.IGNORECASE,
 )
 _ABSENT = re.compile(
@@ -145,10 +145,11 @@ def _sentence(kind: str, name: str, version: str, result: subprocess.CompletedPr
     what = f"Package {name} {version} could not be fetched with {kind}"
     if result.returncode == 124:
         return f"{what}: no answer within {TIME_LIMIT:.0f} s; try again on a better network."
+    # Without a network pip also says 'no matching distribution'; apt calls a 404 a failure to fetch too.
+    if _NETWORK.search(words) and not re.search("404", words):
+        return f"{what}: no network or no way to the server; connect and run again; what is cached stays."
     if _ABSENT.search(words):
         return f"{what}: {_absent(kind)}"
-    if _NETWORK.search(words):
-        return f"{what}: no network or no way to the server; connect and run again; what is cached stays."
     last = next((line.strip() for line in reversed(words.splitlines()) if line.strip()), "it said nothing")
     return f"{what}: the client stopped with status {result.returncode} and said {last[:200]!r}."
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nemo_lab.corpora import store
 from nemo_lab.corpora.loading import load
-from nemo_lab.corpora.store import present
 from nemo_lab.lab.home import LabError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TRAIN_BYTES = 1_000_000  # of each corpus, where the caller does not say
 HELD_OUT_BYTES = 100_000
+COLUMNS = (*store.COLUMNS, "corpus")
 
 
 def mixture(
@@ -44,7 +45,7 @@ def mixture(
     """
     from datasets import concatenate_datasets
 
-    names = present() if corpora is None else list(corpora)
+    names = store.present() if corpora is None else list(corpora)
     if not names:
         raise LabError("corpora is empty; name at least one, or leave it out for all that can be had.")
     budget = bytes_per_corpus or (TRAIN_BYTES if split in ("train", None) else HELD_OUT_BYTES)
@@ -72,7 +73,7 @@ def _share(name: str, split: str | None, budget: int, seed: int) -> "Dataset":
         whole = rows["text"][-1].encode("utf-8")
         rows["text"][-1] = whole[: len(whole) - excess].decode("utf-8", "ignore")
     rows["corpus"] = [name] * (last + 1)
-    return _dataset({column: rows[column] for column in ("id", "text", "source", "licence", "corpus")})
+    return _dataset({column: rows[column] for column in COLUMNS})
 
 
 def _dataset(columns: dict[str, list[str]]) -> "Dataset":

@@ -114,11 +114,14 @@ def _rarest(sets: Sequence[np.ndarray], sizes: np.ndarray, threshold: float) -> 
     """Return (document, element) for the n - ceil(t n) + 1 rarest of each, without those that occur once."""
     owners = np.repeat(np.arange(len(sets)), sizes)
     _, elements, counts = np.unique(np.concatenate(sets), return_inverse=True, return_counts=True)
-    frequency = counts[elements]
-    order = np.lexsort((elements, frequency, owners))
-    rank = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    shared = counts[elements] > 1
+    alone = sizes - np.bincount(owners[shared], minlength=len(sets))  # the rarest come first in the order
+    owners, elements = owners[shared], elements[shared]
+    order = np.lexsort((elements, counts[elements], owners))
+    owners, elements = owners[order], elements[order]
+    rank = np.arange(len(owners)) - np.searchsorted(owners, owners) + alone[owners]
     prefix = sizes - np.ceil(threshold * sizes - 1e-9).astype(int) + 1
-    kept = order[(rank < prefix[owners]) & (frequency[order] > 1)]
+    kept = rank < prefix[owners]
     return owners[kept], elements[kept]
 
 

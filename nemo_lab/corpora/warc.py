@@ -36,6 +36,9 @@ def pages(file: Path, place: str, skip: Skip, limit: int) -> Iterator[tuple[str,
         if len(content) > limit:
             skip(f"{place} <{address}>", f"longer than {limit:,} bytes")
             continue
+        if getattr(record.raw_stream, "limit", 0) > 0:  # what its length promised is not there
+            skip(f"{place} <{address}>", "record cut short")
+            continue
         try:
             text = (
                 visible_text(_decoded(content, record))
@@ -78,25 +81,22 @@ def _records(file: Path, place: str, skip: Skip) -> Iterator[Any]:
     from warcio.exceptions import ArchiveLoadFailed
 
     start: int | None = 0
+    size = file.stat().st_size
     with file.open("rb") as stream:
         while start is not None:
             stream.seek(start)
             iterator = ArchiveIterator(stream)
             try:
                 yield from iterator
-                return
+                reason = "file cut short"
             except (ArchiveLoadFailed, zlib.error, EOFError, ValueError, AttributeError) as error:
-                bad = max(start, _offset(iterator, start))
-                skip(f"{place} at byte {bad}", f"damaged record ({type(error).__name__})")
-                start = _next_start(stream, bad + 1)
-
-
-def _offset(iterator: Any, start: int) -> int:
-    """Return where the record in hand begins; warcio counts from where the iterator began."""
-    try:
-        return int(iterator.get_record_offset())
-    except (AttributeError, TypeError, ValueError):
-        return start
+                reason = f"damaged record ({type(error).__name__})"
+            if (
+                bad := max(start, int(iterator.offset))
+            ) >= size:  # warcio ends silently where a header is cut off
+                return
+            skip(f"{place} at byte {bad}", reason)
+            start = _next_start(stream, bad + 1)
 
 
 def _next_start(stream: Any, position: int) -> int | None:

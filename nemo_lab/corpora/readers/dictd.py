@@ -29,10 +29,14 @@ def gcide(archives: Sequence[Path]) -> Iterator[tuple[str, str]]:
 
 
 def computing(archives: Sequence[Path]) -> Iterator[tuple[str, str]]:
-    """Yield the entries of the Free On-line Dictionary of Computing, then those of the Jargon File."""
+    """Yield the entries of the Free On-line Dictionary of Computing, then those of the Jargon File.
+
+    The entry `gfdl` is the whole text of that licence, a document of the law corpus, and is left out.
+    """
     for archive in archives:
         for head, text in entries(archive):
-            yield head, reflow(text, figures=True)
+            if head != "gfdl":
+                yield head, reflow(text, figures=True)
 
 
 def entries(archive: Path) -> Iterator[tuple[str, str]]:

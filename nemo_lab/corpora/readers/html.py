@@ -69,7 +69,7 @@ def visible_text(page: bytes | str) -> str:
     try:
         if isinstance(page, bytes) and not re.search(rb"charset|<\?xml", page[:2048]):
             page = page.decode("utf-8", "replace")
-        parser = lxml.html.HTMLParser(huge_tree=False, no_network=True, remove_comments=True)
+        parser = lxml.html.HTMLParser(huge_tree=True, no_network=True, remove_comments=True)
         root = lxml.html.document_fromstring(page, parser=parser)
     except (lxml.etree.LxmlError, UnicodeError) as error:
         raise ValueError(f"not readable as HTML: {error}") from error

@@ -2,9 +2,10 @@ r"""Formal mathematics: statements and comments of Metamath's set.mm.
 
 A Metamath database is a sequence of tokens: `$( comment $)`, scopes `${ … $}`, hypotheses
 `label $e formula $.`, axioms and definitions `label $a formula $.` and theorems
-`label $p formula $= proof $.` (Metamath book, section 4.1). Each axiom and theorem becomes a short text: its label, the comment before it,
-and the formula with the hypotheses in scope. Proofs are left out: compressed, they are noise to a reader.
-Notes on who contributed what and when, which end nearly every comment, are left out as well.
+`label $p formula $= proof $.` (Metamath book, section 4.1). Each axiom and theorem becomes a short text: its
+label, the comment before it, and the formula with the hypotheses in scope. Proofs are left out: compressed,
+they are noise to a reader. Notes on who contributed what and when, which end nearly every comment, are left
+out as well.
 """
 
 import re

@@ -15,9 +15,13 @@ _CODE = re.compile(r"([A-Z])(?:<(?!<)([^<>]*)>|(<{2,})\s+(.*?)\s+(>{2,}))", re.D
 
 
 def perl_manual(archives: Sequence[Path]) -> Iterator[tuple[str, str]]:
-    """Yield the pages of Perl's manual by name (`perlfaq4`, `perlop`, …)."""
+    """Yield the pages of Perl's manual by name (`perlfaq4`, `perlop`, …).
+
+    Perl's two licences are pages of it too; they are documents of the law corpus and are left out here.
+    """
     for name, content in members(archives[0], "*.pod"):
-        yield Path(name).stem, plain(content.decode("utf-8", "replace"))
+        if Path(name).stem not in ("perlgpl", "perlartistic"):
+            yield Path(name).stem, plain(content.decode("utf-8", "replace"))
 
 
 def plain(text: str) -> str:
@@ -49,8 +53,8 @@ def _command(command: str, argument: str) -> list[str]:
     if command.startswith("head"):
         return [formatted(" ".join(argument.split()))]
     if command == "item":
-        label = formatted(" ".join(argument.split()))
-        return [f"- {label}".rstrip("- *")] if label not in ("", "*") else []
+        label = formatted(" ".join(argument.split())).removeprefix("*").strip()
+        return [f"- {label}"] if label else []
     return []
 
 
