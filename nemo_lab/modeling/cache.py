@@ -38,18 +38,22 @@ class MambaCache:
         keys_QBGN: B of the pending tokens.
         weight_SBH: first the weight of the state, then those of the pending tokens.
         pending: number of tokens in the open chunk.
+        scratch_XNP: room for `fold`, which remembers nothing and is shared by the layers of a model; a fresh
+            tensor of megabytes would cost more in page faults than the product itself.
     """
 
     def __init__(self, config: HybridConfig, batch: int, dtype: torch.dtype, device: torch.device) -> None:
         c, Q = config, PENDING
         exact = torch.promote_types(dtype, torch.float32)
+        X = batch * c.ssm_heads
+        self.scratch_XNP = torch.empty(X, c.ssm_state, c.ssm_head_dim, dtype=exact, device=device)
 
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(*shape, dtype=exact, device=device)
 
         self.config, self.batch = config, batch
         self.ring_KBC = zeros(c.conv_width, batch, c.conv_channels)
-        self.memory_XRP = zeros(batch * c.ssm_heads, c.ssm_state + Q, c.ssm_head_dim)
+        self.memory_XRP = zeros(X, c.ssm_state + Q, c.ssm_head_dim)
         self.keys_QBGN = zeros(Q, batch, c.ssm_groups, c.ssm_state)
         self.weight_SBH = zeros(1 + Q, batch, c.ssm_heads)
         self.state_XNP = self.memory_XRP[:, : c.ssm_state]
@@ -110,7 +114,7 @@ class MambaCache:
         keys = self.keys_until[q - 1][:, :, :, None] * weights_QBGJ[..., None]
         keys_XNQ = keys.view(q, -1, c.ssm_state).permute(1, 2, 0)
         # Not baddbmm_: on a result that is a slice it runs one product after another.
-        new_XNP = torch.bmm(keys_XNQ, self.memory_XRP[:, c.ssm_state : c.ssm_state + q])
+        new_XNP = torch.bmm(keys_XNQ, self.memory_XRP[:, c.ssm_state : c.ssm_state + q], out=self.scratch_XNP)
         torch.addcmul(new_XNP, self.state_XNP, self.weight_SBH[0].view(-1, 1, 1), out=self.state_XNP)
         self.weight_SBH[0] = 1.0
         self.pending = 0
@@ -160,7 +164,11 @@ def make_caches(
             return MambaCache(config, batch, dtype, device)
         return AttentionCache(config, batch, max_length, dtype, device) if kind == "*" else None
 
-    return [make(kind) for kind in config.pattern]
+    caches = [make(kind) for kind in config.pattern]
+    mamba = [cache for cache in caches if isinstance(cache, MambaCache)]
+    for cache in mamba:
+        cache.scratch_XNP = mamba[0].scratch_XNP
+    return caches
 
 
 def cache_bytes(caches: Iterable[Cache]) -> dict[str, int]:

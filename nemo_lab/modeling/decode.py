@@ -178,6 +178,7 @@ class _MambaStep:
         self.row = torch.empty(B, c.in_proj_width, dtype=exact, device=device)
         z, self.xBC, self.dt = self.row.split([c.d_inner, c.conv_channels, c.ssm_heads], 1)
         self.z_BGp = z.view(B, G, -1)
+        self.tapped = torch.empty(c.conv_width, B, c.conv_channels, dtype=exact, device=device)
         self.mixed = torch.empty(B, c.conv_channels, dtype=exact, device=device)
         x, self.key, query = self.mixed.split([c.d_inner, G * N, G * N], 1)
         self.x_BHP, self.query_BGN = x.view(B, c.ssm_heads, -1), query.view(B, G, N)
@@ -204,7 +205,7 @@ class _MambaStep:
     def __call__(self, residual: Residual, cache: MambaCache, place: Place) -> None:
         self.row.copy_(self.in_proj(residual.normalised()))
         cache.ring_slots[cache.slot].copy_(self.xBC)
-        torch.sum(cache.ring_KBC * self.taps[cache.slot], 0, out=self.mixed)
+        torch.sum(torch.mul(cache.ring_KBC, self.taps[cache.slot], out=self.tapped), 0, out=self.mixed)
         F.silu(self.mixed.add_(self.bias_C), inplace=True)
         self._weigh(cache)
         y_BGp = self._read(cache).view_as(self.z_BGp)
