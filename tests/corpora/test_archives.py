@@ -1,9 +1,5 @@
 """Archives: right members, no links, no way out of the folder, no bombs."""
 
-import io
-import tarfile
-import zipfile
-
 import pytest
 
 from nemo_lab.corpora import archives
@@ -13,62 +9,29 @@ from nemo_lab.lab.home import LabError
 FILES = {"a/one.txt": b"one", "a/two.py": b"two", "b/three.txt": b"3" * 100}
 
 
-def tar_bytes(files: dict[str, bytes], mode: str, prefix: str = "") -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode=mode) as package:
-        for name, content in files.items():
-            info = tarfile.TarInfo(prefix + name)
-            info.size = len(content)
-            package.addfile(info, io.BytesIO(content))
-        link = tarfile.TarInfo(prefix + "a/link.txt")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        package.addfile(link)
-    return stream.getvalue()
-
-
-def ar_member(name: str, content: bytes) -> bytes:
-    header = f"{name:<16}{0:<12}{0:<6}{0:<6}{'100644':<8}{len(content):<10}`\n".encode()
-    return header + content + b"\n" * (len(content) % 2)
-
-
-def write(path, files=FILES):
-    if path.suffix == ".whl":
-        with zipfile.ZipFile(path, "w") as package:
-            for name, content in files.items():
-                package.writestr(name, content)
-    elif path.suffix == ".deb":
-        inside = [ar_member("debian-binary", b"2.0\n"), ar_member("control.tar.xz", b"odd")]
-        path.write_bytes(
-            b"!<arch>\n" + b"".join(inside) + ar_member("data.tar.xz", tar_bytes(files, "w:xz", "./"))
-        )
-    else:
-        path.write_bytes(tar_bytes(files, "w:gz"))
-    return path
-
-
 @pytest.mark.parametrize("name", ["x.whl", "x.deb", "x.tgz"])
-def test_members_match_the_pattern_in_order_and_without_links(tmp_path, name):
-    archive = write(tmp_path / name)
+def test_members_match_the_pattern_in_order_and_without_links(write_archive, tmp_path, name):
+    archive = write_archive(tmp_path / name, FILES)
     assert list(members(archive, "*.txt")) == [("a/one.txt", b"one"), ("b/three.txt", b"3" * 100)]
     assert dict(members(archive, "*")) == FILES
 
 
 @pytest.mark.parametrize("name", ["x.whl", "x.deb", "x.tgz"])
-def test_a_member_over_the_limit_is_refused(tmp_path, name, monkeypatch):
+def test_a_member_over_the_limit_is_refused(write_archive, tmp_path, name, monkeypatch):
     monkeypatch.setattr(archives, "MEMBER_LIMIT", 50)
     with pytest.raises(LabError, match=r"b/three.txt has 1?\d+ bytes, the limit is 50"):
-        list(members(write(tmp_path / name), "*"))
+        list(members(write_archive(tmp_path / name, FILES), "*"))
 
 
-def test_the_total_is_limited(tmp_path, monkeypatch):
+def test_the_total_is_limited(write_archive, tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "TOTAL_LIMIT", 80)
     with pytest.raises(LabError, match="more than 80 bytes"):
-        list(members(write(tmp_path / "x.whl"), "*"))
+        list(members(write_archive(tmp_path / "x.whl", FILES), "*"))
 
 
 @pytest.mark.parametrize("name", ["x.whl", "x.deb", "x.tgz"])
-def test_a_damaged_archive_is_one_sentence(tmp_path, name):
-    archive = write(tmp_path / name)
+def test_a_damaged_archive_is_one_sentence(write_archive, tmp_path, name):
+    archive = write_archive(tmp_path / name, FILES)
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
     with pytest.raises(LabError, match="not a readable archive"):
         list(members(archive, "*"))
@@ -84,14 +47,14 @@ def test_no_archive_at_all(tmp_path):
 
 
 @pytest.mark.parametrize("evil", ["../out.txt", "/etc/out.txt", "a/../../out.txt", "a\\..\\out.txt"])
-def test_unpack_never_leaves_its_folder(tmp_path, evil):
-    archive = write(tmp_path / "x.tgz", {"fine.txt": b"1", evil: b"2"})
+def test_unpack_never_leaves_its_folder(write_archive, tmp_path, evil):
+    archive = write_archive(tmp_path / "x.tgz", {"fine.txt": b"1", evil: b"2"})
     with pytest.raises(LabError, match="would leave its folder"):
         unpack(archive, "*", tmp_path / "inside")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["inside", "x.tgz"]
 
 
-def test_unpack_writes_the_matching_members(tmp_path):
-    written = unpack(write(tmp_path / "x.whl"), "a/*", tmp_path / "inside")
+def test_unpack_writes_the_matching_members(write_archive, tmp_path):
+    written = unpack(write_archive(tmp_path / "x.whl", FILES), "a/*", tmp_path / "inside")
     assert [path.relative_to(tmp_path / "inside").as_posix() for path in written] == ["a/one.txt", "a/two.py"]
     assert written[0].read_bytes() == b"one"

@@ -7,7 +7,6 @@ reason.
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,9 +160,3 @@ def test_every_exported_name_exists():
     assert callable(corpora.tokenizer)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = corpora.nothing
-
-
-def test_no_address_of_a_registry_stands_in_the_code():
-    source = "".join(path.read_text() for path in Path(corpora.__file__).parent.rglob("*.[pt][yo]*"))
-    for host in ("pypi.org", "debian.org", "npmjs", "pythonhosted", "ubuntu.com"):
-        assert host not in source

@@ -1,6 +1,7 @@
 """The mixture has equal bytes, the tokenizer gives every string back, and both are the same on every run."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -111,6 +112,7 @@ def test_absent_corpora_are_replaced_and_named(monkeypatch, caplog):
             raise PackageError("needs apt-get, which is not on this machine.")
 
     monkeypatch.setattr(store, "corpus_folder", folder)
+    monkeypatch.setattr(store, "_fetch_ahead", lambda names: None)
     assert set(store.present()) == pip_only
     assert "Corpus 'dictionary' is absent: needs apt-get" in caplog.text
     pip_only.remove("law")
@@ -118,6 +120,22 @@ def test_absent_corpora_are_replaced_and_named(monkeypatch, caplog):
         store.present()
     with pytest.raises(PackageError, match="needs apt-get"):
         store.present(["novels"])
+
+
+def test_packages_are_fetched_ahead_and_a_failure_there_is_silent(monkeypatch, lab_home, capsys):
+    asked = []
+
+    def package(name):
+        asked.append(name)
+        raise PackageError("no network")
+
+    monkeypatch.setattr(store.fetch, "package", package)
+    before = set(threading.enumerate())
+    store._fetch_ahead(["law", "code"])
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+    assert asked == ["licensedcode-data", "networkx", "twisted"]
+    assert capsys.readouterr().err == ""
 
 
 def test_available_without_apt_and_npm_lists_five(monkeypatch, lab_home):

@@ -259,11 +259,9 @@ def test_wikitext_leaves_words():
     assert sources.wikitext(source) == "Anarchism is a philosophy of x.\n\nHead\n\nwords & so."
 
 
-def test_unix_manuals_reads_gzipped_members(tmp_path):
-    from tests.corpora.test_archives import write
-
+def test_unix_manuals_reads_gzipped_members(tmp_path, write_archive):
     page = gzip.compress(b".TH x 1\n.SH NAME\nx \\- y\n")
-    archive = write(
+    archive = write_archive(
         tmp_path / "x.deb", {"usr/share/man/man1/x.1.gz": page, "usr/share/man/de/man1/x.1.gz": page}
     )
     assert list(roff.unix_manuals([archive])) == [("x.1", "NAME\n\nx - y")]
