@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nemo_lab.modeling import kernels
 from nemo_lab.modeling.causal import causal_attention
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.linear import Linear
@@ -46,6 +47,7 @@ class Attention(nn.Module):
     def __init__(self, config: HybridConfig) -> None:
         super().__init__()
         self.config = config
+        self.backend = "auto"  # see `kernels`
         queries, keys = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
         self.q_proj = Linear(config.d_model, queries, bias=False)
         self.k_proj = Linear(config.d_model, keys, bias=False)
@@ -69,7 +71,8 @@ class Attention(nn.Module):
         q, k, v = self.project(u_BLd, position_BL)
         if cache is not None:
             cache.store(k, v)
-        return self.o_proj(self_attention(q, k, v, document_BL).transpose(1, 2).flatten(2))
+        y_BHLD = kernels.attention(q, k, v, document_BL, self.backend)
+        return self.o_proj(y_BHLD.transpose(1, 2).flatten(2))
 
 
 def self_attention(q_BHLD: Tensor, k_BKLD: Tensor, v_BKLD: Tensor, document_BL: Tensor | None) -> Tensor:

@@ -22,9 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nemo_lab.modeling import kernels
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.linear import Linear
-from nemo_lab.modeling.ssd import ssd_channel_first
 
 
 def gated_rms_norm(y_BLD: Tensor, z_BLD: Tensor, weight_D: Tensor, groups: int, eps: float) -> Tensor:
@@ -139,6 +139,7 @@ class Mamba2(nn.Module):
     def __init__(self, config: HybridConfig) -> None:
         super().__init__()
         self.config = config
+        self.backend = "auto"  # of the scan, see `kernels`
         self.in_proj = Linear(config.d_model, config.in_proj_width, bias=False)
         self.conv_weight = nn.Parameter(torch.empty(config.conv_channels, config.conv_width))
         self.conv_bias = nn.Parameter(torch.empty(config.conv_channels))
@@ -171,9 +172,9 @@ class Mamba2(nn.Module):
         xBC = xBC.view(-1, B, L)
         mixed = causal_conv_silu(xBC, self.conv_weight, self.conv_bias, document_BL)
         x, Bm, Cm = mixed.split([c.d_inner, c.ssm_groups * c.ssm_state, c.ssm_groups * c.ssm_state])
-        y, state = ssd_channel_first(
+        y, state = kernels.ssd(
             _heads(x, c.ssm_heads), self._step_sizes(dt).view(-1, B, L).movedim(1, 0), -torch.exp(_wide(self.A_log)),
-            _heads(Bm, c.ssm_groups), _heads(Cm, c.ssm_groups), self.D, c.chunk, document_BL,
+            _heads(Bm, c.ssm_groups), _heads(Cm, c.ssm_groups), self.D, c.chunk, document_BL, self.backend,
         )
         if cache is not None:
             cache.store(xBC, state)

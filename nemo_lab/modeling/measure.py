@@ -8,13 +8,16 @@ be read first; what a token costs does not depend on what the memories say.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from nemo_lab.modeling.cache import PENDING, cache_bytes
-from nemo_lab.modeling.decode import Decoder
+from nemo_lab.modeling.generation import Decoder
 from nemo_lab.modeling.model import HybridLM
 
 WARM_UP = 2  # tokens before the clock starts
@@ -36,10 +39,25 @@ def token_cost(model: HybridLM, context: int) -> TokenCost:
     decoder = Decoder(model, 1, context + PENDING + 1, torch.float32)
     decoder.fill(context)
     token_B = torch.zeros(1, dtype=torch.long)
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=_CPU_PRODUCTS) as counter:
         for _ in range(PENDING):
             decoder.step(token_B)
     return TokenCost(sum(cache_bytes(decoder.caches).values()), counter.get_total_flops() / PENDING)
+
+
+def _linear_flops(x_shape: Sequence[int], *_: Any, out_shape: Sequence[int], **__: Any) -> int:
+    return 2 * prod(x_shape) * out_shape[-1]
+
+
+def _attention_flops(q_shape: Sequence[int], k_shape: Sequence[int], *_: Any, **__: Any) -> int:
+    return 4 * prod(q_shape) * k_shape[-2]  # q k^T and the weighted sum of v
+
+
+# The two products of decoding that torch's counter does not know, because only the CPU has them.
+_CPU_PRODUCTS = {
+    torch.ops.mkldnn._linear_pointwise: _linear_flops,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops,
+}
 
 
 def tokens_per_second(

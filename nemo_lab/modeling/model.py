@@ -51,7 +51,7 @@ class HybridLM(nn.Module):
     def __init__(self, config: HybridConfig, seed: int = 0) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.embedding = nn.Embedding.from_pretrained(torch.empty(config.vocab_size, config.d_model), freeze=False)
         self.blocks = nn.ModuleList(Block(kind, config) for kind in config.pattern)
         self.norm = nn.RMSNorm(config.d_model, eps=config.norm_eps)
         self.head = Linear(config.d_model, config.vocab_size, bias=False)

@@ -210,7 +210,7 @@ def tiny_hybrid(d_model: int = 128, pattern: str = "M-M*-M-", **changes: Any) ->
     sizes: dict[str, Any] = {
         "pattern": pattern, "d_model": d_model, "d_ff": 4 * d_model, "n_heads": heads, "head_dim": 32,
         "n_kv_heads": 2 if heads % 2 == 0 else 1, "ssm_heads": 2 * heads, "ssm_head_dim": 32, "ssm_state": 32,
-        "ssm_groups": 2,
+        "ssm_groups": 2, "init_std": 0.05,
     }
     return HybridConfig(**sizes | changes)
 
