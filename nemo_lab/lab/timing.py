@@ -1,0 +1,208 @@
+"""What this machine can do, and which of two things is faster on it. Notebook 90 shows each function at work.
+
+A shared or throttled machine changes its speed from minute to minute, by more than most differences that one
+wants to see. Hence three habits:
+
+* `alternate` takes turns, A B, B A, A B …, so that a slow minute hits all sides alike, and judges the *ratio
+  within each round*, not the ratio of two averages.
+* The interval of the median ratio comes from the sign test (order statistics): it assumes nothing about how
+  times are distributed and one disturbed round cannot move it far. With n rounds the widest such interval,
+  smallest to largest, covers the median with probability 1 - 2^(1-n): 94 % for five, 97 % for six.
+* A limit (`matmul_rates`, `bandwidths`) is the best of many repeats: disturbances only ever add time.
+
+Left out: reading hardware counters, and pinning cores or clocks, which needs rights that a reader may lack.
+Sizes are in elements, MB (10^6 bytes) or seconds; rates are per second.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from nemo_lab.lab.home import LabError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+Action = Callable[[], object]
+COVERAGE = 0.95
+# What a torch operation does, by what its name contains; the first group that fits counts.
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "optimizer": ("adamw", "foreach", "Optimizer", "_amp_"),
+    "matmul": ("::mm", "::addmm", "::linear", "::matmul", "linear_pointwise", "::dot", "::mv"),
+    "batched matmul": ("::bmm", "::baddbmm", "::einsum"),
+    "attention": ("scaled_dot_product", "flash_attention", "softmax"),
+    "convolution": ("convolution", "conv1d"),
+    "copies and fills": (
+        *("::copy_", "::clone", "::cat", "::contiguous", "::_to_copy", "::stack", "_pad"),
+        *("::fill_", "::zero_", "::zeros", "::full", "::masked_fill", "::tril", "::ones"),
+    ),
+}
+OTHER = "elementwise and sums"
+PYTHON = "Python and autograd"
+
+
+def alternate(tasks: Mapping[str, Action], repeats: int) -> "pd.DataFrame":
+    """Time the tasks in turns and return one row a task; `summary` explains the columns."""
+    return summary(interleaved(tasks, repeats))
+
+
+def interleaved(tasks: Mapping[str, Action], repeats: int) -> "pd.DataFrame":
+    """Return seconds, one row a round and one column a task, after one call of each that is not counted.
+
+    Raises:
+        LabError: no task, or no round.
+    """
+    import pandas as pd
+
+    if not tasks or repeats < 1:
+        raise LabError(f"There are {len(tasks)} tasks and {repeats} rounds to time; give at least 1 of each.")
+    for task in tasks.values():
+        task()
+    rounds = [_round(tasks, backwards=bool(number % 2)) for number in range(repeats)]
+    return pd.DataFrame(rounds, columns=list(tasks))
+
+
+def _round(tasks: Mapping[str, Action], backwards: bool) -> dict[str, float]:
+    names = list(tasks)[::-1] if backwards else list(tasks)
+    seconds = {}
+    for name in names:
+        began = time.perf_counter()
+        tasks[name]()
+        seconds[name] = time.perf_counter() - began
+    return seconds
+
+
+def summary(seconds: "pd.DataFrame") -> "pd.DataFrame":
+    """Return for each column of `seconds` (a task; rows are rounds) how it did against the first column.
+
+    Columns: `min` and `median` in seconds; `ratio`, the median over rounds of the first task's time over this
+    one's (above 1: faster than the first); `low` and `high`, its interval by the sign test; `coverage` of it.
+    """
+    import pandas as pd
+
+    first = seconds.iloc[:, 0]
+    rows = {}
+    for name in seconds:
+        ratio, low, high, coverage = median_interval((first / seconds[name]).tolist())
+        spread = {"min": seconds[name].min(), "median": seconds[name].median()}
+        rows[name] = {**spread, "ratio": ratio, "low": low, "high": high, "coverage": coverage}
+    return pd.DataFrame(rows).T
+
+
+def median_interval(
+    samples: Sequence[float], coverage: float = COVERAGE
+) -> tuple[float, float, float, float]:
+    """Return median, low and high of the narrowest sign-test interval with `coverage`, and its own coverage.
+
+    The k-th smallest and k-th largest of n samples enclose the median of their distribution with probability
+    1 - 2 P(Binomial(n, 1/2) < k). Where n is too small for `coverage`, it is the whole range.
+
+    Raises:
+        LabError: no samples.
+    """
+    import statistics
+
+    if not samples:
+        raise LabError("There are no samples; time at least one round.")
+    ordered, n = sorted(samples), len(samples)
+    fits = [k for k in range(1, (n + 1) // 2 + 1) if _sign_coverage(n, k) >= coverage]
+    k = max(fits, default=1)
+    return statistics.median(ordered), ordered[k - 1], ordered[n - k], _sign_coverage(n, k)
+
+
+def _sign_coverage(n: int, k: int) -> float:
+    return max(0.0, 1 - 2 * sum(math.comb(n, i) for i in range(k)) / 2**n)
+
+
+# --- limits of the machine
+
+
+def best_seconds(action: Action, budget: float = 0.1) -> float:
+    """Return the least seconds a call takes, of the calls that fit into `budget` seconds."""
+    import torch
+    from torch.utils.benchmark import Timer
+
+    timer = Timer("action()", globals={"action": action}, num_threads=torch.get_num_threads())
+    return float(min(timer.blocked_autorange(min_run_time=budget).times))
+
+
+def matmul_rates(
+    sizes: Iterable[int], dtypes: Iterable[str] = ("float32", "bfloat16"), budget: float = 0.1
+) -> "pd.DataFrame":
+    """Return FLOP/s of square products: columns `size`, `dtype`, `flops` (2·size³ over the best time)."""
+    import pandas as pd
+
+    rows = []
+    for size in sizes:
+        for dtype in dtypes:
+            seconds = best_seconds(_product(size, dtype), budget)
+            rows.append({"size": size, "dtype": dtype, "flops": 2 * size**3 / seconds})
+    return pd.DataFrame(rows)
+
+
+def _product(size: int, dtype: str) -> Action:
+    import torch
+
+    a, b = _random((size, size), dtype), _random((size, size), dtype)
+    out = torch.empty_like(a)
+    return lambda: torch.mm(a, b, out=out)
+
+
+def bandwidths(megabytes: Iterable[float], budget: float = 0.1) -> "pd.DataFrame":
+    """Return bytes/s of three loops over float32 arrays: columns `megabytes` (all arrays), `loop`, `bytes`.
+
+    read: the sum of one array; copy: b = a, one read and one write; triad: c = a + s·b, two reads and one
+    write (STREAM's loops, McCalpin 1995, which counts bytes as we do).
+    """
+    import pandas as pd
+
+    rows = []
+    for total in megabytes:
+        for loop, arrays in (("read", 1), ("copy", 2), ("triad", 3)):
+            seconds = best_seconds(_stream(loop, max(1, int(total * 1e6 / 4 / arrays))), budget)
+            rows.append({"megabytes": total, "loop": loop, "bytes": total * 1e6 / seconds})
+    return pd.DataFrame(rows)
+
+
+def _stream(loop: str, count: int) -> Action:
+    import torch
+
+    a, b = _random((count,), "float32"), _random((count,), "float32")
+    if loop == "read":
+        return lambda: a.sum()
+    if loop == "copy":
+        return lambda: b.copy_(a)
+    c = torch.empty_like(a)
+    return lambda: torch.add(a, b, alpha=3.0, out=c)
+
+
+def _random(shape: tuple[int, ...], dtype: str) -> "torch.Tensor":
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.randn(shape, device=device).to(getattr(torch, dtype))
+
+
+# --- where a step's time goes
+
+
+def grouped(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Return seconds by kind of work, from a profile's self times by operation name.
+
+    Kinds: those of `GROUPS`, in that order, `elementwise and sums` for the other operations of torch, and
+    `Python and autograd` for what is no operation: the functions around them.
+    """
+    totals = dict.fromkeys((*GROUPS, OTHER, PYTHON), 0.0)
+    for name, value in seconds.items():
+        totals[kind_of(name)] += value
+    return totals
+
+
+def kind_of(operation: str) -> str:
+    """Return the kind of work that an operation such as `aten::bmm` does."""
+    for kind, parts in GROUPS.items():
+        if any(part in operation for part in parts):
+            return kind
+    return OTHER if "::" in operation else PYTHON

@@ -1,0 +1,121 @@
+"""Timing: ratios that survive a noisy machine, limits that are limits, and names of operations."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from nemo_lab.lab import timing
+from nemo_lab.lab.home import LabError
+
+
+def spin(seconds: float) -> None:
+    """Busy for so long; sleeping would be at the mercy of the scheduler's tick."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def test_rounds_take_turns() -> None:
+    calls: list[str] = []
+    timing.interleaved({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 3)
+    assert "".join(calls) == "ab" + "ab" + "ba" + "ab"
+
+
+def test_a_known_ratio_is_found() -> None:
+    found = timing.alternate({"slow": lambda: spin(0.006), "fast": lambda: spin(0.002)}, 7)
+    assert found.loc["slow", "ratio"] == 1
+    assert found.loc["fast", "min"] == pytest.approx(0.002, rel=0.5)
+    assert found.loc["fast", "low"] <= 3.2
+    assert found.loc["fast", "high"] >= 2.8
+
+
+def test_drift_of_the_machine_does_not_move_the_ratio() -> None:
+    """All slows down fourfold over the rounds, and one is disturbed. Averages would be fooled."""
+    speed = np.linspace(1, 4, 9)
+    seconds = pd.DataFrame({"a": 2 * speed, "b": speed})
+    seconds.loc[4, "b"] = 100
+    found = timing.summary(seconds)
+    assert found.loc["b", "ratio"] == pytest.approx(2)
+    assert found.loc["b", "low"] == pytest.approx(2)
+    assert found.loc["b", "high"] == pytest.approx(2)
+    assert seconds["a"].mean() / seconds["b"].mean() < 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 6, 9, 15, 40])
+def test_interval_is_the_sign_test(n: int) -> None:
+    samples = np.random.default_rng(n).normal(size=n).tolist()
+    median, low, high, coverage = timing.median_interval(samples)
+    assert median == pytest.approx(np.median(samples))
+    k = sorted(samples).index(low) + 1
+    assert high == sorted(samples)[n - k]
+    assert coverage == pytest.approx(1 - 2 * stats.binom.cdf(k - 1, n, 0.5), abs=1e-12)
+    assert coverage >= 0.95 or k == 1
+    if n > 5:
+        assert 1 - 2 * stats.binom.cdf(k, n, 0.5) < 0.95, "a narrower interval would have done"
+
+
+def test_coverage_holds_for_skewed_noise() -> None:
+    """Planted median, log-normal noise: the interval covers it as often as it says."""
+    rng = np.random.default_rng(0)
+    hits = []
+    for _ in range(2000):
+        _, low, high, coverage = timing.median_interval(rng.lognormal(size=9).tolist())
+        hits.append(low <= 1 <= high)
+    assert np.mean(hits) == pytest.approx(coverage, abs=0.015)
+
+
+def test_nothing_to_time_is_refused() -> None:
+    with pytest.raises(LabError, match="0 tasks and 3 rounds"):
+        timing.alternate({}, 3)
+    with pytest.raises(LabError, match="1 tasks and 0 rounds"):
+        timing.alternate({"a": lambda: None}, 0)
+    with pytest.raises(LabError, match="no samples"):
+        timing.median_interval([])
+
+
+def test_best_seconds_is_about_the_action() -> None:
+    assert timing.best_seconds(lambda: spin(0.003), 0.03) == pytest.approx(0.003, rel=0.2)
+
+
+def test_limits_have_every_row_and_grow_out_of_overhead() -> None:
+    rates = timing.matmul_rates([8, 256], ["float32"], budget=0.01)
+    assert rates["size"].tolist() == [8, 256]
+    assert rates["flops"].iloc[1] > 10 * rates["flops"].iloc[0]
+    moved = timing.bandwidths([0.1, 1.0], budget=0.01)
+    assert moved["loop"].tolist() == ["read", "copy", "triad"] * 2
+    assert (moved["bytes"] > 1e8).all()
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        ("aten::mm", "matmul"),
+        ("aten::addmm", "matmul"),
+        ("mkldnn::_linear_pointwise", "matmul"),
+        ("aten::bmm", "batched matmul"),
+        ("aten::mul", timing.OTHER),
+        ("aten::addcmul_", timing.OTHER),
+        ("aten::copy_", "copies and fills"),
+        ("aten::_softmax", "attention"),
+        ("aten::_fused_adamw_", "optimizer"),
+        ("Optimizer.step#AdamW.step", "optimizer"),
+        ("aten::zero_", "copies and fills"),
+        ("aten::convolution_backward", "convolution"),
+        ("_ChunkedSSDBackward", timing.PYTHON),
+        ("aten::cumsum", timing.OTHER),
+    ],
+)
+def test_operations_have_a_kind(operation: str, kind: str) -> None:
+    assert timing.kind_of(operation) == kind
+
+
+def test_grouping_loses_no_second() -> None:
+    spent = {"aten::mm": 1.0, "aten::bmm": 2.0, "aten::add": 4.0, "something::new": 8.0, "MulBackward0": 16.0}
+    groups = timing.grouped(spent)
+    assert sum(groups.values()) == 31
+    assert groups["matmul"] == 1
+    assert groups[timing.OTHER] == 12
+    assert groups[timing.PYTHON] == 16
