@@ -96,7 +96,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     },
     "90_performance": {
         "smoke": Performance(1, 1, 64, 1, new_tokens=4, largest_matrix=256, largest_mb=16, budget=0.01),
-        "laptop": Performance(6, 4, 512, 4, new_tokens=64, largest_matrix=2048, largest_mb=256, budget=0.2),
+        "laptop": Performance(6, 4, 512, 3, new_tokens=64, largest_matrix=2048, largest_mb=256, budget=0.2),
         "gpu": Performance(6, 8, 2048, 9, new_tokens=99, largest_matrix=8192, largest_mb=4096, budget=0.5),
         "cluster": Performance(6, 8, 2048, 9, 99, largest_matrix=8192, largest_mb=4096, budget=0.5),
     },

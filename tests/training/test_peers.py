@@ -85,3 +85,11 @@ def test_a_misspelt_name_is_refused(side: str, tasks: list[str], sentence: str) 
 def test_a_process_that_fails_is_one_sentence() -> None:
     with pytest.raises(TrainingError, match="Timing ours failed with status 1: "):
         peers.measure("ours", ["train"], peers.Sizes(batch_size=0))
+
+
+def test_peak_memory_is_the_process_s_own() -> None:
+    """A process started by a large one must not inherit its peak."""
+    ballast = b"x" * 600_000_000
+    found = peers.measure("ours", ["train"], peers.Sizes(batch_size=1, length=8, steps=1))["train"]
+    assert len(ballast) / 1e6 > found["peak_mb_before"]
+    assert found["peak_mb"] > found["peak_mb_before"]
