@@ -6,7 +6,7 @@ that it can be moved to a bigger disk with one variable and removed with one com
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -43,9 +43,9 @@ def _default_home() -> Path:
 def write_text(path: Path, text: str) -> None:
     """Write `text` so that `path` holds either its old content or all of the new one, also after a kill."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")  # mkstemp would make it private
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with open(temporary, "x", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())

@@ -12,9 +12,6 @@ class Linear(nn.Linear):
     Precision recipes replace this class; both methods are one matrix product with `weight`.
     """
 
-    def reset_parameters(self) -> None:
-        """Leaves the weights as allocated: the model initialises them from its own seed, not the global one."""
-
     def channel_first(self, x_TI: Tensor) -> Tensor:
         """W x^T: (T, in) -> (out, T). The transposition costs nothing inside the matrix product."""
         return torch.mm(self.weight, x_TI.t())

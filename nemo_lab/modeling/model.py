@@ -51,10 +51,11 @@ class HybridLM(nn.Module):
     def __init__(self, config: HybridConfig, seed: int = 0) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding.from_pretrained(torch.empty(config.vocab_size, config.d_model), freeze=False)
-        self.blocks = nn.ModuleList(Block(kind, config) for kind in config.pattern)
-        self.norm = nn.RMSNorm(config.d_model, eps=config.norm_eps)
-        self.head = Linear(config.d_model, config.vocab_size, bias=False)
+        with torch.random.fork_rng(devices=[]):  # torch's own start values, replaced below, use the global generator
+            self.embedding = nn.Embedding(config.vocab_size, config.d_model)
+            self.blocks = nn.ModuleList(Block(kind, config) for kind in config.pattern)
+            self.norm = nn.RMSNorm(config.d_model, eps=config.norm_eps)
+            self.head = Linear(config.d_model, config.vocab_size, bias=False)
         if self.embedding.weight.device.type != "meta":
             self._initialise(torch.Generator(self.embedding.weight.device).manual_seed(seed))
 

@@ -117,7 +117,7 @@ def _to_chunks(t_BXL: Tensor, Q: int, dtype: torch.dtype) -> Tensor:
     """(B, …, L) -> contiguous (B, c, …, Q), the last chunk padded with zeros."""
     B, L = t_BXL.shape[0], t_BXL.shape[-1]
     c = -(-L // Q)
-    if L < c * Q:
+    if c * Q > L:
         t_BXL = torch.nn.functional.pad(t_BXL, (0, c * Q - L))
     split = t_BXL.unflatten(-1, (c, Q)).movedim(-2, 1)
     return torch.empty((B, c, *t_BXL.shape[1:-1], Q), dtype=dtype, device=t_BXL.device).copy_(split)

@@ -211,7 +211,7 @@ def test_finish_writes_the_record_and_shows_no_path(own_home, capsys):
         *("code", "packages", "machine", "claims", "values"),
     ]
     assert (stored["schema"], stored["status"], stored["seed"]) == (1, "ok", 4)
-    assert stored["parameters"] == dataclasses.asdict(lab.settings)
+    assert stored["parameters"] == json.loads(json.dumps(dataclasses.asdict(lab.settings)))  # tuples are lists there
     assert stored["parameters"]["steps"] == 9
     assert stored["values"] == {"bits": 2.5}
     assert {entry["id"]: entry["verdict"] for entry in stored["claims"]} == dict.fromkeys(
