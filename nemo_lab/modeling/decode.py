@@ -33,6 +33,7 @@ from nemo_lab.modeling.mamba2 import Mamba2
 from nemo_lab.modeling.mlp import MLP
 
 PACK_BATCH = 16  # rows the packed layout is chosen for; measured best or level from batch 1 to 16
+COLUMNS = 64  # of the caches, that the plain products take at a time
 SDPA_LIMIT = 4096  # cached keys (batch · kv heads · tokens) from which two plain products beat SDPA in bf16
 
 
@@ -120,21 +121,28 @@ class _AttentionStep:
         if place.cos_B1D is not None and place.sin_B1D is not None:
             q, k = (_rotate(r, place.cos_B1D, place.sin_B1D) for r in (q, k))
         cache.k_BKTD[:, :, t], cache.v_BKTD[:, :, t] = k, v
-        keys, values = cache.k_BKTD[:, :, : t + 1], cache.v_BKTD[:, :, : t + 1]
-        mask = None if place.mask_B11T is None else place.mask_B11T[..., : t + 1]
-        y = _attend(q.reshape(B, K, H // K, self.D), keys, values, mask)
+        y = _attend(q.reshape(B, K, H // K, self.D), cache, t + 1, place.mask_B11T)
         residual.x.add_(self.out(y.reshape(B, -1)))
 
 
-def _attend(q_BKJD: Tensor, k_BKTD: Tensor, v_BKTD: Tensor, mask_B11T: Tensor | None) -> Tensor:
-    """Softmax attention of J query heads to the keys of their key-value head."""
-    B, K, T, _ = k_BKTD.shape
-    if k_BKTD.dtype != torch.bfloat16 or B * K * T < SDPA_LIMIT:
-        return F.scaled_dot_product_attention(q_BKJD, k_BKTD, v_BKTD, attn_mask=mask_B11T)
-    scores = torch.matmul(q_BKJD * q_BKJD.shape[-1] ** -0.5, k_BKTD.transpose(2, 3))
-    if mask_B11T is not None:
-        scores += mask_B11T
-    return torch.matmul(scores.softmax(-1), v_BKTD)
+def _attend(q_BKJD: Tensor, cache: AttentionCache, length: int, mask_B11T: Tensor | None) -> Tensor:
+    """Softmax attention of J query heads to the first `length` keys of their key-value head.
+
+    oneDNN makes code for every new shape, which takes longer than the product. So the plain products take whole
+    blocks of columns and hide the rest of the last one.
+    """
+    B, K, most, _ = cache.k_BKTD.shape
+    plain = cache.k_BKTD.dtype == torch.bfloat16 and B * K * length >= SDPA_LIMIT
+    stop = min(-(-length // COLUMNS) * COLUMNS, most) if plain else length
+    keys, values = cache.k_BKTD[:, :, :stop], cache.v_BKTD[:, :, :stop]
+    mask = None if mask_B11T is None else mask_B11T[..., :stop]
+    if not plain:
+        return F.scaled_dot_product_attention(q_BKJD, keys, values, attn_mask=mask)
+    scores = torch.matmul(q_BKJD * q_BKJD.shape[-1] ** -0.5, keys.transpose(2, 3))
+    if mask is not None:
+        scores += mask
+    scores[..., length:] = -torch.inf
+    return torch.matmul(scores.softmax(-1), values)
 
 
 def rotation(position_B: Tensor, head_dim: int, theta: float) -> tuple[Tensor, Tensor]:

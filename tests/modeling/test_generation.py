@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nemo_lab.modeling import HybridConfig, HybridLM
-from nemo_lab.modeling.cache import PENDING, MambaCache, cache_bytes, make_caches
+from nemo_lab.modeling.cache import PENDING, AttentionCache, MambaCache, cache_bytes, make_caches
 from nemo_lab.modeling.decode import SDPA_LIMIT, _attend
 from nemo_lab.modeling.generation import Decoder, generate, sample
 from nemo_lab.modeling.ssd import ssd_recurrent
@@ -143,12 +143,22 @@ def test_one_folded_chunk_equals_the_recurrence():
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_both_ways_to_attend_agree(masked):
+@pytest.mark.parametrize("length", [SDPA_LIMIT // 4, SDPA_LIMIT // 4 + 7, SDPA_LIMIT // 4 + 64])
+def test_both_ways_to_attend_agree(masked, length):
+    """The plain products read whole blocks of columns; what lies behind `length` must not count."""
     g = torch.Generator().manual_seed(0)
-    q, k, v = (torch.randn(2, 2, n, 8, generator=g) for n in (3, SDPA_LIMIT, SDPA_LIMIT))
-    mask = torch.zeros(2, 1, 1, SDPA_LIMIT).index_fill_(3, torch.arange(1000), -torch.inf) if masked else None
-    exact = _attend(q, k, v, mask)
-    low = _attend(q.bfloat16(), k.bfloat16(), v.bfloat16(), None if mask is None else mask.bfloat16())
+    most = SDPA_LIMIT // 4 + 70
+    config = HybridConfig(pattern="*", n_heads=6, n_kv_heads=2, head_dim=8)
+    cache = AttentionCache(config, 2, most, torch.float32, torch.device("cpu"))
+    q = torch.randn(2, 2, 3, 8, generator=g)
+    for buffer in cache.buffers():
+        buffer.normal_(generator=g)
+    mask = torch.zeros(2, 1, 1, most).index_fill_(3, torch.arange(500), -torch.inf) if masked else None
+    exact = _attend(q, cache, length, mask)
+    low_cache = AttentionCache(config, 2, most, torch.bfloat16, torch.device("cpu"))
+    low_cache.k_BKTD.copy_(cache.k_BKTD)
+    low_cache.v_BKTD.copy_(cache.v_BKTD)
+    low = _attend(q.bfloat16(), low_cache, length, None if mask is None else mask.bfloat16())
     assert (exact - low).abs().max() < 0.02
 
 
