@@ -10,13 +10,13 @@ samples that are pages and not seeds would be counted twice.
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from nemo_lab.lab.claims import VERDICTS, Claim, Judgement, judge, ledger
 from nemo_lab.lab.home import LabError
 from nemo_lab.lab.records import Run
-from nemo_lab.lab.table import NOT_RUN, NOT_TESTABLE, number
+from nemo_lab.lab.table import NOT_RUN, NOT_TESTABLE, measured
 
 FAILED = "run failed"
 ALL_VERDICTS = (*VERDICTS, FAILED, NOT_RUN, NOT_TESTABLE)
@@ -38,7 +38,7 @@ class Row:
     @property
     def ours(self) -> str:
         """Our figure in words, empty without one."""
-        return figure(self.judgement, self.claim.unit) if self.judgement else ""
+        return figure(self.judgement, self.claim) if self.judgement else ""
 
     @property
     def scale(self) -> str:
@@ -87,11 +87,9 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
-def figure(judgement: Judgement, unit: str) -> str:
-    """Return `2.41 times [2.30, 2.52], n = 3`; without an interval below two samples."""
-    low, high = judgement.low, judgement.high
-    spread = "" if low is None or high is None else f" [{number(low)}, {number(high)}]"
-    return f"{number(judgement.mean)} {unit}".strip() + f"{spread}, n\u00a0=\u00a0{judgement.n}"
+def figure(judgement: Judgement, claim: Claim) -> str:
+    """Return `2.41 times [2.30, 2.52], n = 3`, of an exact claim its range; `n = 3` does not break over lines."""
+    return measured(asdict(judgement), claim).replace(" n = ", " n\u00a0=\u00a0")
 
 
 def counts(table: Iterable[Row]) -> dict[str, int]:

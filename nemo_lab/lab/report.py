@@ -161,7 +161,7 @@ def _row_values(row: Row) -> dict[str, Any]:
         "criterion": claim.criterion,
         "note": row.note,
         "control": claim.control,
-        "control_ours": figure(control, claim.unit) if control else "",
+        "control_ours": figure(control, claim) if control else "",
         "verdict": row.verdict,
         "links": _links(row),
         **_chip(row.verdict),
