@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import setuptools  # noqa: F401  torch's timer refuses to work where distutils was imported before it
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # transformers asks the hub for kernels otherwise
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

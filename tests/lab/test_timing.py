@@ -77,7 +77,8 @@ def test_nothing_to_time_is_refused() -> None:
 
 
 def test_best_seconds_is_about_the_action() -> None:
-    assert timing.best_seconds(lambda: spin(0.003), 0.03) == pytest.approx(0.003, rel=0.2)
+    """At least what the action takes, and not the sum over its repeats; a busy machine may double it."""
+    assert 0.003 <= timing.best_seconds(lambda: spin(0.003), 0.03) < 0.02
 
 
 def test_limits_have_every_row_and_grow_out_of_overhead() -> None:
