@@ -1,0 +1,111 @@
+"""Weights for sources: by size, by quality and epochs, and the controls.
+
+The paper's guidance (arXiv 2412.15285, as Nemotron-H restates it in section 2.2.3): sources of equal quality
+get similar weights, better ones more, and no source is read too often. It prints no formula; `quality_blend`
+is ours.
+
+Shapes: K sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nemo_lab.lab.home import one_of
+from nemo_lab.mixing.pools import Floats, MixingError, Pools
+
+MAX_EPOCHS = 4.0
+"""Up to about four epochs repeated data is nearly as good as fresh data (Muennighoff et al., arXiv 2305.16264)."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source of text: its unique tokens and its quality, a number of any scale, higher is better."""
+
+    name: str
+    tokens: int
+    quality: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a source without tokens or with a quality that is no number."""
+        if self.tokens < 1:
+            raise MixingError(f"Source {self.name!r} has {self.tokens} tokens; leave it out or give it text.")
+        if not np.isfinite(self.quality):
+            raise MixingError(f"Source {self.name!r} has quality {self.quality}, expected a finite number.")
+
+
+def sources_of(pools: Pools, quality: Mapping[str, float] | None = None) -> tuple[Source, ...]:
+    """Sources of packed pools, in their order; `quality` by name, 0 where it is left out."""
+    known = quality or {}
+    unknown = sorted(set(known) - set(pools.names))
+    if unknown:
+        raise MixingError(one_of("source", unknown[0], pools.names))
+    pairs = zip(pools.names, pools.tokens_K.tolist(), strict=True)
+    return tuple(Source(name, tokens, float(known.get(name, 0))) for name, tokens in pairs)
+
+
+def natural_blend(sources: Sequence[Source]) -> Floats:
+    """Every source by its size: w_i = N_i / Σ N, the mixture nobody chose."""
+    return power_blend(sources, 1.0)
+
+
+def power_blend(sources: Sequence[Source], power: float) -> Floats:
+    """w_i ∝ N_i^power: 1 is the natural distribution, 0 equal weights, below 0 the scarce sources lead."""
+    logs_K = power * np.log([source.tokens for source in sources])
+    raised_K = np.exp(logs_K - logs_K.max())
+    return raised_K / raised_K.sum()
+
+
+def quality_blend(
+    sources: Sequence[Source], horizon: int, *, ratio: float = 4.0, max_epochs: float = MAX_EPOCHS
+) -> Floats:
+    """Weights from quality and epochs: the better a source the heavier, and none beyond `max_epochs`.
+
+    With p_i the place of source i's quality between the worst (0) and the best (1),
+
+        w_i ∝ ratio^p_i,   w_i ≤ max_epochs · N_i / T,
+
+    what the limit takes from a source goes to the others in proportion to their weights.
+
+    Raises:
+        MixingError: all sources together do not fill the horizon at that limit.
+    """
+    if ratio <= 0:
+        raise MixingError(f"ratio is {ratio}, expected a positive number such as 4.")
+    quality_K = np.array([source.quality for source in sources], dtype=np.float64)
+    limit_K = max_epochs * np.array([source.tokens for source in sources], dtype=np.float64) / horizon
+    if limit_K.sum() < 1:
+        raise MixingError(
+            f"At {max_epochs:g} epochs the sources fill {limit_K.sum():.0%} of a horizon of {horizon:,} tokens; "
+            "allow more epochs, shorten the run or find more text."
+        )
+    return _filled(ratio ** place_of(quality_K), limit_K)
+
+
+def place_of(quality_K: Floats) -> Floats:
+    """Return quality from 0 (worst) to 1 (best); one half for all where all are equal."""
+    low, high = quality_K.min(), quality_K.max()
+    return (quality_K - low) / (high - low) if high > low else np.full(len(quality_K), 0.5)
+
+
+def _filled(wanted_K: Floats, limit_K: Floats) -> Floats:
+    """Scale `wanted_K` to sum to 1 with no entry above its limit (water filling)."""
+    weights_K = wanted_K / wanted_K.sum()
+    full_K = np.zeros(len(wanted_K), dtype=bool)
+    while ((over_K := weights_K > limit_K) & ~full_K).any():
+        full_K |= over_K
+        rest = max(1 - limit_K[full_K].sum(), 0.0)
+        free = wanted_K[~full_K].sum()
+        weights_K = np.where(full_K, limit_K, wanted_K * (rest / free if free else 0.0))
+    return weights_K / weights_K.sum()
+
+
+def deal_reversed(weights_K: Floats, quality_K: Floats) -> Floats:
+    """The same weights in reversed order of quality: what the best source had, the worst one gets."""
+    rank_K = np.argsort(quality_K, kind="stable")
+    dealt_K = np.empty_like(weights_K)
+    dealt_K[rank_K] = weights_K[rank_K[::-1]]
+    return dealt_K
