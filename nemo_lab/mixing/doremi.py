@@ -1,0 +1,102 @@
+r"""DoReMi (arXiv 2305.10429, Algorithm 1): weights from where a model can still gain, without any target.
+
+    1. a reference model is trained on the baseline weights (uniform here)
+    2. a second one minimises the worst group's excess loss by exponentiated gradient ascent on the weights:
+           λ_k = mean over tokens of source k of max(ℓ_model - ℓ_reference, 0)
+           α_k ∝ α_k exp(η λ_k),   α ← (1 - c) α + c u,   loss = Σ_k α_k · mean loss of source k
+    3. the answer is the mean of α over the steps
+
+η = 1 and c = 1e-3 are the paper's. CLIMB compares with it at an equal budget (Table 1). Rows are drawn evenly from
+all sources; a source that is absent from a batch keeps its weight in that step.
+
+Shapes: K sources, S steps, B rows, L tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from nemo_lab.mixing.pools import Blend, Floats, draw_table
+from nemo_lab.mixing.proxies import Plan, mixture_model, new_model
+from nemo_lab.modeling import HybridLM
+from nemo_lab.training.loop import prediction_nats
+from nemo_lab.training.memory import keep_freed_memory
+from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
+from nemo_lab.training.packing import IGNORE
+from nemo_lab.training.schedules import learning_rate
+
+ETA = 1.0
+SMOOTHING = 1e-3
+
+
+@dataclass(frozen=True)
+class DoReMi:
+    """The weights found, and the way to them: `path_SK` holds α after every step."""
+
+    weights_K: Floats
+    path_SK: Floats
+    tokens: int  # trained on by both models together
+
+
+def doremi(plan: Plan, proxies: int, seed: int = 0) -> DoReMi:
+    """Return DoReMi's weights for the sources of a plan, for the token budget of so many of its proxies.
+
+    Half the budget goes to the reference model and half to the second one; `plan.held_out` is not read.
+    """
+    steps = max(1, plan.settings.steps * proxies // 2)
+    warmup = plan.settings.warmup_steps
+    longer = replace(plan, settings=replace(plan.settings, steps=steps, warmup_steps=min(warmup, steps)))
+    reference = mixture_model(longer, plan.pools.uniform_K, seed).eval()
+    path_SK = _ascend(longer, reference, seed + 1)
+    return DoReMi(path_SK.mean(0), path_SK, 2 * longer.tokens)
+
+
+def _ascend(plan: Plan, reference: HybridLM, seed: int) -> Floats:
+    """Train the second model and return the weights after every step."""
+    settings = plan.settings
+    keep_freed_memory()
+    model = new_model(plan, seed).train()
+    optimizer = adamw(model, settings)
+    table_SB = draw_table(plan.pools.uniform_K, settings.steps, settings.batch_size, seed)
+    blend, uniform_K = Blend(plan.pools, table_SB, seed), plan.pools.uniform_K
+    alpha_K, path = uniform_K, []
+    for step in range(settings.steps):
+        nats_K, excess_K, present_K = _losses(model, reference, blend, step, settings.precision)
+        alpha_K = update_weights(alpha_K, np.where(present_K, excess_K.detach().numpy(), 0.0), uniform_K)
+        (torch.from_numpy(alpha_K).float() * nats_K).sum().backward()
+        clip_gradients(model.parameters(), settings.clip)
+        set_learning_rate(optimizer, learning_rate(step + 1, settings))
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        path.append(alpha_K)
+    return np.stack(path)
+
+
+def update_weights(alpha_K: Floats, excess_K: Floats, baseline_K: Floats, eta: float = ETA) -> Floats:
+    """One step of exponentiated gradient ascent, smoothed towards the baseline."""
+    raised_K = alpha_K * np.exp(eta * excess_K)
+    return (1 - SMOOTHING) * raised_K / raised_K.sum() + SMOOTHING * baseline_K
+
+
+def _losses(
+    model: HybridLM, reference: HybridLM, blend: Blend, step: int, precision: str
+) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
+    """Mean nats and mean clipped excess of every source, both [K] (0 where absent), and which are present."""
+    batch, sources = blend(step), len(blend.pools.rows)
+    nats_BL = prediction_nats(model, batch, precision).float()
+    with torch.no_grad():
+        excess_BL = (nats_BL - prediction_nats(reference, batch, precision).float()).clamp(min=0)
+    counted_BL = batch.targets_BL != IGNORE
+    excess_BL = excess_BL * counted_BL
+    index_B = torch.from_numpy(blend.table_SB[step])
+    tokens_K = _by_source(counted_BL.float(), index_B, sources)
+    means = [_by_source(t, index_B, sources) / tokens_K.clamp(min=1) for t in (nats_BL, excess_BL)]
+    return means[0], means[1], (tokens_K > 0).numpy()
+
+
+def _by_source(values_BL: torch.Tensor, index_B: torch.Tensor, sources: int) -> torch.Tensor:
+    """Sum over the rows and tokens of every source, [K]."""
+    return torch.zeros(sources).index_add(0, index_B, values_BL.sum(1))

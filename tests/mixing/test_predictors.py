@@ -1,0 +1,94 @@
+"""Predictors recover a known law, tell signal from noise, and refuse what they cannot fit."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from nemo_lab.mixing import predictors
+from nemo_lab.mixing.pools import MixingError
+from nemo_lab.mixing.samplers import sample_mixtures
+
+PRIOR = np.full(5, 0.2)
+
+
+def law(mixtures):
+    """A loss that falls with two sources, with diminishing returns, and rises with a third."""
+    return 3.0 - 0.5 * np.sqrt(mixtures[:, 0]) - 0.3 * np.sqrt(mixtures[:, 1]) + 0.4 * mixtures[:, 2]
+
+
+def points(count, seed=0, noise=0.005):
+    mixtures = sample_mixtures("prior", PRIOR, count, seed)
+    return mixtures, law(mixtures) + noise * np.random.default_rng(seed).standard_normal(count)
+
+
+@pytest.mark.parametrize(("kind", "least"), [("ridge", 0.9), ("gp", 0.9), ("lightgbm", 0.6)])
+def test_each_kind_ranks_mixtures_it_has_not_seen(kind, least):
+    mixtures, scores = points(80)
+    fresh, truth = points(200, seed=1, noise=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predicted = predictors.fit(kind, mixtures, scores)(fresh)
+    assert spearmanr(predicted, truth).statistic > least
+    assert np.abs(predicted - truth).mean() < np.abs(scores.mean() - truth).mean()
+
+
+def test_sixteen_points_are_too_few_for_the_papers_trees_and_enough_for_the_others():
+    found = {kind: [] for kind in predictors.KINDS}
+    for seed in range(6):
+        mixtures, scores = points(16, seed)
+        for kind, values in found.items():
+            told = predictors.leave_one_out(kind, mixtures, scores)
+            values.append(predictors.agreement(told, scores))
+        assert predictors.choose(mixtures, scores) in ("ridge", "gp")
+    means = {kind: np.mean(values) for kind, values in found.items()}
+    assert means["lightgbm"] < 0.5 < min(means["ridge"], means["gp"])
+
+
+@pytest.mark.parametrize("kind", [*predictors.KINDS])
+def test_permuted_scores_teach_nothing(kind):
+    mixtures, _ = points(40)
+    fresh, truth = points(200, seed=1, noise=0)
+    found = []
+    for seed in range(8):
+        random_scores = np.random.default_rng(seed).permutation(law(mixtures))
+        found.append(predictors.agreement(predictors.fit(kind, mixtures, random_scores)(fresh), truth))
+    assert abs(np.mean(found)) < 0.45
+
+
+def test_the_control_permutes_and_the_choice_does_not():
+    mixtures, scores = points(40)
+    fresh, truth = points(200, seed=1, noise=0)
+    assert spearmanr(predictors.fit_chosen(mixtures, scores)(fresh), truth).statistic > 0.9
+    permuted = [predictors.fit_permuted(mixtures, scores, seed)(fresh) for seed in range(5)]
+    assert np.mean([predictors.agreement(p, truth) for p in permuted]) < 0.5
+    again = predictors.fit_permuted(mixtures, scores, 3)(fresh)
+    assert np.array_equal(again, permuted[3])
+
+
+def test_leave_one_out_does_not_see_the_point():
+    mixtures, scores = points(12)
+    wild = scores.copy()
+    wild[0] += 100
+    told, told_wild = (predictors.leave_one_out("ridge", mixtures, s) for s in (scores, wild))
+    assert told[0] == pytest.approx(told_wild[0])
+    assert abs(told[1] - told_wild[1]) > 0.01
+
+
+def test_what_does_not_vary_agrees_with_nothing():
+    assert predictors.agreement(np.ones(5), np.arange(5.0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "mixtures", "scores", "words"),
+    [
+        ("trees", np.eye(5), np.ones(5), "predictor 'trees'"),
+        ("ridge", np.eye(3), np.ones(3), "at least 4"),
+        ("ridge", np.eye(5), np.ones(4), "one score each"),
+        ("ridge", np.eye(5), np.array([1, 2, np.nan, 4, 5]), "Score 2 is not finite"),
+    ],
+)
+def test_mistakes_are_named(kind, mixtures, scores, words):
+    with pytest.raises(MixingError, match=words):
+        predictors.fit(kind, mixtures, scores)
