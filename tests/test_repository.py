@@ -176,7 +176,7 @@ def allowed(folder: str, module: str) -> bool:
     parts = module.split(".")
     if len(parts) == 1 or parts[1] == folder or parts[1] in LAYERS[folder]:
         return True
-    return module in (LAB_FOR_FILES if folder in ("corpora", "curation") else LAB_FOR_ALL)
+    return module in (LAB_FOR_FILES if folder in ("corpora", "curation", "mixing") else LAB_FOR_ALL)
 
 
 @each_module
@@ -197,6 +197,9 @@ def test_imports_go_downward(path: Path) -> None:
         ("modeling", "nemo_lab.lab.claims", False),
         ("corpora", "nemo_lab.lab.artifacts", True),
         ("mixing", "nemo_lab.compression", False),
+        ("mixing", "nemo_lab.lab.artifacts", True),
+        ("mixing", "nemo_lab.lab.claims", False),
+        ("training", "nemo_lab.lab.artifacts", False),
     ],
 )
 def test_the_layers_decide(folder: str, module: str, answer: bool) -> None:
