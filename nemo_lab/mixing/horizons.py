@@ -12,13 +12,14 @@ the same seed.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nemo_lab.mixing.pools import MixingError
+from nemo_lab.mixing.pools import MixingError, Pools, pools_by
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -68,3 +69,46 @@ def _kept(
     reached = np.cumsum(sizes[shuffled])
     nearest = int(np.abs(reached - rate * reached[-1]).argmin())
     return shuffled[: nearest + 1]
+
+
+def sized_pools(
+    dataset: Dataset,
+    tokens: Mapping[str, float],
+    tokenizer: Any,
+    length: int,
+    *,
+    column: str = "corpus",
+    seed: int = 0,
+) -> Pools:
+    """Pack so many tokens of each source, met within one document: a source as scarce as the experiment asks.
+
+    Args:
+        dataset: at least that much text of each source, in the columns `text` and `column`.
+        tokens: unique tokens wanted of each source of the data set.
+        tokenizer: a `tokenizers.Tokenizer`. length: tokens a row.
+        column: what tells the sources apart. seed: decides which documents.
+
+    Raises:
+        MixingError: a source has fewer tokens than asked for.
+    """
+    have = Counter[str]()
+    for name, encoded in zip(dataset[column], tokenizer.encode_batch(list(dataset["text"])), strict=True):
+        have[str(name)] += len(encoded.ids) + 1
+    short = [name for name in have if tokens.get(name, 0) > have[name]]
+    if short:
+        name = short[0]
+        raise MixingError(
+            f"Source {name!r} has {have[name]:,} tokens, {tokens[name]:,.0f} were asked for; give more text."
+        )
+    rates = {name: tokens[name] / have[name] for name in have if name in tokens}
+    return pools_by(down_sample(dataset, rates, column, seed), column, tokenizer, length)
+
+
+def graded_sizes(names: Sequence[str], total: float, ratio: float) -> dict[str, float]:
+    """Sizes in a geometric series with the given sum, the first name scarcest, the last `ratio` times as large.
+
+    Good text is scarce: with names from best to worst this is a corpus in which the natural distribution weighs
+    sources by how bad they are.
+    """
+    parts_K = ratio ** np.linspace(0, 1, len(names))
+    return dict(zip(names, (total * parts_K / parts_K.sum()).tolist(), strict=True))
