@@ -28,7 +28,7 @@ import numpy as np
 
 from nemo_lab.lab.home import one_of
 from nemo_lab.mixing.pools import Blend, Floats, MixingError, Pools, Table, check_mixture, counts_of, draw_table
-from nemo_lab.mixing.weights import MAX_EPOCHS, Source, deal_reversed, place_of
+from nemo_lab.mixing.weights import MAX_EPOCHS, Source, deal_reversed, place_of, quality_blend
 from nemo_lab.training import TrainSettings
 from nemo_lab.training.schedules import learning_rate
 
@@ -242,3 +242,18 @@ def split_phases(
         Phase(switch, tuple((early_K / early_K.sum()).tolist())),
         Phase(1 - switch, tuple((late_K / late_K.sum()).tolist())),
     )
+
+
+def design(
+    sources: Sequence[Source],
+    horizon: int,
+    *,
+    ratio: float = 4.0,
+    switch: float = 0.6,
+    odds: float = 16.0,
+    max_epochs: float = MAX_EPOCHS,
+) -> BlendSchedule:
+    """The two-phase schedule of `weights.quality_blend` and `split_phases` together."""
+    weights_K = quality_blend(sources, horizon, ratio=ratio, max_epochs=max_epochs)
+    quality_K = np.array([source.quality for source in sources], dtype=np.float64)
+    return BlendSchedule(tuple(sources), split_phases(weights_K, quality_K, switch, odds=odds), horizon)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nemo_lab.mixing.pools import MixingError, Pools, pools_by
+from nemo_lab.mixing.pools import MixingError
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -71,37 +71,40 @@ def _kept(
     return shuffled[: nearest + 1]
 
 
-def sized_pools(
+def token_counts(dataset: Dataset, tokenizer: Any, column: str = "corpus") -> dict[str, int]:
+    """Tokens of each source, one more a document for its beginning, as `training.pack` will lay them out."""
+    have = Counter[str]()
+    encoded = tokenizer.encode_batch(list(dataset["text"]), add_special_tokens=False)
+    for name, document in zip(dataset[column], encoded, strict=True):
+        have[str(name)] += len(document.ids) + 1
+    return dict(sorted(have.items()))
+
+
+def cut_to(
     dataset: Dataset,
     tokens: Mapping[str, float],
-    tokenizer: Any,
-    length: int,
-    *,
+    have: Mapping[str, int],
     column: str = "corpus",
     seed: int = 0,
-) -> Pools:
-    """Pack so many tokens of each source, met within one document: a source as scarce as the experiment asks.
+) -> Dataset:
+    """Keep so many tokens of each source, within one document: as scarce as an experiment asks.
 
     Args:
-        dataset: at least that much text of each source, in the columns `text` and `column`.
-        tokens: unique tokens wanted of each source of the data set.
-        tokenizer: a `tokenizers.Tokenizer`. length: tokens a row.
+        dataset: with the columns `text` and `column`.
+        tokens: unique tokens wanted of each source.
+        have: what `token_counts` says of the data set.
         column: what tells the sources apart. seed: decides which documents.
 
     Raises:
         MixingError: a source has fewer tokens than asked for.
     """
-    have = Counter[str]()
-    for name, encoded in zip(dataset[column], tokenizer.encode_batch(list(dataset["text"])), strict=True):
-        have[str(name)] += len(encoded.ids) + 1
-    short = [name for name in have if tokens.get(name, 0) > have[name]]
+    short = [name for name in tokens if tokens[name] > have.get(name, 0)]
     if short:
-        name = short[0]
         raise MixingError(
-            f"Source {name!r} has {have[name]:,} tokens, {tokens[name]:,.0f} were asked for; give more text."
+            f"Source {short[0]!r} has {have.get(short[0], 0):,} tokens, {tokens[short[0]]:,.0f} were asked for; "
+            "give more text or ask for less."
         )
-    rates = {name: tokens[name] / have[name] for name in have if name in tokens}
-    return pools_by(down_sample(dataset, rates, column, seed), column, tokenizer, length)
+    return down_sample(dataset, {name: tokens[name] / have[name] for name in tokens}, column, seed)
 
 
 def graded_sizes(names: Sequence[str], total: float, ratio: float) -> dict[str, float]:
