@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,13 @@ def fit(kind: str, mixtures_NK: Floats, scores_N: Floats, seed: int = 0) -> Pred
 
 
 def leave_one_out(kind: str, mixtures_NK: Floats, scores_N: Floats, seed: int = 0) -> Floats:
-    """Return for every point what a predictor fitted to all the others says of it."""
+    """Return for every point what a predictor fitted to all the others says of it.
+
+    A Gaussian process is fitted once and its predictions follow in closed form (Rasmussen and Williams, 2006,
+    eq. 5.12), with lengths and noise from all points; the other kinds are fitted anew without each point.
+    """
+    if kind == "gp":
+        return _gp_leave_one_out(np.asarray(mixtures_NK, dtype=float), np.asarray(scores_N, dtype=float), seed)
     keep = ~np.eye(len(scores_N), dtype=bool)
     told = [fit(kind, mixtures_NK[k], scores_N[k], seed)(mixtures_NK[~k])[0] for k in keep]
     return np.array(told)
@@ -119,6 +126,19 @@ def _with_roots(mixtures: Floats) -> Floats:
 
 
 def _gp(mixtures_NK: Floats, scores_N: Floats, seed: int) -> Predict:
+    model = _fitted_gp(mixtures_NK, scores_N, seed)
+    return lambda mixtures: np.asarray(model.predict(np.sqrt(mixtures)), dtype=float)
+
+
+def _gp_leave_one_out(mixtures_NK: Floats, scores_N: Floats, seed: int) -> Floats:
+    """μ_i = y_i - [K⁻¹ y]_i / [K⁻¹]_ii, with y centred on its mean."""
+    kernel = _fitted_gp(mixtures_NK, scores_N, seed).kernel_
+    inverse_NN = np.linalg.inv(kernel(np.sqrt(mixtures_NK)))
+    centre = scores_N.mean()
+    return np.asarray(scores_N - inverse_NN @ (scores_N - centre) / np.diag(inverse_NN))
+
+
+def _fitted_gp(mixtures_NK: Floats, scores_N: Floats, seed: int) -> Any:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
@@ -128,7 +148,7 @@ def _gp(mixtures_NK: Floats, scores_N: Floats, seed: int) -> Predict:
     with warnings.catch_warnings():  # a parameter at the edge of its range is no reason to speak up
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(np.sqrt(mixtures_NK), scores_N)
-    return lambda mixtures: np.asarray(model.predict(np.sqrt(mixtures)), dtype=float)
+    return model
 
 
 KINDS: Mapping[str, Fit] = {"lightgbm": _lightgbm, "ridge": _ridge, "gp": _gp}

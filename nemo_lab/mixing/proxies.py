@@ -3,7 +3,8 @@
 A proxy is a function of its mixture, its seed and the plan; nothing else decides its score, so that a search
 can be killed and repeated. With `folder`, every finished proxy leaves a file there, named by a hash of all
 that decides it, and is never trained twice; `train_proxies` called again with the same arguments goes on
-where it was, and all results stand together in `proxies.parquet`. Proxies that take long write checkpoints too (`plan.settings.checkpoint_every`).
+where it was, and all results stand together in `proxies.parquet`. Proxies that take long write checkpoints
+too (`plan.settings.checkpoint_every`).
 
 Two ways to begin, and they test different claims. **From scratch** (`base=None`): the mixture is the whole
 training, as in RegMix. **Warm start** (`base` a checkpoint): every proxy goes on from one pretrained model and
@@ -27,10 +28,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nemo_lab.lab.artifacts import artifact
 from nemo_lab.lab.home import write_text
 from nemo_lab.mixing.pools import Blend, Floats, MixingError, Pools, check_mixture, draw_table
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.training import TrainSettings, bits_per_byte_by_domain, load_model, train, train_many
+from nemo_lab.training.files import write_tensors
 
 TABLE = "proxies.parquet"
 
@@ -146,6 +149,24 @@ def mixture_model(plan: Plan, weights_K: Floats, seed: int, folder: Path | None 
     table_SB = draw_table(weights_K, settings.steps, settings.batch_size, seed)
     train(model, Blend(plan.pools, table_SB, seed), settings, folder=folder, progress=False)
     return model
+
+
+def base_model(plan: Plan, steps: int, seed: int = 0) -> Path:
+    """Return a checkpoint to warm-start the plan's proxies from, training it first when it is missing.
+
+    It stands for CLIMB's pretraining on general text before any mixture is tried: `steps` updates on the natural
+    shares at the plan's peak learning rate, warmed up over a tenth and then constant (WSD without its decay).
+    """
+    settings = dataclasses.replace(
+        plan.settings, steps=steps, warmup_steps=steps // 10, schedule="constant", seed=seed, checkpoint_every=0
+    )
+    fresh = dataclasses.replace(plan, base=None, settings=settings)
+
+    def build(folder: Path) -> None:
+        model = mixture_model(fresh, plan.pools.natural_K, seed)
+        write_tensors(folder / "model.safetensors", model.state_dict())
+
+    return artifact("base-model", {"plan": fresh.fingerprint, "seed": seed}, build, [mixture_model, Blend, train])
 
 
 def new_model(plan: Plan, seed: int) -> HybridLM:

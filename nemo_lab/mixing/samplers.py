@@ -25,7 +25,8 @@ TEMPERATURE = 0.5
 STRENGTHS = np.geomspace(0.1, 5.0, 15)
 MAX_RATIO = 15.0  # of a weight to its natural share
 MIN_WEIGHT = 2e-4  # smaller weights become 0
-TRIES = 1000
+BLOCK = 256  # mixtures drawn at once; of the same seed, fewer mixtures are the first of more
+TRIES = 1000  # blocks
 
 
 def sample_mixtures(sampler: str, prior_K: Floats, count: int, seed: int) -> Floats:
@@ -53,9 +54,9 @@ def sample_mixtures(sampler: str, prior_K: Floats, count: int, seed: int) -> Flo
 def _prior(prior_K: Floats, count: int, random: np.random.Generator) -> Floats:
     soft_K = prior_K**TEMPERATURE / (prior_K**TEMPERATURE).sum()
     kept: list[Floats] = []
-    for _ in range(TRIES):
-        strengths = random.choice(STRENGTHS, size=count)
-        drawn = np.stack([_dirichlet(strength * soft_K, random) for strength in strengths])
+    for _ in range(TRIES + count // BLOCK):
+        strengths = random.choice(STRENGTHS, size=BLOCK)
+        drawn = _dirichlet(strengths[:, None] * soft_K, random)
         kept.extend(drawn[(drawn <= MAX_RATIO * prior_K).all(1)])
         if len(kept) >= count:
             return _without_crumbs(np.stack(kept[:count]))
@@ -65,12 +66,11 @@ def _prior(prior_K: Floats, count: int, random: np.random.Generator) -> Floats:
     )
 
 
-def _dirichlet(alpha_K: Floats, random: np.random.Generator) -> Floats:
-    """One draw; a concentration near 0 can underflow to no weight anywhere, and is drawn again."""
-    while True:
-        weights_K = random.dirichlet(alpha_K)
-        if np.isfinite(weights_K).all() and weights_K.sum() > 0:
-            return weights_K
+def _dirichlet(alpha_NK: Floats, random: np.random.Generator) -> Floats:
+    """One draw a row, as normalised gamma variates; rows in which all underflow are left out."""
+    drawn_NK = random.standard_gamma(alpha_NK)
+    total_N = drawn_NK.sum(1)
+    return drawn_NK[total_N > 0] / total_N[total_N > 0, None]
 
 
 def _without_crumbs(mixtures: Floats) -> Floats:
@@ -79,7 +79,10 @@ def _without_crumbs(mixtures: Floats) -> Floats:
 
 
 def _sparse(prior_K: Floats, count: int, random: np.random.Generator) -> Floats:
-    return np.stack([_dirichlet(prior_K, random) for _ in range(count)])
+    kept = np.empty((0, len(prior_K)))
+    while len(kept) < count:
+        kept = np.vstack([kept, _dirichlet(np.tile(prior_K, (BLOCK, 1)), random)])
+    return kept[:count]
 
 
 def _flat(prior_K: Floats, count: int, random: np.random.Generator) -> Floats:

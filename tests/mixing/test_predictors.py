@@ -76,6 +76,19 @@ def test_leave_one_out_does_not_see_the_point():
     assert abs(told[1] - told_wild[1]) > 0.01
 
 
+def test_closed_form_of_the_gaussian_process_equals_fits_without_each_point():
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
+    mixtures, scores = points(15)
+    kernel = predictors._fitted_gp(mixtures, scores, 0).kernel_
+    fixed = GaussianProcessRegressor(kernel, optimizer=None, alpha=1e-10)
+    told, roots, centre = [], np.sqrt(mixtures), scores.mean()
+    for i in range(15):
+        keep = np.arange(15) != i
+        told.append(fixed.fit(roots[keep], scores[keep] - centre).predict(roots[i : i + 1])[0] + centre)
+    assert predictors.leave_one_out("gp", mixtures, scores) == pytest.approx(np.array(told), abs=1e-6)
+
+
 def test_what_does_not_vary_agrees_with_nothing():
     assert predictors.agreement(np.ones(5), np.arange(5.0)) == 0
 

@@ -31,6 +31,13 @@ def test_prior_sampler_keeps_the_bound_and_leaves_no_crumbs():
     assert mixtures[:, 2].max() > 0.5, "the bound of 0.6 is nearly reached"
 
 
+@pytest.mark.parametrize("name", [*samplers.SAMPLERS])
+def test_fewer_mixtures_are_the_first_of_more(name):
+    """So that a search of one round and one of several begin with the same proxies."""
+    prior_K = np.array([0.5, 0.3, 0.2])
+    assert np.array_equal(sample_mixtures(name, prior_K, 7, 3), sample_mixtures(name, prior_K, 600, 3)[:7])
+
+
 def test_prior_sampler_softens_the_prior():
     prior_K = np.array([0.7, 0.2, 0.1])
     soft_K = np.sqrt(prior_K) / np.sqrt(prior_K).sum()

@@ -43,7 +43,7 @@ def test_rounds_have_their_sizes_and_numbers():
 
 
 def test_iterating_beats_one_round_and_random_search_at_equal_numbers():
-    seeds = range(8)
+    seeds = range(5)
     one = SearchSettings((21,), candidates=2000)
     iterated = [found(climb(runner(0.01), PRIOR, "loss", SMALL, s).best_predicted_K) for s in seeds]
     once = [climb(runner(0.01), PRIOR, "loss", one, s) for s in seeds]
@@ -52,7 +52,7 @@ def test_iterating_beats_one_round_and_random_search_at_equal_numbers():
 
 
 def test_the_control_finds_nothing():
-    seeds = range(8)
+    seeds = range(5)
     ours = [found(climb(runner(), PRIOR, "loss", SMALL, s).best_predicted_K) for s in seeds]
     control = [
         found(climb(runner(), PRIOR, "loss", SMALL, s, fit=predictors.fit_permuted).best_predicted_K) for s in seeds

@@ -1,0 +1,63 @@
+"""CLIMB and what it is compared with, at the same number of proxies.
+
+    CLIMB           rounds and a predictor; the candidate predicted best
+    CLIMB, mean     the same search; the mean of the 128 candidates predicted best
+    RegMix          one round of as many proxies; the mean of the 128 candidates predicted best
+    best of random  the same proxies as RegMix; the mixture whose proxy was best
+    one random      the first of them, whatever its proxy says
+    permuted        CLIMB with its predictor fitted to permuted scores: the negative control
+    uniform         every cluster alike ('random' in the paper)
+    natural         every cluster by its size
+
+The first rounds of CLIMB, of the control and of the single round are the same mixtures. With a folder they are
+trained once; the budget of each method counts them in full.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from nemo_lab.mixing.pools import Floats
+from nemo_lab.mixing.predictors import fit_permuted
+from nemo_lab.mixing.proxies import Plan, train_proxies
+from nemo_lab.mixing.search import Run, Search, SearchSettings, climb
+
+
+def runner(plan: Plan, seed: int, folder: Path | None = None) -> Run:
+    """Return what a search calls to train and score mixtures."""
+    return partial(_train, plan, seed, folder)
+
+
+def _train(plan: Plan, seed: int, folder: Path | None, mixtures_MK: Floats, first: int) -> pd.DataFrame:
+    return train_proxies(plan, mixtures_MK, seed=seed, first=first, folder=folder)
+
+
+def searches(
+    plan: Plan, objective: str, settings: SearchSettings, seed: int, folder: Path | None = None
+) -> dict[str, Search]:
+    """Return CLIMB's search, one round of as many random proxies, and the control with permuted scores."""
+    run, prior_K = runner(plan, seed, folder), plan.pools.natural_K
+    single = SearchSettings((sum(settings.rounds),), settings.candidates, first=settings.first, later=settings.later)
+    return {
+        "CLIMB": climb(run, prior_K, objective, settings, seed),
+        "one round": climb(run, prior_K, objective, single, seed),
+        "permuted": climb(run, prior_K, objective, settings, seed, fit=fit_permuted),
+    }
+
+
+def answers(found: dict[str, Search], plan: Plan) -> dict[str, Floats]:
+    """Return the mixture of every method, from what `searches` returned."""
+    ours, single = found["CLIMB"], found["one round"]
+    return {
+        "CLIMB": ours.best_predicted_K,
+        "CLIMB, mean": ours.mean_of_top(),
+        "RegMix": single.mean_of_top(),
+        "best of random": single.best_trained_K,
+        "one random": single.mixtures_NK[0],
+        "permuted": found["permuted"].best_predicted_K,
+        "uniform": plan.pools.uniform_K,
+        "natural": plan.pools.natural_K,
+    }

@@ -1,0 +1,154 @@
+"""The whole of CLIMB in one call: documents and a goal in, a mixture and a dataset out.
+
+Notebook 03 walks through the same steps one by one; `nemo-lab climbmix` calls this. Documents may come from
+anywhere that `corpora.load` reads.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nemo_lab.corpora import tokenization
+from nemo_lab.mixing.climbmix import select_documents, write_climbmix
+from nemo_lab.mixing.cluster_map import describe
+from nemo_lab.mixing.clusters import Clustering, kmeans, merge
+from nemo_lab.mixing.embedding import embedded
+from nemo_lab.mixing.methods import runner
+from nemo_lab.mixing.pools import Floats, MixingError, Pools, pools_by
+from nemo_lab.mixing.proxies import Plan, base_model, held_out_from
+from nemo_lab.mixing.pruning import prune, quality_scores
+from nemo_lab.mixing.search import Search, SearchSettings, climb
+from nemo_lab.modeling import HybridConfig, presets
+from nemo_lab.training import TrainSettings
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The numbers of a search; the lab's scales set them (`lab.settings`, notebook 03)."""
+
+    vocab_size: int
+    length: int  # tokens a row
+    batch_size: int  # rows a step
+    k_init: int  # k-means cells
+    clusters: int  # after merging
+    threshold: float  # of quality, 0 to 5; used where there is a reference
+    d_proxy: int  # width of a proxy
+    proxy_pairs: int  # of attention and feed-forward layers
+    proxy_steps: int
+    proxy_lr: float
+    base_steps: int  # of the common start; 0: proxies from scratch
+    rounds: tuple[int, ...]  # proxies a round
+    candidates: int  # mixtures that the predictor ranks
+
+
+def transformer(width: int, pairs: int, vocab_size: int) -> HybridConfig:
+    """The shape of proxies and targets: a small Transformer with RoPE, as the paper's are."""
+    return presets.tiny_hybrid(width, "*-" * pairs, vocab_size=vocab_size, rope_theta=10_000.0)
+
+
+def cluster_documents(
+    texts: Sequence[str], recipe: Recipe, seed: int, reference: Sequence[str] | None = None
+) -> tuple[Clustering, Floats]:
+    """Embed, cluster, prune where a reference of good text is given, and merge; returns clusters and vectors.
+
+    With fewer documents than cells, or fewer cells left than clusters wanted, there are as many as there can be.
+    """
+    vectors_ND = embedded(texts)
+    found = kmeans(vectors_ND, min(recipe.k_init, len(texts)), seed)
+    if reference is not None:
+        found, _ = prune(found, quality_scores(vectors_ND, embedded(reference), seed), recipe.threshold, texts)
+    return merge(found, k_final=min(recipe.clusters, found.k)), vectors_ND
+
+
+def proxy_plan(pools: Pools, held_out: Any, recipe: Recipe, seed: int = 0) -> Plan:
+    """Return the plan of the proxies, with their common start trained where the recipe has one."""
+    config = transformer(recipe.d_proxy, recipe.proxy_pairs, recipe.vocab_size)
+    warmup = 0 if recipe.base_steps else recipe.proxy_steps // 8
+    settings = TrainSettings(
+        recipe.proxy_steps, recipe.batch_size, recipe.proxy_lr, warmup_steps=warmup, min_lr_ratio=0.0
+    )
+    plan = Plan(pools, config, settings, held_out)
+    if not recipe.base_steps:
+        return plan
+    return Plan(pools, config, settings, held_out, base_model(plan, recipe.base_steps, seed))
+
+
+def search_corpus(
+    plan: Plan, objective: str, recipe: Recipe, seed: int, folder: Path | None = None
+) -> Search:
+    """Run CLIMB's search for the mixture of the plan's pools with the lowest `objective`."""
+    settings = SearchSettings(recipe.rounds, recipe.candidates)
+    return climb(runner(plan, seed, folder), plan.pools.natural_K, objective, settings, seed)
+
+
+def make_climbmix(
+    dataset: Dataset,
+    goal: Sequence[str],
+    recipe: Recipe,
+    out: Path,
+    *,
+    seed: int = 0,
+    size: int = 0,
+    reference: Sequence[str] | None = None,
+    tell: Tell = lambda line: None,
+) -> Path:
+    """Find the mixture of a dataset's clusters that serves a goal best, and write the dataset in these shares.
+
+    Args:
+        dataset: documents with the columns text and corpus, and id, source and licence if there are any.
+        goal: texts whose bits per byte the proxies shall make small; they must not stand in the dataset.
+        recipe: sizes.
+        out: folder to be written. What a killed call had trained lies beside it, in `<out>.proxies`, is used by the
+            next one and removed at the end.
+        seed: of clusters, proxies and search.
+        size: bytes of the new set; 0: as large as the mixture allows without repeating a document.
+        reference: texts that say what good text is; clusters unlike them are dropped.
+        tell: called with a line about each step.
+
+    Raises:
+        MixingError: the folder is there already, or there is too little text.
+    """
+    out = Path(out)
+    if out.exists():
+        raise MixingError(f"{out} exists; choose another folder for the new set, or remove it.")
+    texts = list(dataset["text"])
+    if len(texts) < 2 or not any(goal):
+        raise MixingError(f"There are {len(texts)} documents and {len(goal)} texts of the goal; both need some.")
+    clustering, vectors_ND = cluster_documents(texts, recipe, seed, reference)
+    table = describe(clustering, texts, dataset["corpus"], vectors_ND)
+    tell(table[["name", "documents", "bytes", "words"]].to_string(index=False))
+    inside = [i for i, label in enumerate(clustering.labels_N) if label >= 0]
+    tokenizer = tokenization.train([texts[i] for i in inside], recipe.vocab_size)
+    names = [f"{label:03d}" for label in clustering.labels_N[inside]]  # sorted by name is sorted by number
+    pools = pools_by({"text": [texts[i] for i in inside], "cluster": names}, "cluster", tokenizer, recipe.length)
+    plan = proxy_plan(pools, held_out_from({"goal": goal}, tokenizer), recipe, seed)
+    folder = out.with_name(f"{out.name}.proxies")
+    found = search_corpus(plan, "goal", recipe, seed, folder)
+    weights_K = found.best_predicted_K
+    tell(f"{len(found.table)} proxies: bits per byte {found.scores_N.max():.3f} to {found.scores_N.min():.3f}")
+    chosen = select_documents(texts, clustering.labels_N, weights_K, table["name"].tolist(), size, seed)
+    facts = _facts(found, plan, recipe, seed, goal)
+    write_climbmix(out, dataset, clustering.labels_N, chosen, facts, found.table)
+    shutil.rmtree(folder, ignore_errors=True)
+    return out
+
+
+def _facts(found: Search, plan: Plan, recipe: Recipe, seed: int, goal: Sequence[str]) -> dict[str, Any]:
+    return {
+        "goal": f"{len(goal):,} texts, {sum(len(text.encode()) for text in goal):,} bytes, not in this set",
+        "proxies": f"{len(found.table)} of {plan.tokens:,} tokens each, in rounds of {list(recipe.rounds)}",
+        "bits per byte on the goal": f"{found.scores_N.min():.4f} for the best proxy, "
+        f"{found.scores_N[: recipe.rounds[0]].mean():.4f} for the mean of the first, random round",
+        "seed": seed,
+        "recipe": asdict(recipe),
+    }
+
