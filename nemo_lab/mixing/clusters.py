@@ -70,7 +70,7 @@ class Clustering:
 
 
 def kmeans(embeddings_ND: Floats, k: int, seed: int, iterations: int = 50, restarts: int = 5) -> Clustering:
-    """Return the best of `restarts` k-means runs of FAISS, clusters numbered from the largest.
+    """Return the best of `restarts` runs of FAISS's k-means from k-means++ starts, numbered from the largest.
 
     Every document is used in every iteration. Clusters without a document, which only arise where documents
     coincide, are left out. The same seed gives the same clusters: FAISS runs on one thread.
@@ -86,8 +86,16 @@ def kmeans(embeddings_ND: Floats, k: int, seed: int, iterations: int = 50, resta
     threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     try:
-        limits = {"min_points_per_centroid": 1, "max_points_per_centroid": len(vectors_ND)}
-        runs = faiss.Kmeans(vectors_ND.shape[1], k, niter=iterations, nredo=restarts, seed=seed, **limits)
+        runs = faiss.Kmeans(
+            vectors_ND.shape[1],
+            k,
+            niter=iterations,
+            nredo=restarts,
+            seed=seed,
+            init_method=faiss.ClusteringInitMethod_KMEANS_PLUS_PLUS,
+            min_points_per_centroid=1,
+            max_points_per_centroid=len(vectors_ND),
+        )
         runs.train(vectors_ND)
     finally:
         faiss.omp_set_num_threads(threads)

@@ -140,11 +140,11 @@ def _checked(texts: Sequence[str], max_tokens: int, batch_size: int, precision: 
     if isinstance(texts, str):
         raise MixingError("texts is one text, expected a list of texts; put it into brackets.")
     listed = list(texts)
-    wrong = next((text for text in listed if not isinstance(text, str)), None)
-    if not listed or wrong is not None:
-        raise MixingError(
-            f"One of the texts is {wrong!r}, expected text." if listed else "There are no texts to embed."
-        )
+    if not listed:
+        raise MixingError("There are no texts to embed; give at least one.")
+    for index, text in enumerate(listed):
+        if not isinstance(text, str):
+            raise MixingError(f"Text {index} is {text!r:.60}, expected text.")
     if min(max_tokens, batch_size) < 1:
         raise MixingError(f"max_tokens is {max_tokens}, batch_size {batch_size}; both must be at least 1.")
     if precision not in PRECISIONS:
@@ -153,20 +153,21 @@ def _checked(texts: Sequence[str], max_tokens: int, batch_size: int, precision: 
 
 
 def _load(folder: Path, max_tokens: int) -> Any:
-    """Return the SentenceTransformer in `folder`, set to read `max_tokens`; no code of the model is run."""
+    """Return the SentenceTransformer in `folder`, set to read `max_tokens`; no code out of the folder is run."""
     from sentence_transformers import SentenceTransformer
 
     with _quiet():
         try:
             model = SentenceTransformer(str(folder), model_kwargs={"use_safetensors": True})
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+            reason = " ".join(str(error).split())[:200]
             raise MixingError(
-                f"{str(folder)!r} does not open as a sentence-transformers model with safetensors: {error}"
+                f"{str(folder)!r} does not open as a sentence-transformers model with safetensors: {reason}"
             ) from error
     transformer = getattr(model[0], "auto_model", None)
     if transformer is None:  # static word vectors read every token
         return model
-    limit = min(getattr(transformer.config, "max_position_embeddings", max_tokens), model.tokenizer.model_max_length)
+    limit = getattr(transformer.config, "max_position_embeddings", max_tokens)
     if max_tokens > limit:
         raise MixingError(f"max_tokens is {max_tokens}, but the model in {folder.name!r} reads {limit} at most.")
     model.max_seq_length = max_tokens

@@ -98,7 +98,7 @@ def prune(
         MixingError: scores that do not fit or are not finite, or no cluster would be left.
     """
     axes_NA = _scores(scores_NA, len(clustering.labels_N))
-    thresholds_A = np.broadcast_to(np.asarray(threshold, dtype=float), axes_NA.shape[1:])
+    thresholds_A = _thresholds(threshold, axes_NA.shape[1])
     labels_N = clustering.labels_N
     means_KA = np.array([axes_NA[labels_N == cluster].mean(axis=0) for cluster in range(clustering.k)])
     kept = np.flatnonzero((means_KA >= thresholds_A).all(axis=1))
@@ -138,6 +138,13 @@ def _scores(scores_NA: Floats, documents: int) -> Floats:
     if axes_NA.ndim != 2 or len(axes_NA) != documents or not np.isfinite(axes_NA).all():
         raise MixingError(f"Scores have shape {axes_NA.shape}, expected ({documents}, axes), finite.")
     return axes_NA
+
+
+def _thresholds(threshold: float | Sequence[float], axes: int) -> Floats:
+    given = np.atleast_1d(np.asarray(threshold, dtype=float))
+    if given.shape not in ((1,), (axes,)):
+        raise MixingError(f"There are {given.size} thresholds for {axes} axes; give one for all or one for each.")
+    return np.broadcast_to(given, (axes,))
 
 
 def _ranks(values_N: Floats) -> Floats:
