@@ -174,7 +174,7 @@ _TWO_PHASE = TwoPhase(
     shrink=4,
 )
 _TWO_PHASE_SMOKE: Mapping[str, Any] = {
-    "seeds": 1, "steps": 4, "batch_size": 4, "length": 64, "vocab_size": 512, "corpus_bytes": 30_000,
+    "seeds": 1, "steps": 8, "batch_size": 4, "length": 64, "vocab_size": 512, "corpus_bytes": 30_000,
     "held_out_bytes": 2_000, "probe_steps": 2, "switches": (0.8,), "epochs": (1.0, 4.0),
 }  # fmt: skip
 # Two million tokens are what the scarcest of the packaged corpora allows.
