@@ -1,0 +1,345 @@
+"""Schedules, weights and down-sampling: what is on the simplex stays there, epochs are what they should be."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from datasets import Dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nemo_lab.mixing import blends, horizons, runs, weights
+from nemo_lab.mixing.blends import BlendSchedule, Phase
+from nemo_lab.mixing.pools import MixingError, Pools
+from nemo_lab.mixing.weights import Source
+from nemo_lab.training import TrainSettings, pack
+
+CLOSE = 1e-9
+
+
+@st.composite
+def some_sources(draw: Any, least: int = 2) -> list[Source]:
+    count = draw(st.integers(least, 6))
+    numbers = st.integers(1, 10_000)
+    return [
+        Source(f"s{i}", draw(numbers), draw(st.floats(-5, 5, allow_subnormal=False)) if i else 0.0)
+        for i in range(count)
+    ]
+
+
+def horizon_for(sources: list[Source], epochs: float = 4.0) -> int:
+    """A horizon that the sources can fill twice over at the limit of epochs."""
+    return max(1, int(epochs * sum(source.tokens for source in sources) / 2))
+
+
+# --- weights
+
+
+@settings(deadline=None)
+@given(some_sources(), st.floats(0.1, 30))
+def test_quality_blend_is_a_mixture_within_the_epochs(sources: list[Source], ratio: float) -> None:
+    horizon = horizon_for(sources)
+    w_K = weights.quality_blend(sources, horizon, ratio=ratio)
+    assert w_K.sum() == pytest.approx(1)
+    assert w_K.min() >= 0
+    epochs_K = blends.one_phase(sources, w_K, horizon).epochs_K
+    assert epochs_K.max() <= 4 * (1 + 1e-6)
+
+
+@settings(deadline=None)
+@given(some_sources())
+def test_better_sources_weigh_more_unless_they_are_full(sources: list[Source]) -> None:
+    horizon = horizon_for(sources)
+    w_K = weights.quality_blend(sources, horizon, ratio=4)
+    limit_K = 4 * np.array([source.tokens for source in sources]) / horizon
+    for i, better in enumerate(sources):
+        for j, worse in enumerate(sources):
+            if better.quality >= worse.quality and w_K[i] < limit_K[i] * (1 - 1e-6):
+                assert w_K[i] >= w_K[j] - CLOSE
+
+
+def test_quality_blend_by_hand() -> None:
+    sources = [Source("a", 1000, 0.0), Source("b", 1000, 1.0), Source("c", 10, 2.0)]
+    w_K = weights.quality_blend(sources, 1000, ratio=4)  # wanted 1 : 2 : 4; c is full at 4 %
+    assert w_K == pytest.approx([0.32, 0.64, 0.04])
+    assert weights.quality_blend(sources, 10, ratio=4) == pytest.approx([1 / 7, 2 / 7, 4 / 7])
+    assert weights.quality_blend(sources[:1], 10) == pytest.approx([1.0])
+
+
+def test_equal_quality_gives_equal_weights() -> None:
+    sources = [Source("a", 900, 3.0), Source("b", 400, 3.0)]
+    assert weights.quality_blend(sources, 1000) == pytest.approx([0.5, 0.5])
+
+
+def test_a_horizon_that_cannot_be_filled_is_refused() -> None:
+    with pytest.raises(MixingError, match="fill 40% of a horizon of 1,000"):
+        weights.quality_blend([Source("a", 50), Source("b", 50)], 1000)
+    with pytest.raises(MixingError, match="ratio"):
+        weights.quality_blend([Source("a", 50)], 10, ratio=0)
+
+
+@settings(deadline=None)
+@given(some_sources(), st.floats(-3, 3))
+def test_power_blends_are_mixtures(sources: list[Source], power: float) -> None:
+    w_K = weights.power_blend(sources, power)
+    assert w_K.sum() == pytest.approx(1)
+    sizes = np.array([source.tokens for source in sources], dtype=float)
+    assert weights.natural_blend(sources) == pytest.approx(sizes / sizes.sum())
+    assert weights.power_blend(sources, 0) == pytest.approx(1 / len(sources))
+
+
+@settings(deadline=None)
+@given(some_sources())
+def test_dealing_in_reverse_keeps_the_weights_and_undoes_itself(sources: list[Source]) -> None:
+    quality_K = np.array([source.quality for source in sources])
+    w_K = weights.natural_blend(sources)
+    dealt_K = weights.deal_reversed(w_K, quality_K)
+    assert sorted(dealt_K) == pytest.approx(sorted(w_K))
+    assert weights.deal_reversed(dealt_K, quality_K) == pytest.approx(w_K)
+    assert dealt_K[quality_K.argmax()] == w_K[np.argsort(quality_K, kind="stable")[0]] or len(set(quality_K)) < len(
+        quality_K
+    )
+
+
+# --- phases
+
+
+@settings(deadline=None)
+@given(some_sources(), st.floats(0.05, 0.95), st.floats(0.1, 1000))
+def test_splitting_keeps_the_aggregate(sources: list[Source], switch: float, odds: float) -> None:
+    w_K = weights.natural_blend(sources)
+    quality_K = np.array([source.quality for source in sources])
+    schedule = BlendSchedule(tuple(sources), blends.split_phases(w_K, quality_K, switch, odds=odds), 1000)
+    assert schedule.aggregate_K == pytest.approx(w_K, abs=1e-6)
+    assert schedule.weights_PK.sum(1) == pytest.approx(1)
+    assert schedule.weights_PK.min() >= 0
+
+
+def test_splitting_sends_the_best_source_late() -> None:
+    phases = blends.split_phases(np.array([0.5, 0.3, 0.2]), np.array([0.0, 1.0, 2.0]), 0.6, odds=16)
+    late = [late / early for early, late in zip(phases[0].weights, phases[1].weights, strict=True)]
+    assert late == sorted(late)
+    assert late[2] / late[0] == pytest.approx(16)  # odds, the phases' lengths cancel
+    same = blends.split_phases(np.array([0.5, 0.5]), np.array([0.0, 1.0]), 0.3, odds=1)
+    assert same[0].weights == pytest.approx(same[1].weights)
+
+
+@pytest.mark.parametrize(("switch", "odds"), [(0.0, 2), (1.0, 2), (0.5, 0)])
+def test_an_impossible_split_is_refused(switch: float, odds: float) -> None:
+    with pytest.raises(MixingError, match="switch is"):
+        blends.split_phases(np.array([0.5, 0.5]), np.array([0.0, 1.0]), switch, odds=odds)
+
+
+TWO = BlendSchedule(
+    (Source("web", 1000, 0.0), Source("books", 50, 1.0)),
+    (Phase(0.6, (0.9, 0.1)), Phase(0.4, (0.4, 0.6))),
+    1000,
+)
+
+
+def test_epochs_by_hand() -> None:
+    assert TWO.tokens_PK == pytest.approx(np.array([[540, 60], [160, 240]]))
+    assert TWO.epochs_K == pytest.approx([0.7, 6.0])
+    assert TWO.aggregate_K == pytest.approx([0.7, 0.3])
+    assert TWO.at(500).epochs_K == pytest.approx([0.35, 3.0])
+    summary = TWO.summary()
+    assert summary.loc["books", "epochs"] == pytest.approx(6.0)
+    assert summary["run, tokens"].sum() == pytest.approx(1000)
+
+
+def test_warnings_say_what_a_source_can_carry() -> None:
+    assert TWO.warnings() == ["books is read 6.0 times, more than 4; up to 4 epochs it can carry 20.0% of the run."]
+    assert TWO.warnings(6) == []
+
+
+def test_quality_reversed_deals_every_phase() -> None:
+    turned = TWO.with_quality_reversed()
+    assert turned.weights_PK == pytest.approx(TWO.weights_PK[:, ::-1])
+    assert turned.with_quality_reversed().weights_PK == pytest.approx(TWO.weights_PK)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 30), st.integers(1, 12), st.integers(0, 50))
+def test_all_orders_hold_the_same_rows(steps: int, batch: int, seed: int) -> None:
+    tables = {order: TWO.table(steps, batch, seed, order) for order in blends.ORDERS}
+    counts = {order: np.bincount(table.ravel(), minlength=2).tolist() for order, table in tables.items()}
+    assert counts["scheduled"] == counts["random"] == counts["reversed"]
+    assert {table.shape for table in tables.values()} == {(steps, batch)}
+
+
+def test_phases_fall_where_they_should() -> None:
+    table = TWO.table(10, 100, 0)
+    assert (table[:6] == 1).mean() == pytest.approx(0.1)
+    assert (table[6:] == 1).mean() == pytest.approx(0.6)
+    turned = TWO.table(10, 100, 0, "reversed")
+    assert (turned[:4] == 1).mean() == pytest.approx(0.6)
+    mixed = TWO.table(10, 100, 0, "random")
+    assert abs((mixed[:5] == 1).mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / 500)
+
+
+def test_an_unknown_order_lists_the_known() -> None:
+    with pytest.raises(MixingError, match="scheduled"):
+        TWO.table(5, 5, 0, "backwards")
+
+
+@pytest.mark.parametrize(
+    ("sources", "phases", "horizon"),
+    [
+        ((Source("a", 1), Source("a", 1)), (Phase(1.0, (0.5, 0.5)),), 10),
+        ((Source("a", 1),), (Phase(0.5, (1.0,)),), 10),
+        ((Source("a", 1), Source("b", 1)), (Phase(1.0, (0.5, 0.6)),), 10),
+        ((Source("a", 1),), (Phase(1.0, (1.0,)),), 0),
+    ],
+)
+def test_what_is_no_schedule_is_refused(sources: Any, phases: Any, horizon: int) -> None:
+    with pytest.raises(MixingError):
+        BlendSchedule(sources, phases, horizon)
+
+
+@pytest.mark.parametrize(("tokens", "quality"), [(0, 0.0), (5, float("nan"))])
+def test_what_is_no_source_is_refused(tokens: int, quality: float) -> None:
+    with pytest.raises(MixingError):
+        Source("a", tokens, quality)
+
+
+# --- the switch in the learning-rate schedule
+
+
+def switch(schedule: str, share: float = 0.6, **more: Any) -> blends.Switch:
+    setting = TrainSettings(100, 1, 2.0, warmup_steps=10, min_lr_ratio=0.0, schedule=schedule, **more)
+    own = BlendSchedule(TWO.sources, (Phase(share, (0.9, 0.1)), Phase(1 - share, (0.4, 0.6))), 1000)
+    (found,) = own.switch_in(setting)
+    return found
+
+
+def test_where_the_switch_falls() -> None:
+    assert switch("cosine").place == "decay"
+    assert switch("wsd").place == "stable"
+    assert switch("wsd", 0.9).place == "decay"
+    assert switch("constant").place == "constant"
+    assert switch("cosine", 0.05).place == "warm-up"
+
+
+def test_what_is_left_to_learn_at_the_switch() -> None:
+    constant = switch("constant")
+    assert (constant.update, constant.lr, constant.of_peak) == (61, 2.0, 1.0)
+    assert constant.remaining == pytest.approx(40 / (5.5 + 90))
+    assert switch("cosine").remaining < switch("wsd").remaining < constant.remaining
+    assert "the switch at 60% of the run falls in the constant part" in str(constant)
+
+
+def test_a_run_of_one_phase_has_no_switch() -> None:
+    flat = blends.one_phase(TWO.sources, [0.5, 0.5], 100)
+    assert flat.switch_in(TrainSettings(10, 1, 1.0)) == []
+
+
+# --- down-sampling
+
+documents = st.lists(st.integers(1, 40), min_size=1, max_size=30)
+
+
+def dataset(sizes: dict[str, list[int]]) -> Dataset:
+    rows = [(name, "x" * size) for name, own in sizes.items() for size in own]
+    return Dataset.from_dict({"text": [text for _, text in rows], "corpus": [name for name, _ in rows]})
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from("abc"), documents, min_size=1), st.floats(0.01, 1), st.integers(0, 9))
+def test_down_sampling_keeps_epochs_within_one_document(
+    sizes: dict[str, list[int]], rate: float, seed: int
+) -> None:
+    """e = w T / N stays when T and N shrink alike: the kept bytes miss rate · N by less than one document."""
+    small = horizons.down_sample(dataset(sizes), rate, seed=seed)
+    for name, own in sizes.items():
+        kept = [len(t) for t, label in zip(small["text"], small["corpus"], strict=True) if label == name]
+        assert kept
+        assert abs(sum(kept) - rate * sum(own)) < max(own)
+
+
+@settings(deadline=None)
+@given(documents, st.integers(0, 9))
+def test_smaller_samples_lie_inside_larger_ones(sizes: list[int], seed: int) -> None:
+    texts = [f"{number}:" + "x" * size for number, size in enumerate(sizes)]
+    own = Dataset.from_dict({"text": texts, "corpus": ["a"] * len(sizes)})
+    kept = [set(horizons.down_sample(own, rate, seed=seed)["text"]) for rate in (0.2, 0.5, 1.0)]
+    assert kept[0] <= kept[1] <= kept[2] == set(texts)
+
+
+def test_a_rate_for_each_source() -> None:
+    own = dataset({"a": [1] * 100, "b": [1] * 100})
+    small = horizons.down_sample(own, {"a": 0.1, "b": 0.5})
+    assert sum(name == "a" for name in small["corpus"]) == 10
+    assert sum(name == "b" for name in small["corpus"]) == 50
+    with pytest.raises(MixingError, match="no rate for source 'b'"):
+        horizons.down_sample(own, {"a": 0.1})
+    with pytest.raises(MixingError, match=r"rate of source 'a' is 1.5"):
+        horizons.down_sample(own, 1.5)
+
+
+class Characters:
+    """A tokenizer of one token a character."""
+
+    def encode_batch(self, texts: list[str], add_special_tokens: bool = True) -> list[Any]:
+        return [type("Encoding", (), {"ids": [ord(c) for c in text]})() for text in texts]
+
+
+def test_cutting_to_a_number_of_tokens() -> None:
+    own = dataset({"a": [9] * 40, "b": [19] * 40})
+    have = horizons.token_counts(own, Characters())
+    assert have == {"a": 400, "b": 800}
+    cut = horizons.cut_to(own, {"a": 100, "b": 100}, have)
+    assert horizons.token_counts(cut, Characters()) == {"a": 100, "b": 100}
+    with pytest.raises(MixingError, match="'a' has 400 tokens, 500 were asked for"):
+        horizons.cut_to(own, {"a": 500, "b": 100}, have)
+
+
+def test_graded_sizes() -> None:
+    sizes = horizons.graded_sizes(["best", "middle", "worst"], 700, 4)
+    assert sizes == pytest.approx({"best": 100, "middle": 200, "worst": 400})
+
+
+# --- pools, and a run
+
+
+def tiny_pools() -> Pools:
+    return Pools({name: pack([[low + i % 9 for i in range(95)]], 8, eos=0) for name, low in (("a", 1), ("b", 20))})
+
+
+def test_sources_take_their_tokens_from_the_pools() -> None:
+    sources = weights.sources_of(tiny_pools(), {"b": 2.0})
+    assert [(s.name, s.tokens, s.quality) for s in sources] == [("a", 96, 0.0), ("b", 96, 2.0)]
+    with pytest.raises(MixingError, match="source"):
+        weights.sources_of(tiny_pools(), {"c": 1.0})
+
+
+def test_a_schedule_and_pools_must_agree() -> None:
+    with pytest.raises(MixingError, match="The pools are"):
+        TWO.blend(tiny_pools(), 2, 2, 0)
+
+
+def test_design_is_the_two_formulas_together() -> None:
+    sources = weights.sources_of(tiny_pools(), {"b": 1.0})
+    own = blends.design(sources, 100, ratio=3, switch=0.5, odds=9)
+    assert own.aggregate_K == pytest.approx([0.25, 0.75])
+    assert own.shares_P == pytest.approx([0.5, 0.5])
+
+
+def test_a_run_is_a_function_of_schedule_order_and_seed() -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    from nemo_lab.modeling import HybridConfig
+
+    alphabet = {"<|endoftext|>": 0} | {c: i + 1 for i, c in enumerate("abcdefghijklmnopqrstuvwxyz")}
+    tokenizer = Tokenizer(models.BPE(vocab=alphabet, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    own = tiny_pools()
+    schedule = blends.design(weights.sources_of(own, {"b": 1.0}), 4 * 4 * 8)
+    config = HybridConfig(pattern="-", d_model=16, d_ff=16, n_heads=1, n_kv_heads=1, head_dim=16, vocab_size=32)
+    held_out = {"text": ["abcabc", "xyzxyz"], "corpus": ["a", "b"]}
+    fixed = {"pools": own, "config": config, "settings": TrainSettings(4, 4, 1e-2, precision="fp32")}
+    fixed |= {"tokenizer": tokenizer, "held_out": held_out}
+    first, again = (runs.score_schedule(schedule, "scheduled", 0, **fixed) for _ in range(2))  # type: ignore[arg-type]
+    other = runs.score_schedule(schedule, "reversed", 0, **fixed)  # type: ignore[arg-type]
+    assert set(first) == {"a", "b"}
+    assert first == again
+    assert first != other
