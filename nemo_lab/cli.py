@@ -1,4 +1,4 @@
-"""The command `nemo-lab`: run, report, ledger, verify, doctor, fetch.
+"""The command `nemo-lab`: run, report, ledger, verify, doctor, fetch, climbmix.
 
 Thin on purpose: it reads arguments, calls one function of `nemo_lab.lab` (or `corpora`) and prints. Every
 import is made inside the command that needs it, so `nemo-lab --help` answers at once. A user's mistake
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "say what this machine can do and what to install")
     fetch = add("fetch", _fetch, "fetch corpora now, so that later runs need no network")
     fetch.add_argument("names", nargs="*", metavar="NAME", help="corpora (default: all)")
+    _climbmix_arguments(add("climbmix", _climbmix, "find the mixture of texts that serves a goal, as a dataset"))
     return parser
 
 
@@ -92,6 +93,22 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="keep finished runs of the same code")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder of runs (default: runs)")
     parser.add_argument("--write", action="store_true", help="store the outputs in the notebooks themselves")
+
+
+def _climbmix_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "sources", nargs="*", metavar="SOURCE", help="corpora, files or folders (default: the lab's, less the goal)"
+    )
+    parser.add_argument(
+        "--goal", default="mixed-genres-1961", help="corpus, file or folder to be good at (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--reference", default="", metavar="SOURCE", help="text that says what good text is; clusters unlike it go"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the new dataset")
+    parser.add_argument("--bytes", type=int, default=0, help="its size (default: what the mixture allows)")
+    parser.add_argument("--scale", default="", help="smoke, laptop, gpu or cluster (default: laptop)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of clusters and search (default: 0)")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -158,6 +175,26 @@ def _doctor(options: argparse.Namespace) -> int:
 
     print(examine())
     return 0
+
+
+def _climbmix(options: argparse.Namespace) -> int:
+    from nemo_lab.lab.scales import check_seed, resolve
+    from nemo_lab.mixing import pipeline
+
+    settings = resolve("03_climb_mixing", options.scale)
+    dataset, goal, reference = pipeline.read_sources(
+        options.sources, options.goal, options.reference, settings.train_bytes, settings.held_out_bytes
+    )
+    recipe, seed = pipeline.recipe_from(settings), check_seed(options.seed)
+    out = pipeline.make_climbmix(
+        dataset, goal, recipe, options.out, seed=seed, size=options.bytes, reference=reference, tell=_tell
+    )
+    print(out)
+    return 0
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
 
 
 def _fetch(options: argparse.Namespace) -> int:

@@ -46,12 +46,21 @@ def doremi(plan: Plan, proxies: int, seed: int = 0) -> DoReMi:
 
     Half the budget goes to the reference model and half to the second one; `plan.held_out` is not read.
     """
-    steps = max(1, plan.settings.steps * proxies // 2)
-    warmup = plan.settings.warmup_steps
-    longer = replace(plan, settings=replace(plan.settings, steps=steps, warmup_steps=min(warmup, steps)))
+    longer = _longer(plan, proxies)
     reference = mixture_model(longer, plan.pools.uniform_K, seed).eval()
     path_SK = _ascend(longer, reference, seed + 1)
     return DoReMi(path_SK.mean(0), path_SK, 2 * longer.tokens)
+
+
+def budget(plan: Plan, proxies: int) -> int:
+    """Tokens that both models together are trained on."""
+    return 2 * _longer(plan, proxies).tokens
+
+
+def _longer(plan: Plan, proxies: int) -> Plan:
+    steps = max(1, plan.settings.steps * proxies // 2)
+    warmup = min(plan.settings.warmup_steps, steps)
+    return replace(plan, settings=replace(plan.settings, steps=steps, warmup_steps=warmup))
 
 
 def _ascend(plan: Plan, reference: HybridLM, seed: int) -> Floats:

@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nemo_lab.corpora import tokenization
+from nemo_lab.corpora.catalog import CORPORA
+from nemo_lab.corpora.loading import load
+from nemo_lab.corpora.mixtures import mixture
+from nemo_lab.corpora.store import present
 from nemo_lab.mixing.climbmix import select_documents, write_climbmix
 from nemo_lab.mixing.cluster_map import describe
 from nemo_lab.mixing.clusters import Clustering, kmeans, merge
-from nemo_lab.mixing.embedding import embedded
+from nemo_lab.mixing.embedding import Vectors, embedded
 from nemo_lab.mixing.methods import runner
-from nemo_lab.mixing.pools import Floats, MixingError, Pools, pools_by
+from nemo_lab.mixing.pools import MixingError, Pools, pools_by
 from nemo_lab.mixing.proxies import Plan, base_model, held_out_from
 from nemo_lab.mixing.pruning import prune, quality_scores
 from nemo_lab.mixing.search import Search, SearchSettings, climb
 from nemo_lab.modeling import HybridConfig, presets
-from nemo_lab.training import TrainSettings
+from nemo_lab.training import TrainSettings, train_many
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -50,6 +57,11 @@ class Recipe:
     candidates: int  # mixtures that the predictor ranks
 
 
+def recipe_from(settings: Any) -> Recipe:
+    """Take a recipe's numbers out of a notebook's settings."""
+    return Recipe(**{field.name: getattr(settings, field.name) for field in fields(Recipe)})
+
+
 def transformer(width: int, pairs: int, vocab_size: int) -> HybridConfig:
     """The shape of proxies and targets: a small Transformer with RoPE, as the paper's are."""
     return presets.tiny_hybrid(width, "*-" * pairs, vocab_size=vocab_size, rope_theta=10_000.0)
@@ -57,7 +69,7 @@ def transformer(width: int, pairs: int, vocab_size: int) -> HybridConfig:
 
 def cluster_documents(
     texts: Sequence[str], recipe: Recipe, seed: int, reference: Sequence[str] | None = None
-) -> tuple[Clustering, Floats]:
+) -> tuple[Clustering, Vectors]:
     """Embed, cluster, prune where a reference of good text is given, and merge; returns clusters and vectors.
 
     With fewer documents than cells, or fewer cells left than clusters wanted, there are as many as there can be.
@@ -79,7 +91,9 @@ def proxy_plan(pools: Pools, held_out: Any, recipe: Recipe, seed: int = 0) -> Pl
     plan = Plan(pools, config, settings, held_out)
     if not recipe.base_steps:
         return plan
-    return Plan(pools, config, settings, held_out, base_model(plan, recipe.base_steps, seed))
+    # As a job of its own, like every proxy: on one thread, whatever the caller has.
+    (base,) = train_many([partial(base_model, plan, recipe.base_steps, seed)], n_jobs=1, progress=False)
+    return Plan(pools, config, settings, held_out, base)
 
 
 def search_corpus(
@@ -88,6 +102,38 @@ def search_corpus(
     """Run CLIMB's search for the mixture of the plan's pools with the lowest `objective`."""
     settings = SearchSettings(recipe.rounds, recipe.candidates)
     return climb(runner(plan, seed, folder), plan.pools.natural_K, objective, settings, seed)
+
+
+def read_sources(
+    sources: Sequence[str], goal: str, reference: str, source_bytes: int, goal_bytes: int
+) -> tuple[Dataset, list[str], list[str] | None]:
+    """Return the documents of several sources, the goal's texts, and the reference's, None where there is none.
+
+    Packaged corpora give `source_bytes` each; files, folders and hub ids give all they have. A packaged goal gives
+    `goal_bytes` of its validation split; another goal at most that many bytes of its documents.
+
+    Raises:
+        MixingError: the goal is also a source.
+    """
+    from datasets import concatenate_datasets
+
+    names = list(sources) or [name for name in present() if name != goal]
+    if goal in names:
+        raise MixingError(f"The goal {goal!r} is among the sources; a mixture could only repeat it: leave it out.")
+    parts = []
+    for name in names:
+        part = mixture([name], "train", source_bytes) if name in CORPORA else load(name)
+        rows = part.remove_columns([column for column in part.column_names if column == "corpus"])
+        parts.append(rows.add_column("corpus", [Path(name).name] * len(rows)))  # type: ignore[call-arg]
+    texts = list(mixture([goal], "validation", goal_bytes)["text"]) if goal in CORPORA else list(load(goal)["text"])
+    good = list(load(reference, split=None)["text"]) if reference else None
+    return concatenate_datasets(parts), _up_to(texts, goal_bytes), good
+
+
+def _up_to(texts: Sequence[str], size: int) -> list[str]:
+    """The first texts that together have at most `size` bytes, at least one."""
+    reached = np.cumsum([len(text.encode("utf-8", "surrogatepass")) for text in texts])
+    return list(texts[: max(1, int(np.searchsorted(reached, size, side="right")))])
 
 
 def make_climbmix(

@@ -118,6 +118,20 @@ def counts_of(weights: Sequence[float] | Floats, total: int) -> npt.NDArray[np.i
     return counts_K
 
 
+def simplex_grid(sources: int, steps: int) -> Floats:
+    """Return all mixtures whose weights are multiples of 1/steps, [C(steps + K - 1, K - 1), K]."""
+    if sources < 1 or steps < 1:
+        raise MixingError(f"A grid of {steps} steps over {sources} sources is empty; both must be at least 1.")
+    if sources == 1:
+        return np.ones((1, 1))
+    parts = [
+        np.column_stack([np.full(len(rest), first), rest * (steps - first)])
+        for first in range(steps + 1)
+        for rest in [simplex_grid(sources - 1, steps - first) if first < steps else np.zeros((1, sources - 1))]
+    ]
+    return np.vstack(parts) / steps
+
+
 def draw_table(weights: Sequence[float] | Floats, steps: int, batch_size: int, seed: int) -> Table:
     """Return the source of every row of a run with one mixture, [S, B]: exact counts, random order."""
     weights_K = check_mixture(weights, len(np.atleast_1d(weights)))

@@ -53,9 +53,9 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         """Refuse sizes with which no search is possible."""
-        if not self.rounds or min(self.rounds) < 1 or self.rounds[0] < FEWEST:
+        if not self.rounds or min(self.rounds) < 1 or self.rounds[0] <= FEWEST:  # one is left out to choose by
             raise MixingError(
-                f"rounds={self.rounds} must be positive numbers of proxies, the first at least {FEWEST}."
+                f"rounds={self.rounds} must be positive numbers of proxies, the first at least {FEWEST + 1}."
             )
         if self.candidates < max(self.rounds) or self.top < 0:
             raise MixingError(

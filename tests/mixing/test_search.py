@@ -105,7 +105,7 @@ def test_mean_objective():
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"rounds": (3, 2)}, "at least 4"), ({"rounds": ()}, "rounds"), ({"candidates": 10}, "candidates=10"),
+    [({"rounds": (4, 2)}, "at least 5"), ({"rounds": ()}, "rounds"), ({"candidates": 10}, "candidates=10"),
      ({"top": -1}, "top=-1")],
 )  # fmt: skip
 def test_impossible_sizes_are_named(changes, words):

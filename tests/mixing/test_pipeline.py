@@ -1,0 +1,118 @@
+"""The whole of CLIMB on a reader's own files: a folder of jsonl in, a dataset with a card out."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import datasets
+import numpy as np
+import pandas as pd
+import pytest
+
+from nemo_lab import corpora
+from nemo_lab.lab.scales import resolve
+from nemo_lab.mixing import pipeline
+from nemo_lab.mixing.pools import MixingError
+
+RECIPE = replace(
+    pipeline.recipe_from(resolve("03_climb_mixing", "smoke")), vocab_size=300, k_init=4, clusters=2, rounds=(5, 1)
+)
+COOKING = "Peel the onions, melt butter in a pan and stir until golden; season with salt, pepper and thyme. "
+STARS = "The telescope showed a galaxy whose stars formed early; its redshift tells the age of the light. "
+
+
+@pytest.fixture
+def own_folder(tmp_path):
+    """Two jsonl files of clearly different text, a goal that is like one of them, and a line that is no JSON."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for name, text in {"cooking": COOKING, "stars": STARS}.items():
+        rows = [json.dumps({"text": f"{text * 3} Number {i} of {name}."}) for i in range(20)]
+        (folder / f"{name}.jsonl").write_text("\n".join([*rows, "{broken"]) + "\n")
+    goal = tmp_path / "goal.txt"
+    goal.write_text(STARS * 4)
+    return folder, goal
+
+
+@pytest.fixture(scope="module", autouse=True)
+def packaged_model():
+    """Embedding needs the packaged model."""
+    from nemo_lab.corpora.models import model_folder
+
+    try:
+        model_folder("minilm")
+    except corpora.PackageError as error:
+        pytest.skip(str(error))
+
+
+def test_a_folder_of_jsonl_files_becomes_a_climbmix(own_folder, tmp_path):
+    folder, goal = own_folder
+    dataset, texts, reference = pipeline.read_sources([str(folder)], str(goal), "", 0, 10_000)
+    assert len(dataset) == 40
+    assert reference is None
+    lines = []
+    out = pipeline.make_climbmix(dataset, texts, RECIPE, tmp_path / "mix", seed=1, tell=lines.append)
+    rows = datasets.Dataset.from_parquet(str(out / "data" / "train.parquet"), cache_dir=str(tmp_path / "cache"))
+    assert 0 < len(rows) <= 40
+    assert set(rows["text"]) <= set(dataset["text"])
+    assert len(pd.read_parquet(out / "proxies.parquet")) == 6
+    assert "6 proxies" in lines[-1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "goal.txt", "mix", "own"]
+
+
+def test_the_command_does_the_same_and_says_where(own_folder, tmp_path):
+    folder, goal = own_folder
+    command = [sys.executable, "-m", "nemo_lab.cli", "climbmix", str(folder), "--goal", str(goal), "--scale", "smoke"]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "mix")], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("mix")
+    assert (tmp_path / "mix" / "README.md").is_file()
+    again = subprocess.run(
+        [*command, "--out", str(tmp_path / "mix")], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert again.returncode == 2
+    assert "exists; choose another folder" in again.stderr
+
+
+def test_clusters_of_clearly_different_text_are_told_apart():
+    texts = [f"{COOKING} {i}" for i in range(10)] + [f"{STARS} {i}" for i in range(10)]
+    clustering, _ = pipeline.cluster_documents(texts, RECIPE, seed=0)
+    labels = clustering.labels_N
+    assert clustering.k == 2
+    assert len(set(labels[:10])) == len(set(labels[10:])) == 1
+    assert labels[0] != labels[10]
+
+
+def test_mistakes_are_named(own_folder, tmp_path):
+    folder, goal = own_folder
+    with pytest.raises(MixingError, match="among the sources"):
+        pipeline.read_sources(["novels"], "novels", "", 1000, 1000)
+    one = datasets.Dataset.from_dict({"text": ["a"], "corpus": ["a"]})
+    with pytest.raises(MixingError, match="1 documents"):
+        pipeline.make_climbmix(one, ["goal"], RECIPE, tmp_path / "new")
+    with pytest.raises(MixingError, match="exists"):
+        pipeline.make_climbmix(one, ["goal"], RECIPE, folder)
+
+
+def test_a_goal_is_cut_at_a_whole_text():
+    assert pipeline._up_to(["aaaa", "bbbb", "cc"], 9) == ["aaaa", "bbbb"]
+    assert pipeline._up_to(["aaaa"], 1) == ["aaaa"]
+
+
+def test_scratch_and_warm_plans_differ_in_base_and_warmup(lab_home):
+    tokenizer = corpora.tokenizer  # not called: pools are made of ids here
+    assert callable(tokenizer)
+    scratch = replace(RECIPE, base_steps=0, proxy_steps=16)
+    import tiny_plan
+
+    pools, held_out = tiny_plan.pools(), tiny_plan.plan().held_out
+    plan = pipeline.proxy_plan(pools, held_out, scratch)
+    assert plan.base is None
+    assert plan.settings.warmup_steps == 2
+    warm = pipeline.proxy_plan(pools, held_out, replace(scratch, base_steps=1))
+    assert warm.base is not None
+    assert warm.settings.warmup_steps == 0
+    assert np.isfinite(warm.tokens)
