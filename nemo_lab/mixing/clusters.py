@@ -13,7 +13,10 @@ Relative to the paper: its merging 'by Euclidean distance 1.5' is in NVIDIA's tu
 height 1.5. The two are not the same: the Ward height of two groups of n and m centroids is sqrt(2nm / (n + m))
 times the distance of their means, hence equal for single centroids and larger for groups. Here vectors have
 length 1 and no two centroids are 1.5 apart, so a plain distance of 1.5 merges everything; `merge` takes a
-height for either linkage, or a number of clusters.
+height for either linkage, or a number of clusters. `ward_by_documents` is ours: a centroid weighs as many
+points as it has documents, so each step adds least to the k-means error. Where cells are small this matters: from
+64 cells of 1,048 documents to 12 clusters over five seeds, Ward left a cluster of 1 to 5 documents, which no
+mixture can be drawn from; by documents the smallest had 22 to 33, at the same agreement with the sources.
 
 Shapes: N documents, D numbers of a vector, K clusters, M k-means cells.
 """
@@ -31,7 +34,7 @@ from nemo_lab.mixing.pools import MixingError
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.int64]
-LINKAGES = ("ward", "average", "complete", "single")
+LINKAGES = ("ward", "ward_by_documents", "average", "complete", "single")
 DROPPED = -1
 
 
@@ -144,7 +147,7 @@ def merge(
     Args:
         clustering: K clusters.
         height: join while the linkage's height is at most this; the paper's figure is 1.5. For `average`,
-            `complete` and `single` it is a Euclidean distance between centroids, for `ward` see above.
+            `complete` and `single` it is a Euclidean distance between centroids, for the others see above.
         k_final: or join until so many are left.
         linkage: how the distance of two groups of centroids is defined; the tutorial: `ward`.
 
@@ -152,7 +155,6 @@ def merge(
         MixingError: neither or both of height and k_final, or a k_final that is not between 1 and K.
     """
     from scipy.cluster.hierarchy import cut_tree, fcluster
-    from scipy.cluster.hierarchy import linkage as tree
 
     if (height is None) == (k_final is None):
         raise MixingError("Give either a height at which the merging stops or k_final, the clusters to be left.")
@@ -162,12 +164,48 @@ def merge(
         raise MixingError(one_of("linkage", linkage, LINKAGES))
     if clustering.k == 1:
         return clustering
-    links = tree(clustering.centroids_KD.astype(np.float64), linkage)
+    links = _tree(clustering.centroids_KD.astype(np.float64), clustering.sizes_K, linkage)
     if k_final is not None:
         group_K = cut_tree(links, n_clusters=k_final)[:, 0]
     else:
         group_K = fcluster(links, height, criterion="distance") - 1
     return _joined(clustering, group_K)
+
+
+def _tree(centroids_KD: Floats, sizes_K: npt.NDArray[np.int64], linkage: str) -> Floats:
+    """Return scipy's linkage matrix: in each row the two groups that join, the height, the centroids inside."""
+    from scipy.cluster.hierarchy import linkage as tree
+
+    if linkage == "ward_by_documents":
+        return _ward_by_documents(centroids_KD, sizes_K.astype(float))
+    return tree(centroids_KD, linkage)
+
+
+def _ward_by_documents(centroids_KD: Floats, sizes_K: Floats) -> Floats:
+    """Return Ward's linkage of points that weigh `sizes_K`, which scipy's has no argument for."""
+    k, means_KD, weight_K = len(centroids_KD), centroids_KD.copy(), sizes_K.copy()
+    name_K, inside_K = np.arange(k), np.ones(k)
+    cost_KK = np.full((k, k), np.inf)  # of joining row and column; filled below the diagonal
+    for row in range(1, k):
+        cost_KK[row, :row] = _ward_costs(means_KD[:row], weight_K[:row], means_KD[row], weight_K[row])
+    joins = []
+    for step in range(k - 1):
+        into, gone = divmod(int(np.argmin(cost_KK)), k)
+        pair, height = [gone, into], float(cost_KK[into, gone]) ** 0.5
+        inside_K[into] = inside_K[pair].sum()
+        joins.append([*np.sort(name_K[pair]), height, inside_K[into]])
+        means_KD[into] = np.average(means_KD[pair], axis=0, weights=weight_K[pair])
+        weight_K[into], name_K[into] = weight_K[pair].sum(), k + step
+        cost_KK[gone], cost_KK[:, gone] = np.inf, np.inf
+        fresh_K = _ward_costs(means_KD, weight_K, means_KD[into], weight_K[into])
+        for part, costs in ((cost_KK[into, :into], fresh_K[:into]), (cost_KK[into + 1 :, into], fresh_K[into + 1 :])):
+            part[:] = np.where(np.isfinite(part), costs, np.inf)
+    return np.array(joins, dtype=float)
+
+
+def _ward_costs(means_KD: Floats, weight_K: Floats, mean_D: Floats, weight: float) -> Floats:
+    """Return 2nm / (n + m) times the squared distance: twice what joining adds to the k-means error."""
+    return 2 * weight_K * weight / (weight_K + weight) * ((means_KD - mean_D) ** 2).sum(axis=1)
 
 
 def _joined(clustering: Clustering, group_K: Labels) -> Clustering:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from nemo_lab.mixing.clusters import LINKAGES, Clustering, assign, kmeans, merge, nearest, select
+from nemo_lab.mixing.clusters import LINKAGES, Clustering, _tree, assign, kmeans, merge, nearest, select
 from nemo_lab.mixing.pools import MixingError
 
 
@@ -171,11 +171,15 @@ def test_cells_of_one_blob_merge_and_blobs_do_not(eight):
 
 @pytest.mark.parametrize("linkage", LINKAGES)
 def test_a_height_between_the_gaps_finds_the_pairs(linkage):
-    """Pairs of centres 0.4 apart, other centres sqrt(2) or more: one height separates them in every linkage."""
+    """Pairs of centres 0.4 apart, other centres sqrt(2) or more: one height separates them in every linkage.
+
+    By documents the height counts them too: two groups of 20 are at sqrt(20) times the distance.
+    """
     corners = np.eye(4)
     centres = np.concatenate([corners, corners * 1.4])
     points, truth = blobs(centres, [20] * 8, spread=0.01)
-    found = merge(kmeans(points, 8, seed=0), height=0.8, linkage=linkage)
+    height = 0.8 * (20**0.5 if linkage == "ward_by_documents" else 1)
+    found = merge(kmeans(points, 8, seed=0), height=height, linkage=linkage)
     assert same_groups(found.labels_N, truth % 4)
 
 
@@ -186,6 +190,29 @@ def test_wards_height_is_a_distance_for_two_centroids_and_more_for_groups():
     assert merge(groups, height=1.5, linkage="ward").k == 2, "sqrt(2·2·2/4) · 1.2 = 1.7"
     assert merge(groups, height=1.5, linkage="average").k == 1
     assert merge(groups, height=1.71, linkage="ward").k == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 12), st.integers(0, 10_000))
+def test_ward_by_documents_is_scipys_ward_of_every_document_at_its_centroid(k, seed):
+    from scipy.cluster.hierarchy import fcluster, ward
+
+    generator = np.random.default_rng(seed)
+    centroids, sizes = generator.normal(size=(k, 3)), generator.integers(1, 20, size=k)
+    ours = _tree(centroids, sizes, "ward_by_documents")
+    plain = ward(np.repeat(centroids, sizes, axis=0))
+    np.testing.assert_allclose(ours[:, 2], plain[-(k - 1) :, 2], rtol=1e-9)
+    height = float(np.median(ours[:, 2])) * 1.0001
+    first = np.cumsum(sizes) - sizes
+    assert same_groups(fcluster(ours, height, "distance"), fcluster(plain, height, "distance")[first])
+
+
+def test_by_documents_a_lone_outlier_joins_before_two_blobs_do():
+    points, _ = blobs(np.array([[0, 0], [1, 0.0]]), [50, 50], spread=0.01)
+    points = np.concatenate([points, [[0, 1.5]]]).astype(np.float32)
+    cells = kmeans(points, 3, seed=0)
+    assert merge(cells, k_final=2).sizes_K.tolist() == [100, 1]
+    assert merge(cells, k_final=2, linkage="ward_by_documents").sizes_K.tolist() == [51, 50]
 
 
 @settings(max_examples=60, deadline=None)
