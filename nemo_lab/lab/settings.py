@@ -120,6 +120,9 @@ class Performance:
     largest_matrix: int  # rows of the largest square matrix product
     largest_mb: int  # MB of the largest arrays that are copied
     budget: float  # seconds for each single limit
+    proxies: int = 16  # of a mixture search, trained in a round
+    proxy_steps: int = 32  # of each
+    proxy_rounds: int = 4  # ours and theirs in turn, so often
 
 
 _CLIMB = ClimbMixing(
@@ -153,7 +156,7 @@ _CLIMB = ClimbMixing(
     other_clusters=(4, 24),
 )
 _TWO_PHASE = TwoPhase(
-    seeds=3,
+    seeds=4,
     steps=120,
     batch_size=32,
     length=128,
@@ -307,7 +310,10 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
         ),
     },
     "90_performance": {
-        "smoke": Performance(1, 1, 64, 1, new_tokens=4, largest_matrix=256, largest_mb=16, budget=0.01),
+        "smoke": Performance(
+            1, 1, 64, 1, new_tokens=4, largest_matrix=256, largest_mb=16, budget=0.01, proxies=2, proxy_steps=2,
+            proxy_rounds=1,
+        ),
         "laptop": Performance(6, 4, 512, 3, new_tokens=64, largest_matrix=2048, largest_mb=256, budget=0.2),
         "gpu": Performance(6, 8, 2048, 9, new_tokens=99, largest_matrix=8192, largest_mb=4096, budget=0.5),
         "cluster": Performance(6, 8, 2048, 9, 99, largest_matrix=8192, largest_mb=4096, budget=0.5),

@@ -77,7 +77,7 @@ def quality_blend(
         raise MixingError(f"ratio is {ratio}, expected a positive number such as 4.")
     quality_K = np.array([source.quality for source in sources], dtype=np.float64)
     limit_K = max_epochs * np.array([source.tokens for source in sources], dtype=np.float64) / horizon
-    if limit_K.sum() < 1:
+    if limit_K.sum() < 1 - 1e-9:
         raise MixingError(
             f"At {max_epochs:g} epochs the sources fill {limit_K.sum():.0%} of a horizon of {horizon:,} tokens; "
             "allow more epochs, shorten the run or find more text."
