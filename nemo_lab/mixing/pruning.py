@@ -10,6 +10,12 @@ value) on a million labels of Nemotron-4-340B, averages each over a cluster and 
 NVIDIA's tutorial, two on the data cards), so axes and thresholds are arguments here, and `quality_scores` is a
 stand-in for the labels, not a copy of them.
 
+What the stand-in sees depends on the reference. Against a reference of other topics it sorts by topic: against
+encyclopedia articles or the Brown corpus, Unix manuals and formal mathematics score as low as planted junk. A
+reference of the same topics leaves quality: against held-out documents of the same twelve corpora, planted
+advertisements and hexadecimal dumps had an AUC of 0.99 and threshold 1.5 dropped all of both and 3 % of the
+bytes. Shuffled words it never finds (AUC 0.5): the vectors of MiniLM hardly change with the order of words.
+
 Shapes: N documents, D numbers of a vector, K clusters, R documents of a reference, A axes of quality.
 """
 
