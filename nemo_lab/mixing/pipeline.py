@@ -78,7 +78,7 @@ def cluster_documents(
     found = kmeans(vectors_ND, min(recipe.k_init, len(texts)), seed)
     if reference is not None:
         found, _ = prune(found, quality_scores(vectors_ND, embedded(reference), seed), recipe.threshold, texts)
-    return merge(found, k_final=min(recipe.clusters, found.k)), vectors_ND
+    return merge(found, k_final=min(recipe.clusters, found.k), linkage="ward_by_documents"), vectors_ND
 
 
 def proxy_plan(pools: Pools, held_out: Any, recipe: Recipe, seed: int = 0) -> Plan:
