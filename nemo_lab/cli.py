@@ -109,6 +109,8 @@ def _climbmix_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bytes", type=int, default=0, help="its size (default: what the mixture allows)")
     parser.add_argument("--scale", default="", help="smoke, laptop, gpu or cluster (default: laptop)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of clusters and search (default: 0)")
+    cores = os.cpu_count() or 1
+    parser.add_argument("--jobs", type=int, default=cores, metavar="N", help="proxies at a time (default: all cores)")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -187,8 +189,9 @@ def _climbmix(options: argparse.Namespace) -> int:
     )
     recipe, seed = pipeline.recipe_from(settings), check_seed(options.seed)
     out = pipeline.make_climbmix(
-        dataset, goal, recipe, options.out, seed=seed, size=options.bytes, reference=reference, tell=_tell
-    )
+        dataset, goal, recipe, options.out, seed=seed, size=options.bytes, reference=reference,
+        n_jobs=max(1, options.jobs), tell=_tell,
+    )  # fmt: skip
     print(out)
     return 0
 

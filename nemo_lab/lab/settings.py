@@ -121,7 +121,7 @@ class Performance:
     largest_mb: int  # MB of the largest arrays that are copied
     budget: float  # seconds for each single limit
     proxies: int = 16  # of a mixture search, trained in a round
-    proxy_steps: int = 32  # of each
+    proxy_steps: int = 20  # of each
     proxy_rounds: int = 4  # ours and theirs in turn, so often
 
 
@@ -130,19 +130,19 @@ _CLIMB = ClimbMixing(
     corpora=11,
     train_bytes=300_000,
     held_out_bytes=20_000,
-    test_bytes=60_000,
+    test_bytes=40_000,
     vocab_size=1024,
     length=128,
     batch_size=16,
     k_init=32,
-    clusters=12,
+    clusters=10,
     threshold=1.5,
     d_proxy=32,
     proxy_pairs=2,
-    proxy_steps=32,
+    proxy_steps=20,
     proxy_lr=8e-3,
     base_steps=200,
-    rounds=(20, 10, 5),
+    rounds=(32, 16, 8),
     candidates=10_000,
     noise_seeds=8,
     larger_seeds=3,
@@ -150,10 +150,10 @@ _CLIMB = ClimbMixing(
     larger_lr=4e-3,
     d_target=128,
     target_pairs=4,
-    target_steps=48,
+    target_steps=32,
     target_lr=4e-3,
     grid=6,
-    other_clusters=(4, 24),
+    other_clusters=(4, 20),
 )
 _TWO_PHASE = TwoPhase(
     seeds=4,

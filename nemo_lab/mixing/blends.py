@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ORDERS = ("scheduled", "random", "reversed")
+
+
 @dataclass(frozen=True)
 class Phase:
     """A part of the run: its share of all tokens, and the weight of each source in it."""

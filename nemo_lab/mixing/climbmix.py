@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 COVERED = 0.95  # share of the weight whose clusters decide the size
-COLUMNS = ("id", "text", "source", "licence", "cluster")
+COLUMNS = ("id", "text", "source", "licence")
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,8 @@ def write_climbmix(
     try:
         (temporary / "data").mkdir(parents=True)
         names = chosen.table["cluster"].tolist()
-        rows = dataset.select(chosen.rows.tolist())
-        rows = rows.select_columns([name for name in COLUMNS if name in rows.column_names])
-        rows = rows.add_column("cluster", [names[labels_N[i]] for i in chosen.rows])  # type: ignore[call-arg]
-        rows.to_parquet(str(temporary / "data" / "train.parquet"))
+        rows = _rows(dataset, chosen.rows).assign(cluster=[names[labels_N[i]] for i in chosen.rows])
+        rows.to_parquet(temporary / "data" / "train.parquet", index=False)
         chosen.table.to_parquet(temporary / "mixture.parquet", index=False)
         if proxies is not None:
             proxies.to_parquet(temporary / TABLE, index=False)
@@ -146,7 +144,12 @@ def write_climbmix(
     return folder
 
 
-def card(rows: Dataset, chosen: Selection, facts: dict[str, Any]) -> str:
+def _rows(dataset: Dataset, chosen: npt.NDArray[np.int64]) -> pd.DataFrame:
+    kept = dataset.select_columns([name for name in COLUMNS if name in dataset.column_names])
+    return kept.select(chosen.tolist()).to_pandas()
+
+
+def card(rows: pd.DataFrame, chosen: Selection, facts: dict[str, Any]) -> str:
     """Return the data card: front matter in the hub's form, the clusters, the sources, how it was made."""
     import yaml
 
@@ -162,7 +165,7 @@ def card(rows: Dataset, chosen: Selection, facts: dict[str, Any]) -> str:
         f"| {row.cluster} | {row.weight:.1%} | {row.weight_got:.1%} | {row.documents:,} | {row.bytes:,} |"
         for row in table.itertuples()
     ]
-    licences = pd.Series(rows["licence"]).value_counts() if "licence" in rows.column_names else pd.Series(dtype=int)
+    licences = rows["licence"].value_counts() if "licence" in rows else pd.Series(dtype=int)
     parts = [
         f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n",
         "# ClimbMix of Nemo Lab\n",

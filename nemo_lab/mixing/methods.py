@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -26,20 +27,24 @@ from nemo_lab.mixing.proxies import Plan, train_proxies
 from nemo_lab.mixing.search import Run, Search, SearchSettings, climb
 
 
-def runner(plan: Plan, seed: int, folder: Path | None = None) -> Run:
-    """Return what a search calls to train and score mixtures."""
-    return partial(_train, plan, seed, folder)
+def runner(plan: Plan, seed: int, folder: Path | None = None, n_jobs: int = 2, backend: str = "loky") -> Run:
+    """Return what a search calls to train and score mixtures, `n_jobs` at a time.
+
+    `backend` is joblib's: "ray" spreads the proxies over a cluster (see `training.compare`).
+    """
+    return partial(_train, plan, {"seed": seed, "folder": folder, "n_jobs": n_jobs, "backend": backend})
 
 
-def _train(plan: Plan, seed: int, folder: Path | None, mixtures_MK: Floats, first: int) -> pd.DataFrame:
-    return train_proxies(plan, mixtures_MK, seed=seed, first=first, folder=folder)
+def _train(plan: Plan, how: dict[str, Any], mixtures_MK: Floats, first: int) -> pd.DataFrame:
+    return train_proxies(plan, mixtures_MK, first=first, **how)
 
 
-def searches(
-    plan: Plan, objective: str, settings: SearchSettings, seed: int, folder: Path | None = None
-) -> dict[str, Search]:
-    """Return CLIMB's search, one round of as many random proxies, and the control with permuted scores."""
-    run, prior_K = runner(plan, seed, folder), plan.pools.natural_K
+def searches(plan: Plan, run: Run, objective: str, settings: SearchSettings, seed: int) -> dict[str, Search]:
+    """Return CLIMB's search, one round of as many random proxies, and the control with permuted scores.
+
+    `run` is a `runner` of the plan with the same seed; with a folder, what they share is trained once.
+    """
+    prior_K = plan.pools.natural_K
     single = SearchSettings((sum(settings.rounds),), settings.candidates, first=settings.first, later=settings.later)
     return {
         "CLIMB": climb(run, prior_K, objective, settings, seed),

@@ -51,7 +51,7 @@ class Sizes:
     """How many proxies, and how large; the defaults are notebook 03's at laptop scale."""
 
     proxies: int = 8
-    steps: int = 32
+    steps: int = 20
     batch_size: int = 16
     length: int = 128
     width: int = 32

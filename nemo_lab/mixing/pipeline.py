@@ -97,11 +97,11 @@ def proxy_plan(pools: Pools, held_out: Any, recipe: Recipe, seed: int = 0) -> Pl
 
 
 def search_corpus(
-    plan: Plan, objective: str, recipe: Recipe, seed: int, folder: Path | None = None
+    plan: Plan, objective: str, recipe: Recipe, seed: int, folder: Path | None = None, n_jobs: int = 2
 ) -> Search:
     """Run CLIMB's search for the mixture of the plan's pools with the lowest `objective`."""
     settings = SearchSettings(recipe.rounds, recipe.candidates)
-    return climb(runner(plan, seed, folder), plan.pools.natural_K, objective, settings, seed)
+    return climb(runner(plan, seed, folder, n_jobs), plan.pools.natural_K, objective, settings, seed)
 
 
 def read_sources(
@@ -145,6 +145,7 @@ def make_climbmix(
     seed: int = 0,
     size: int = 0,
     reference: Sequence[str] | None = None,
+    n_jobs: int = 2,
     tell: Tell = lambda line: None,
 ) -> Path:
     """Find the mixture of a dataset's clusters that serves a goal best, and write the dataset in these shares.
@@ -158,6 +159,7 @@ def make_climbmix(
         seed: of clusters, proxies and search.
         size: bytes of the new set; 0: as large as the mixture allows without repeating a document.
         reference: texts that say what good text is; clusters unlike them are dropped.
+        n_jobs: proxies at a time; the result does not depend on it.
         tell: called with a line about each step.
 
     Raises:
@@ -178,7 +180,7 @@ def make_climbmix(
     pools = pools_by({"text": [texts[i] for i in inside], "cluster": names}, "cluster", tokenizer, recipe.length)
     plan = proxy_plan(pools, held_out_from({"goal": goal}, tokenizer), recipe, seed)
     folder = out.with_name(f"{out.name}.proxies")
-    found = search_corpus(plan, "goal", recipe, seed, folder)
+    found = search_corpus(plan, "goal", recipe, seed, folder, n_jobs)
     weights_K = found.best_predicted_K
     tell(f"{len(found.table)} proxies: bits per byte {found.scores_N.max():.3f} to {found.scores_N.min():.3f}")
     chosen = select_documents(texts, clustering.labels_N, weights_K, table["name"].tolist(), size, seed)

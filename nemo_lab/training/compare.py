@@ -14,6 +14,7 @@ spreads over a cluster:
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -39,10 +40,14 @@ def train_many(
     from joblib import Parallel, delayed
 
     run = Parallel(n_jobs=n_jobs, backend=backend, return_as="generator")
-    results = run(delayed(_with_one_thread)(job) for job in jobs)
-    if not progress:
-        return list(results)
-    return list(progress_bar(results, total=len(jobs), desc=desc, unit="job"))
+    with warnings.catch_warnings():
+        # Loky starts a worker anew, with a warning, when it has grown by 300 MB: ours keep freed memory on purpose
+        # (`memory`), and no result is lost.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
+        results = run(delayed(_with_one_thread)(job) for job in jobs)
+        if not progress:
+            return list(results)
+        return list(progress_bar(results, total=len(jobs), desc=desc, unit="job"))
 
 
 def _with_one_thread(job: Callable[[], T]) -> T:

@@ -1,5 +1,8 @@
 """A ClimbMix has the shares that were asked for, repeats nothing, and is there whole or not at all."""
 
+import json
+from pathlib import Path
+
 import datasets
 import numpy as np
 import pandas as pd
@@ -108,3 +111,17 @@ def test_nothing_is_overwritten_and_nothing_half_written(written, monkeypatch):
 def test_mistakes_are_named(weights, labels, words):
     with pytest.raises(MixingError, match=words):
         select_documents(["text", "more"], np.array(labels), weights, ["a", "b"])
+
+
+def test_the_repository_s_card_says_what_the_stored_run_measured():
+    """data_cards/climbmix.md is prose around figures of notebook 03's stored run; they may not drift apart."""
+    root = Path(__file__).parents[2]
+    record = json.loads((root / "notebooks" / "records" / "03_climb_mixing.laptop.json").read_text())
+    card = (root / "data_cards" / "climbmix.md").read_text()
+    head = yaml.safe_load(card.split("---\n")[1])
+    (split,) = head["dataset_info"]["splits"]
+    assert split["num_examples"] == record["values"]["climbmix.documents"]
+    assert split["num_bytes"] == record["values"]["climbmix.bytes"]
+    assert f"| train | {split['num_examples']:,} | {split['num_bytes']:,} |" in card
+    sections = [line[3:] for line in card.splitlines() if line.startswith("## ")]
+    assert sections == ["Motivation", "Composition", "Collection", "Processing", "Licence", "Limits"]

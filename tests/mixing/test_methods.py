@@ -13,7 +13,8 @@ SIZES = SearchSettings((6, 3), candidates=100)
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     plan = tiny_plan.plan()
-    return plan, methods.searches(plan, "up", SIZES, seed=1, folder=tmp_path_factory.mktemp("proxies"))
+    run = methods.runner(plan, 1, tmp_path_factory.mktemp("proxies"), n_jobs=1)
+    return plan, methods.searches(plan, run, "up", SIZES, seed=1)
 
 
 def test_all_searches_train_as_many_proxies_and_begin_alike(found):
@@ -31,7 +32,7 @@ def test_the_shared_proxies_are_trained_once(found, tmp_path, monkeypatch):
     train = proxies.mixture_model
     monkeypatch.setattr(proxies, "mixture_model", lambda *a: trained.append(1) or train(*a))
     monkeypatch.setattr(proxies, "train_many", lambda jobs, **_: [job() for job in jobs])
-    methods.searches(plan, "up", SIZES, seed=1, folder=tmp_path)
+    methods.searches(plan, methods.runner(plan, 1, tmp_path), "up", SIZES, seed=1)
     assert len(trained) == 6 + 3 + 3 + 3
 
 

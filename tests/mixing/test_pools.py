@@ -1,6 +1,7 @@
 """Pools, tables and blends: exact shares, the same rows in every order, and a user's own folder end to end."""
 
 import json
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemo_lab.mixing import blends, weights
-from nemo_lab.mixing.pools import Blend, MixingError, Pools, check_mixture, counts_of, draw_table, pools_by
+from nemo_lab.mixing.pools import (
+    Blend,
+    MixingError,
+    Pools,
+    check_mixture,
+    counts_of,
+    draw_table,
+    pools_by,
+    simplex_grid,
+)
 from nemo_lab.training import pack
 
 LENGTH = 8
@@ -172,3 +182,17 @@ def test_a_whole_folder_is_one_source(folder: Path) -> None:
     from nemo_lab import corpora
 
     assert len(corpora.load(folder)) == 60
+
+
+@given(sources=st.integers(1, 5), steps=st.integers(1, 6))
+def test_the_grid_is_the_whole_simplex_once(sources: int, steps: int) -> None:
+    grid = simplex_grid(sources, steps)
+    assert len(grid) == math.comb(steps + sources - 1, sources - 1)
+    assert len(np.unique((grid * steps).round().astype(int), axis=0)) == len(grid)
+    assert np.allclose(grid.sum(1), 1)
+    assert np.allclose(grid * steps, (grid * steps).round())
+
+
+def test_an_empty_grid_is_refused() -> None:
+    with pytest.raises(MixingError, match="grid of 0 steps"):
+        simplex_grid(3, 0)
