@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nemo_lab.lab.home import one_of
 from nemo_lab.mixing.pools import MixingError
 
 if TYPE_CHECKING:
@@ -41,10 +42,13 @@ def down_sample(
         share as whole documents allow, and is at least one.
 
     Raises:
-        MixingError: a rate outside (0, 1], or a source without one.
+        MixingError: a rate outside (0, 1], a source without one, or a rate for no source.
     """
     labels = np.array([str(value) for value in dataset[column]])
-    sizes = np.array([len(text.encode()) for text in dataset["text"]], dtype=np.int64)
+    unknown = sorted(set(rate) - set(labels.tolist())) if isinstance(rate, Mapping) else []
+    if unknown:
+        raise MixingError(one_of("source", unknown[0], sorted(set(labels.tolist()))))
+    sizes = np.array([len(text.encode("utf-8", "surrogatepass")) for text in dataset["text"]], dtype=np.int64)
     kept = [
         _kept(np.flatnonzero(labels == name), sizes, _rate_of(rate, name), [seed, zlib.crc32(name.encode())])
         for name in sorted(set(labels.tolist()))
@@ -87,7 +91,9 @@ def cut_to(
     column: str = "corpus",
     seed: int = 0,
 ) -> Dataset:
-    """Keep so many tokens of each source, within one document: as scarce as an experiment asks.
+    """Keep about so many tokens of each source: as scarce as an experiment asks.
+
+    Whole documents are drawn by bytes (`down_sample`), at the share of the source's tokens that is wanted.
 
     Args:
         dataset: with the columns `text` and `column`.

@@ -36,17 +36,22 @@ def fit(kind: str, mixtures_NK: Floats, scores_N: Floats, seed: int = 0) -> Pred
     Raises:
         MixingError: an unknown kind, fewer than four points, shapes that do not fit, scores that are not finite.
     """
+    mixtures_NK, scores_N = _checked(kind, mixtures_NK, scores_N, FEWEST)
+    return KINDS[kind](mixtures_NK, scores_N, seed)
+
+
+def _checked(kind: str, mixtures_NK: Floats, scores_N: Floats, fewest: int) -> tuple[Floats, Floats]:
     if kind not in KINDS:
-        raise MixingError(one_of("predictor", kind, [*KINDS, "auto"]))
+        raise MixingError(one_of("predictor", kind, list(KINDS)))
     mixtures_NK, scores_N = np.asarray(mixtures_NK, dtype=float), np.asarray(scores_N, dtype=float)
-    if mixtures_NK.ndim != 2 or scores_N.shape != mixtures_NK.shape[:1] or len(scores_N) < FEWEST:
+    if mixtures_NK.ndim != 2 or scores_N.shape != mixtures_NK.shape[:1] or len(scores_N) < fewest:
         raise MixingError(
-            f"A predictor needs at least {FEWEST} mixtures with one score each, not {mixtures_NK.shape} mixtures "
+            f"A predictor needs at least {fewest} mixtures with one score each, not {mixtures_NK.shape} mixtures "
             f"with {scores_N.shape} scores."
         )
     if not np.isfinite(scores_N).all():
         raise MixingError(f"Score {np.argmin(np.isfinite(scores_N))} is not finite; train that proxy again.")
-    return KINDS[kind](mixtures_NK, scores_N, seed)
+    return mixtures_NK, scores_N
 
 
 def leave_one_out(kind: str, mixtures_NK: Floats, scores_N: Floats, seed: int = 0) -> Floats:
@@ -55,8 +60,9 @@ def leave_one_out(kind: str, mixtures_NK: Floats, scores_N: Floats, seed: int = 
     A Gaussian process is fitted once and its predictions follow in closed form (Rasmussen and Williams, 2006,
     eq. 5.12), with lengths and noise from all points; the other kinds are fitted anew without each point.
     """
+    mixtures_NK, scores_N = _checked(kind, mixtures_NK, scores_N, FEWEST + 1)
     if kind == "gp":
-        return _gp_leave_one_out(np.asarray(mixtures_NK, dtype=float), np.asarray(scores_N, dtype=float), seed)
+        return _gp_leave_one_out(mixtures_NK, scores_N, seed)
     keep = ~np.eye(len(scores_N), dtype=bool)
     told = [fit(kind, mixtures_NK[k], scores_N[k], seed)(mixtures_NK[~k])[0] for k in keep]
     return np.array(told)

@@ -111,8 +111,10 @@ def train_proxies(
         desc: the words beside the progress bar.
 
     Raises:
-        MixingError: a mixture off the simplex.
+        MixingError: no mixture, or one off the simplex.
     """
+    if not len(mixtures_MK):
+        raise MixingError("There is no mixture to train a proxy on; give at least one.")
     mixtures_MK = np.stack([check_mixture(weights, len(plan.pools.rows)) for weights in mixtures_MK])
     whole = plan.fingerprint if folder else ""
     jobs = []

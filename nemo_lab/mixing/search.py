@@ -19,7 +19,7 @@ from the 'sparse' sampler, while the text has them drawn like the first round. B
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -167,7 +167,3 @@ def _scores(table: pd.DataFrame, objective: str) -> Floats:
         raise MixingError(f"The proxies were not scored on {objective!r}; there are {sorted(table.columns)}.")
     return table[objective].to_numpy(dtype=float)
 
-
-def mean_objective(table: pd.DataFrame, sets: Sequence[str], name: str = "objective") -> pd.DataFrame:
-    """Return the table with the mean of several sets' bits per byte as one more column."""
-    return table.assign(**{name: table[list(sets)].mean(axis=1)})

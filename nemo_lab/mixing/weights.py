@@ -71,10 +71,13 @@ def quality_blend(
     what the limit takes from a source goes to the others in proportion to their weights.
 
     Raises:
-        MixingError: all sources together do not fill the horizon at that limit.
+        MixingError: no source, a ratio or horizon that is not positive, or too little text at that limit.
     """
-    if ratio <= 0:
-        raise MixingError(f"ratio is {ratio}, expected a positive number such as 4.")
+    if ratio <= 0 or horizon < 1 or not sources:
+        raise MixingError(
+            f"ratio is {ratio} and horizon {horizon} for {len(sources)} sources; expected a positive ratio such as 4, "
+            "a horizon of at least 1 token and at least one source."
+        )
     quality_K = np.array([source.quality for source in sources], dtype=np.float64)
     limit_K = max_epochs * np.array([source.tokens for source in sources], dtype=np.float64) / horizon
     if limit_K.sum() < 1 - 1e-9:

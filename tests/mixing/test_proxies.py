@@ -102,6 +102,8 @@ def test_mistakes_are_named(tmp_path):
     plan = tiny_plan.plan()
     with pytest.raises(MixingError, match="2 weights for 3 sources"):
         train_proxies(plan, np.array([[0.5, 0.5]]))
+    with pytest.raises(MixingError, match="no mixture to train"):
+        train_proxies(plan, np.empty((0, 3)))
     with pytest.raises(MixingError, match="holds no checkpoint"):
         _ = replace(plan, base=tmp_path).fingerprint
     train_proxies(plan, UP[None], folder=tmp_path, n_jobs=1)

@@ -98,11 +98,6 @@ def test_a_round_is_drawn_at_random_from_the_top_only():
     assert not np.array_equal(picked, best[:5])
 
 
-def test_mean_objective():
-    table = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 6.0]})
-    assert search.mean_objective(table, ["a", "b"])["objective"].tolist() == [2.0, 4.0]
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [({"rounds": (4, 2)}, "at least 5"), ({"rounds": ()}, "rounds"), ({"candidates": 10}, "candidates=10"),
