@@ -85,7 +85,8 @@ $(VENV)/.kernels: constraints.txt $(VENV)/.torch
 	  echo "mamba-ssm or Triton does not install here; the tests against their kernels will be skipped."
 	@touch $@
 
-# --- what pip cannot bring: lynx, and apt's lists, from which packaged corpora are downloaded
+# --- what pip cannot bring: lynx, the OpenMP library that LightGBM links to, and apt's lists, from which packaged
+# corpora are downloaded
 
 system:
 	@command -v apt-get > /dev/null || exit 0; \
@@ -94,3 +95,7 @@ system:
 	@command -v lynx > /dev/null || \
 	  $(AS_ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq lynx > /dev/null 2>&1 || \
 	  echo "lynx is not here and could not be installed; what renders web pages will say so (apt-get install lynx)."
+	@command -v apt-get > /dev/null || exit 0; \
+	$(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2> /dev/null || \
+	  $(AS_ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libgomp1 > /dev/null 2>&1 || \
+	  echo "libgomp is not here and could not be installed; LightGBM needs it (apt-get install libgomp1)."

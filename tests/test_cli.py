@@ -31,7 +31,7 @@ def test_help_answers_at_once_and_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert time.perf_counter() - start < 5  # half a second alone; this test may share its cores
     assert done.stdout.splitlines()[-1] == "[]"
-    assert all(name in done.stdout for name in ("run", "report", "ledger", "verify", "doctor", "fetch"))
+    assert all(name in done.stdout for name in ("run", "report", "ledger", "verify", "doctor", "fetch", "climbmix"))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,9 @@ def test_help_answers_at_once_and_imports_nothing_heavy():
         (["run", "--write", "-p", "steps", "3"], "leave out -p"),
         (["report"], "There are no runs yet"),
         (["verify", "nope"], "Unknown notebook 'nope'"),
+        (["climbmix", "nope", "--out", "mix"], "Unknown corpus 'nope'"),
+        (["climbmix", "--goal", "novels", "novels", "--out", "mix"], "'novels' is among the sources"),
+        (["climbmix", "--scale", "lptop", "--out", "mix"], "Unknown scale 'lptop'"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_status_2(lab, capsys, arguments, words):
