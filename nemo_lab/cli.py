@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"nemo-lab: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nnemo-lab: stopped; finished runs are kept, go on with --resume.", file=sys.stderr)
+        onward = "the same command goes on" if command is _climbmix else "go on with --resume"
+        print(f"\nnemo-lab: stopped; what was finished is kept, {onward}.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -100,17 +101,34 @@ def _climbmix_arguments(parser: argparse.ArgumentParser) -> None:
         "sources", nargs="*", metavar="SOURCE", help="corpora, files or folders (default: the lab's, less the goal)"
     )
     parser.add_argument(
-        "--goal", default="mixed-genres-1961", help="corpus, file or folder to be good at (default: %(default)s)"
-    )
+        "--goal", "--target", default="mixed-genres-1961", help="corpus, file or folder to be good at, not among the "
+        "sources; a part of a large one is used (default: %(default)s)"
+    )  # fmt: skip
     parser.add_argument(
         "--reference", default="", metavar="SOURCE", help="text that says what good text is; clusters unlike it go"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the new dataset")
-    parser.add_argument("--bytes", type=int, default=0, help="its size (default: what the mixture allows)")
+    parser.add_argument(
+        "--bytes", type=_size, default=0, metavar="N", help="its size (default: 0, what the mixture allows)"
+    )
     parser.add_argument("--scale", default="", help="smoke, laptop, gpu or cluster (default: laptop)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of clusters and search (default: 0)")
     cores = os.cpu_count() or 1
-    parser.add_argument("--jobs", type=int, default=cores, metavar="N", help="proxies at a time (default: all cores)")
+    parser.add_argument(
+        "--jobs", type=_count, default=cores, metavar="N", help="proxies at a time (default: all cores)"
+    )
+
+
+def _size(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"is {text!r}, expected bytes, or 0 for what the mixture allows")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"is {text!r}, expected a number of at least 1")
+    return int(text)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -181,18 +199,23 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _climbmix(options: argparse.Namespace) -> int:
     from nemo_lab.lab.scales import check_seed, resolve
-    from nemo_lab.mixing import pipeline
+    from nemo_lab.mixing import intake, pipeline
 
-    settings = resolve("03_climb_mixing", options.scale)
-    dataset, goal, reference = pipeline.read_sources(
-        options.sources, options.goal, options.reference, settings.train_bytes, settings.held_out_bytes
+    if options.out.exists():
+        raise LabError(f"{options.out} exists; choose another folder for the new set, or remove it.")
+    settings, seed = resolve("03_climb_mixing", options.scale), check_seed(options.seed)
+    sizes = settings.train_bytes, settings.held_out_bytes
+    dataset, goal, reference = intake.read_request(
+        options.sources, options.goal, options.reference, options.out, sizes, seed, _tell
     )
-    recipe, seed = pipeline.recipe_from(settings), check_seed(options.seed)
-    out = pipeline.make_climbmix(
-        dataset, goal, recipe, options.out, seed=seed, size=options.bytes, reference=reference,
-        n_jobs=max(1, options.jobs), tell=_tell,
+    pipeline.make_climbmix(
+        dataset, goal, pipeline.recipe_from(settings), options.out, seed=seed, size=options.bytes,
+        reference=reference, n_jobs=options.jobs, tell=_tell,
     )  # fmt: skip
-    print(out)
+    warning = intake.shortfall(options.out)
+    if warning:
+        print(f"nemo-lab: {warning}", file=sys.stderr)
+    print(options.out)
     return 0
 
 

@@ -44,6 +44,10 @@ def test_help_answers_at_once_and_imports_nothing_heavy():
         (["report"], "There are no runs yet"),
         (["verify", "nope"], "Unknown notebook 'nope'"),
         (["climbmix", "nope", "--out", "mix"], "Unknown corpus 'nope'"),
+        (["climbmix", "novels", "novels", "--out", "mix"], "A source stands twice"),
+        (["climbmix", "notebooks", "--goal", "./notebooks", "--out", "mix"], "are the same text"),
+        (["climbmix", "notebooks", "--out", "notebooks/mix"], "lies inside the source"),
+        (["climbmix", "--out", "notebooks"], "notebooks exists"),
         (["climbmix", "--goal", "novels", "novels", "--out", "mix"], "'novels' is among the sources"),
         (["climbmix", "--scale", "lptop", "--out", "mix"], "Unknown scale 'lptop'"),
     ],
@@ -56,6 +60,17 @@ def test_a_mistake_is_one_sentence_and_status_2(lab, capsys, arguments, words):
     assert len(output.err.splitlines()) == 1
     assert words in output.err
     assert not (lab / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [("--bytes", "-3", "expected bytes"), ("--bytes", "1k", "expected bytes"), ("--jobs", "0", "at least 1")],
+)
+def test_sizes_of_a_climbmix_are_checked_before_anything_runs(capsys, option, value, words):
+    with pytest.raises(SystemExit) as ended:
+        main(["climbmix", "--out", "mix", option, value])
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
 
 
 def test_a_scale_in_the_environment_is_checked_too(lab, capsys, monkeypatch):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny_plan
-from killed_worker import search
+from killed_search import search
 
 from nemo_lab.mixing import proxies
 from nemo_lab.mixing.pools import Blend, MixingError, draw_table
@@ -19,7 +19,7 @@ from nemo_lab.modeling import HybridLM
 from nemo_lab.training import train
 
 UP, DOWN, NOISE = np.eye(3)
-WORKER = Path(__file__).with_name("killed_worker.py")
+WORKER = Path(__file__).with_name("killed_search.py")
 
 
 def test_a_proxy_is_good_at_what_its_mixture_teaches():

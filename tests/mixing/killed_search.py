@@ -1,6 +1,6 @@
 """Searches in the folder given and kills itself with SIGKILL after so many proxies.
 
-usage: killed_worker.py FOLDER N
+usage: killed_search.py FOLDER N
 """
 
 import os

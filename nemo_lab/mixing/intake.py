@@ -1,0 +1,113 @@
+"""What a reader asks of `nemo-lab climbmix`, checked before anything is trained.
+
+A goal that also stands among the sources would make every score a memory test, a text that stands there twice
+would weigh twice, and a folder inside a source would be read as text the next time. All three are refused or
+removed here, and what was removed or left out is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nemo_lab.corpora.catalog import CORPORA
+from nemo_lab.mixing.pipeline import read_sources
+from nemo_lab.mixing.pools import MixingError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+ALL = 2**62  # bytes: no limit
+KEPT_SHARES = 0.05  # of the weight may lie in the wrong cluster before it is told
+
+
+def read_request(
+    sources: Sequence[str],
+    goal: str,
+    reference: str,
+    out: Path,
+    sizes: tuple[int, int],
+    seed: int,
+    tell: Callable[[str], None],
+) -> tuple[Dataset, list[str], list[str] | None]:
+    """Return documents, the goal's texts and the reference's, as `pipeline.read_sources` does, but checked.
+
+    Args:
+        sources: corpora, files, folders or hub ids; none: the lab's own.
+        goal: what the mixture shall be good for. reference: text that says what good text is, or "".
+        out: the folder to be written.
+        sizes: bytes of each packaged source, and of the goal.
+        seed: decides which texts of a large goal are used.
+        tell: called with a line about what was left out.
+
+    Raises:
+        MixingError: a source twice, a goal or an output folder inside a source, or nothing left to mix.
+    """
+    _check_paths(sources, goal, out)
+    source_bytes, goal_bytes = sizes
+    own = goal not in CORPORA
+    dataset, texts, good = read_sources(sources, goal, reference, source_bytes, ALL if own else goal_bytes)
+    chosen = _sample(texts, goal_bytes, seed) if own else texts
+    if len(chosen) < len(texts):
+        tell(f"{len(chosen):,} of {len(texts):,} texts of the goal are used, about {goal_bytes:,} bytes at this scale.")
+    kept = _distinct(dataset["text"], set(texts))
+    if len(kept) < len(dataset):
+        tell(f"{len(dataset) - len(kept):,} of {len(dataset):,} documents are left out: repeated, or in the goal.")
+    if not kept:
+        raise MixingError("No document is left: all of them stand in the goal; give other sources or another goal.")
+    return dataset.select(kept), chosen, good
+
+
+def _check_paths(sources: Sequence[str], goal: str, out: Path) -> None:
+    """Compare what the names mean, not how they are written."""
+    places = {name: Path(name).resolve() for name in sources if name not in CORPORA and Path(name).exists()}
+    if len(set(sources)) < len(sources) or len(set(places.values())) < len(places):
+        raise MixingError(f"A source stands twice in {', '.join(sources)}; its texts would weigh twice.")
+    for name, place in places.items():
+        for inner, outer in ((place, other) for other in places.values() if other != place):
+            if inner.is_relative_to(outer):
+                raise MixingError(f"The source {name!r} lies inside another source; give one of the two.")
+        if goal not in CORPORA and _overlap(Path(goal).resolve(), place):
+            raise MixingError(f"The goal {goal!r} and the source {name!r} are the same text; take it out of one.")
+        if Path(out).resolve().is_relative_to(place):
+            raise MixingError(f"{out} lies inside the source {name!r} and would be read as text; choose another place.")
+
+
+def _overlap(left: Path, right: Path) -> bool:
+    return left.is_relative_to(right) or right.is_relative_to(left)
+
+
+def _sample(texts: Sequence[str], size: int, seed: int) -> list[str]:
+    """Texts in a seeded random order up to `size` bytes, at least one: a sorted file must not decide the goal."""
+    order = np.random.default_rng(seed).permutation(len(texts))
+    reached = np.cumsum([len(texts[i].encode("utf-8", "surrogatepass")) for i in order])
+    count = max(1, int(np.searchsorted(reached, size, side="right")))
+    return [texts[i] for i in order[:count]] if count < len(texts) else list(texts)
+
+
+def _distinct(texts: Sequence[str], left_out: set[str]) -> list[int]:
+    """Numbers of the first occurrences of texts that are not to be left out."""
+    seen = set(left_out)
+    kept = []
+    for number, text in enumerate(texts):
+        if text not in seen:
+            seen.add(text)
+            kept.append(number)
+    return kept
+
+
+def shortfall(out: Path) -> str:
+    """Return a sentence where the set that was written has not the shares that were found, else ""."""
+    import pandas as pd
+
+    table = pd.read_parquet(Path(out) / "mixture.parquet")
+    apart = float((table["weight"] - table["weight_got"]).abs().sum() / 2)
+    if apart <= KEPT_SHARES:
+        return ""
+    return (
+        f"Beware: {apart:.0%} of the bytes lie in other clusters than the mixture asks for, because some clusters have "
+        "too little text for this size; without --bytes the set is as large as the shares allow."
+    )
