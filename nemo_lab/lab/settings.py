@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nemo_lab.lab.home import LabError
+
 
 @dataclass(frozen=True)
 class StartHere:
@@ -56,6 +58,10 @@ class ClimbMixing:
     grid: int  # steps of the simplex that is searched exhaustively
     other_clusters: tuple[int, ...]  # numbers of clusters that are tried beside `clusters`
 
+    def __post_init__(self) -> None:
+        if self.clusters < 2:
+            raise LabError(f"Parameter clusters is {self.clusters}, expected at least 2: one alone cannot be mixed.")
+
 
 @dataclass(frozen=True)
 class TwoPhase:
@@ -80,6 +86,11 @@ class TwoPhase:
     epochs: tuple[float, ...]  # of the scarce source, for the sweep
     powers: tuple[float, ...]  # of the sizes, for the blends that two horizons rank
     shrink: int  # how many times shorter the short horizon is
+
+    def __post_init__(self) -> None:
+        for name in ("ratio", "odds"):
+            if getattr(self, name) <= 0:
+                raise LabError(f"Parameter {name} is {getattr(self, name)}, expected a positive number, such as 8.0.")
 
 
 @dataclass(frozen=True)
@@ -126,33 +137,10 @@ class Performance:
 
 
 _CLIMB = ClimbMixing(
-    seeds=5,
-    corpora=11,
-    train_bytes=300_000,
-    held_out_bytes=20_000,
-    test_bytes=40_000,
-    vocab_size=1024,
-    length=128,
-    batch_size=16,
-    k_init=32,
-    clusters=10,
-    threshold=1.5,
-    d_proxy=32,
-    proxy_pairs=2,
-    proxy_steps=20,
-    proxy_lr=8e-3,
-    base_steps=200,
-    rounds=(32, 16, 8),
-    candidates=10_000,
-    noise_seeds=8,
-    larger_seeds=3,
-    d_larger=96,
-    larger_lr=4e-3,
-    d_target=128,
-    target_pairs=4,
-    target_steps=32,
-    target_lr=4e-3,
-    grid=6,
+    seeds=5, corpora=11, train_bytes=300_000, held_out_bytes=20_000, test_bytes=40_000, vocab_size=1024,
+    length=128, batch_size=16, k_init=32, clusters=10, threshold=1.5, d_proxy=32, proxy_pairs=2, proxy_steps=20,
+    proxy_lr=8e-3, base_steps=200, rounds=(32, 16, 8), candidates=10_000, noise_seeds=8, larger_seeds=3,
+    d_larger=96, larger_lr=4e-3, d_target=128, target_pairs=4, target_steps=32, target_lr=4e-3, grid=6,
     other_clusters=(4, 20),
 )
 _TWO_PHASE = TwoPhase(

@@ -66,6 +66,20 @@ def test_misspelt_knob_is_one_sentence_with_suggestion_and_list():
     )
 
 
+@pytest.mark.parametrize(
+    ("notebook", "knob", "value", "words"),
+    [
+        ("03_climb_mixing", "clusters", 1, "expected at least 2"),
+        ("04_two_phase_pretraining", "ratio", -2.0, "Parameter ratio is -2.0, expected a positive number"),
+        ("04_two_phase_pretraining", "odds", 0.0, "Parameter odds is 0.0, expected a positive number"),
+    ],
+)
+def test_values_that_an_experiment_cannot_use_are_refused_at_the_start(monkeypatch, notebook, knob, value, words):
+    monkeypatch.undo()  # the real settings
+    with pytest.raises(LabError, match=words):
+        resolve(notebook, "smoke", {knob: value})
+
+
 def test_unknown_notebook_lists_notebooks():
     with pytest.raises(LabError, match="did you mean '99_probe'"):
         resolve("98_probe")
