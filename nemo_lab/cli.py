@@ -198,9 +198,12 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _climbmix(options: argparse.Namespace) -> int:
+    import datasets
+
     from nemo_lab.lab.scales import check_seed, resolve
     from nemo_lab.mixing import intake, pipeline
 
+    datasets.disable_progress_bars()  # they tell of copied tables; ours tell of embedding and proxies
     if options.out.exists():
         raise LabError(f"{options.out} exists; choose another folder for the new set, or remove it.")
     settings, seed = resolve("03_climb_mixing", options.scale), check_seed(options.seed)
