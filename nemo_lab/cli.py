@@ -204,8 +204,6 @@ def _climbmix(options: argparse.Namespace) -> int:
     from nemo_lab.mixing import intake, pipeline
 
     datasets.disable_progress_bars()  # they tell of copied tables; ours tell of embedding and proxies
-    if options.out.exists():
-        raise LabError(f"{options.out} exists; choose another folder for the new set, or remove it.")
     settings, seed = resolve("03_climb_mixing", options.scale), check_seed(options.seed)
     sizes = settings.train_bytes, settings.held_out_bytes
     dataset, goal, reference = intake.read_request(

@@ -44,7 +44,8 @@ def read_request(
         tell: called with a line about what was left out.
 
     Raises:
-        MixingError: a source twice, a goal or an output folder inside a source, or nothing left to mix.
+        MixingError: an output folder that exists or lies inside a source, a source twice, a goal among the sources,
+            or nothing left to mix.
     """
     _check_paths(sources, goal, out)
     source_bytes, goal_bytes = sizes
@@ -63,6 +64,8 @@ def read_request(
 
 def _check_paths(sources: Sequence[str], goal: str, out: Path) -> None:
     """Compare what the names mean, not how they are written."""
+    if Path(out).exists():  # before any text is read
+        raise MixingError(f"{out} exists; choose another folder for the new set, or remove it.")
     places = {name: Path(name).resolve() for name in sources if name not in CORPORA and Path(name).exists()}
     if len(set(sources)) < len(sources) or len(set(places.values())) < len(places):
         raise MixingError(f"A source stands twice in {', '.join(sources)}; its texts would weigh twice.")

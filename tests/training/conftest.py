@@ -3,16 +3,6 @@
 import sys
 from pathlib import Path
 
-import pytest
-import torch
+from tests.one_thread import one_thread  # noqa: F401  a fixture for every test of the folder
 
 sys.path.insert(0, str(Path(__file__).parent))
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Bit-for-bit comparisons between processes need the same number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
