@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nemo_lab.lab.home import LabError
+from nemo_lab.lab.reasoning_settings import REASONING
 
 
 @dataclass(frozen=True)
@@ -306,4 +307,4 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
         "gpu": Performance(6, 8, 2048, 9, new_tokens=99, largest_matrix=8192, largest_mb=4096, budget=0.5),
         "cluster": Performance(6, 8, 2048, 9, 99, largest_matrix=8192, largest_mb=4096, budget=0.5),
     },
-}
+} | REASONING

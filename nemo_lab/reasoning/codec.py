@@ -1,0 +1,54 @@
+"""Text as tokens for models that are trained from scratch: one token a character, and whole words on request.
+
+A character is the smallest unit a small model can learn arithmetic and letter puzzles from; a control word such
+as `<think>` should be one decision and is one token. The end token closes a response: it is sampled, rewarded
+and trained like any other. The padding token is another one, so that hiding the padding never hides the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+END, PAD = "<|end|>", "<|pad|>"
+CONTROL_WORDS = ("<on>", "<off>", "<think>", "</think>")
+CHARACTERS = "\n" + "".join(map(chr, range(32, 127)))
+
+
+class Codec:
+    """Characters and words as tokens; `<|end|>` is 0 and `<|pad|>` is 1.
+
+    Args:
+        words: strings that are one token each, beside newline and the printable ASCII characters. Where several
+            fit, the longest is taken.
+
+    Attributes:
+        end, pad: ids of the two special tokens. vocab_size: tokens in all.
+    """
+
+    end, pad = 0, 1
+
+    def __init__(self, words: Sequence[str] = CONTROL_WORDS) -> None:
+        self.words = tuple(words)
+        self._pieces = [END, PAD, *words, *CHARACTERS]
+        self._ids = {piece: index for index, piece in enumerate(self._pieces)}
+        longest_first = sorted(words, key=len, reverse=True)
+        self._split = re.compile("|".join([*map(re.escape, longest_first), "(?s:.)"]))
+        self.vocab_size = len(self._pieces)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, without an end token. In text the special tokens are ordinary characters.
+
+        Raises:
+            ValueError: a character that is neither newline nor printable ASCII.
+        """
+        try:
+            return [self._ids[piece] for piece in self._split.findall(text)]
+        except KeyError as error:
+            raise ValueError(
+                f"The text has the character {error.args[0]!r}; this codec knows newline and printable ASCII only."
+            ) from None
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of tokens; end and padding are left out."""
+        return "".join(self._pieces[token] for token in tokens if token > 1)

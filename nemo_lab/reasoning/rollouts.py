@@ -1,0 +1,195 @@
+"""Rollouts: many answers at once, with the probability of every token as it was drawn.
+
+    rollout = sample_responses(model, prompts, 24, end=codec.end, pad=codec.pad, group=16, generator=g)
+
+All rows advance together through caches that are allocated once (`modeling.generation.Decoder`, or `HFDecoder`
+for a causal language model of Hugging Face). Prompts are padded on the left, responses on the right. A response
+**includes** its end token: the policy gradient has to reward the act of ending.
+
+B rows, T new tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from nemo_lab.modeling.generation import Decoder
+from nemo_lab.modeling.model import HybridLM
+
+Adjust = Callable[[Tensor, list[list[int]]], Tensor]
+"""Changes the logits (B, V) before a token is drawn, given the new tokens of each row so far."""
+
+
+class Steps(Protocol):
+    """What decodes B rows together: `Decoder` and `HFDecoder`."""
+
+    def prefill(self, tokens_BL: Tensor, lengths_B: Sequence[int] | None = None) -> Tensor: ...
+
+    def step(self, tokens_B: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """B responses; rows g·group … g·group + group − 1 answer prompt g.
+
+    Attributes:
+        prompts: B prompts, each repeated `group` times.
+        tokens_BT: responses, padded on the right. lengths_B: their tokens, the end token included.
+        logprobs_BT: log-probability of each token when it was drawn (nats, at the temperature); 0 at padding.
+        ended_B: whether the row drew its end token. entropy: mean entropy of the distributions drawn from (nats).
+    """
+
+    prompts: list[list[int]]
+    tokens_BT: Tensor
+    lengths_B: Tensor
+    logprobs_BT: Tensor
+    ended_B: Tensor
+    entropy: float
+
+    def responses(self) -> list[list[int]]:
+        """The new tokens of each row without padding."""
+        return [row[:n] for row, n in zip(self.tokens_BT.tolist(), self.lengths_B.tolist(), strict=True)]
+
+
+def decoder_of(model: Any, batch: int, max_length: int) -> Steps:
+    """What decodes for this model: ours for a `HybridLM`, else Hugging Face's forward pass with its cache."""
+    return Decoder(model, batch, max_length) if isinstance(model, HybridLM) else HFDecoder(model)
+
+
+@torch.inference_mode()
+def sample_responses(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    *,
+    end: int,
+    pad: int,
+    group: int = 1,
+    temperature: float = 1.0,
+    generator: torch.Generator | None = None,
+    adjust: Adjust | None = None,
+) -> Rollout:
+    """Draws `group` responses to every prompt; at temperature 0 the likeliest token is taken.
+
+    Args:
+        model: a `HybridLM` or a causal language model of Hugging Face.
+        end: the token that closes a response. pad: what fills the rows behind it; not `end`.
+        generator: makes the draw reproducible. adjust: changes logits before each draw, for example to ban words.
+
+    Raises:
+        ValueError: an empty prompt, no new tokens asked for, or `pad` equal to `end`.
+    """
+    _check(prompts, max_new_tokens, end, pad)
+    rows = [list(prompt) for prompt in prompts for _ in range(group)]
+    longest = max(map(len, rows))
+    tokens_BL = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=_device(model))
+    decoder = decoder_of(model, len(rows), longest + max_new_tokens)
+    draw = _Draws(len(rows), max_new_tokens, end, pad, temperature, generator, adjust)
+    logits_BV = decoder.prefill(tokens_BL, [len(row) for row in rows])
+    while draw.add(logits_BV):
+        logits_BV = decoder.step(draw.last_B)
+    return draw.rollout(rows)
+
+
+class _Draws:
+    """The rows drawn so far."""
+
+    def __init__(
+        self, B: int, T: int, end: int, pad: int, temperature: float, generator: torch.Generator | None,
+        adjust: Adjust | None,
+    ) -> None:
+        self.end, self.pad, self.temperature, self.generator, self.adjust = end, pad, temperature, generator, adjust
+        self.tokens_BT = torch.full((B, T), pad)
+        self.logprobs_BT = torch.zeros(B, T)
+        self.running_B = torch.ones(B, dtype=torch.bool)
+        self.lengths_B = torch.zeros(B, dtype=torch.long)
+        self.entropy, self.count = 0.0, 0
+
+    def add(self, logits_BV: Tensor) -> bool:
+        """Draws one token a row; returns whether another one is wanted."""
+        if self.adjust is not None:
+            so_far = [row[:n] for row, n in zip(self.tokens_BT.tolist(), self.lengths_B.tolist(), strict=True)]
+            logits_BV = self.adjust(logits_BV, so_far)
+        scaled_BV = logits_BV / self.temperature if self.temperature else logits_BV
+        logp_BV = torch.log_softmax(scaled_BV.float(), -1)
+        token_B = draw_tokens(logp_BV, self.generator) if self.temperature else logp_BV.argmax(-1)
+        self._keep(token_B, logp_BV)
+        self.last_B = token_B
+        return bool(self.running_B.any()) and self.count < self.tokens_BT.shape[1]
+
+    def _keep(self, token_B: Tensor, logp_BV: Tensor) -> None:
+        running, t = self.running_B, self.count
+        chosen_B = logp_BV.gather(1, token_B[:, None]).squeeze(1)
+        entropy_B = -(logp_BV.exp() * logp_BV.clamp(min=-100)).sum(-1)
+        token_B, chosen_B, entropy_B = (x.cpu() for x in (token_B, chosen_B, entropy_B))
+        self.tokens_BT[:, t] = torch.where(running, token_B, self.pad)
+        self.logprobs_BT[:, t] = torch.where(running, chosen_B, 0.0)
+        self.entropy += float(entropy_B[running].sum())
+        self.lengths_B += running
+        self.running_B = running & (token_B != self.end)
+        self.count += 1
+
+    def rollout(self, rows: list[list[int]]) -> Rollout:
+        """All that was drawn; columns that no row reached are dropped."""
+        kept = slice(0, self.count)
+        mean = self.entropy / max(int(self.lengths_B.sum()), 1)
+        return Rollout(
+            rows, self.tokens_BT[:, kept], self.lengths_B, self.logprobs_BT[:, kept], ~self.running_B, mean
+        )
+
+
+def draw_tokens(logp_BV: Tensor, generator: torch.Generator | None) -> Tensor:
+    """One token a row from log-probabilities, by Gumbel's trick: argmax(log p + g), g = −log(−log u)."""
+    uniform_BV = torch.rand(logp_BV.shape, generator=generator, device=logp_BV.device)
+    gumbel_BV = uniform_BV.clamp_(min=1e-20).log_().neg_().clamp_(min=1e-20).log_().neg_()
+    return (logp_BV + gumbel_BV).argmax(-1)
+
+
+class HFDecoder:
+    """Steps a causal language model of Hugging Face with its key-value cache; left padding is masked."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def prefill(self, tokens_BL: Tensor, lengths_B: Sequence[int] | None = None) -> Tensor:
+        """Reads the prompts, padded on the left; returns the logits after their last tokens, (B, V)."""
+        B, L = tokens_BL.shape
+        lengths = torch.tensor([L] * B if lengths_B is None else list(lengths_B), device=tokens_BL.device)
+        self.mask_BL = (torch.arange(L, device=tokens_BL.device) >= L - lengths[:, None]).long()
+        self.position_B1 = lengths[:, None] - 1
+        position_BL = (self.mask_BL.cumsum(-1) - 1).clamp(min=0)
+        out = self.model(
+            tokens_BL, attention_mask=self.mask_BL, position_ids=position_BL, use_cache=True, logits_to_keep=1
+        )
+        self.cache = out.past_key_values
+        return out.logits[:, -1]  # type: ignore[no-any-return]
+
+    def step(self, tokens_B: Tensor) -> Tensor:
+        """Appends one token to every row; returns the logits for the next one, (B, V)."""
+        self.mask_BL = torch.cat([self.mask_BL, torch.ones_like(self.mask_BL[:, :1])], 1)
+        self.position_B1 = self.position_B1 + 1
+        out = self.model(
+            tokens_B[:, None], attention_mask=self.mask_BL, position_ids=self.position_B1, use_cache=True,
+            past_key_values=self.cache,
+        )
+        self.cache = out.past_key_values
+        return out.logits[:, -1]  # type: ignore[no-any-return]
+
+
+def _device(model: Any) -> torch.device:
+    device: torch.device = next(model.parameters()).device
+    return device
+
+
+def _check(prompts: Sequence[Sequence[int]], max_new_tokens: int, end: int, pad: int) -> None:
+    if not prompts or not all(len(prompt) for prompt in prompts):
+        raise ValueError("Every rollout needs a prompt of at least one token; give an opening token.")
+    if max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens is {max_new_tokens}; it must be at least 1")
+    if end == pad:
+        raise ValueError(f"end and pad are both token {end}: hiding the padding would hide where responses end")

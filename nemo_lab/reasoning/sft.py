@@ -1,0 +1,51 @@
+"""Supervised fine-tuning on pairs of prompt and response: the loss counts the response and its end token.
+
+A row is one pair, padded on the right; the model is causal, so padding behind the end changes nothing before it.
+The mask comes from lengths and never from token ids: a model whose padding token is its end token (SmolLM2-Instruct
+ships so) would otherwise never be taught to stop.
+
+    source = pair_source(lambda step: pairs_of_this_step, codec.encode, codec.end, codec.pad)
+    train(model, source, TrainSettings(steps=800, batch_size=128, peak_lr=2e-3))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from nemo_lab.training.packing import IGNORE, Batch
+
+Pair = tuple[str, str]  # prompt, response
+MULTIPLE = 8  # row lengths are rounded up to one: fewer shapes, for each of which kernels are set up anew
+
+
+def pair_batch(prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[int]], pad: int) -> Batch:
+    """Prompt and response as rows of tokens and targets, (B, L); targets outside the response are `IGNORE`.
+
+    The response should carry its end token. Token t predicts token t + 1, so the last prompt token predicts
+    the first of the response, and the last response token is a target only.
+    """
+    rows = [[*prompt, *response] for prompt, response in zip(prompts, responses, strict=True)]
+    longest = -(-(max(map(len, rows)) - 1) // MULTIPLE) * MULTIPLE
+    tokens_BL = torch.full((len(rows), longest), pad)
+    targets_BL = torch.full((len(rows), longest), IGNORE)
+    for i, (prompt, row) in enumerate(zip(prompts, rows, strict=True)):
+        tokens_BL[i, : len(row) - 1] = torch.tensor(row[:-1])
+        targets_BL[i, len(prompt) - 1 : len(row) - 1] = torch.tensor(row[len(prompt) :])
+    return Batch(tokens_BL, targets_BL, torch.zeros_like(tokens_BL))
+
+
+def pair_source(
+    pairs: Callable[[int], Sequence[Pair]], encode: Callable[[str], list[int]], end: int, pad: int
+) -> Callable[[int], Batch]:
+    """Data for `training.train`: the batch of a step from the pairs of that step.
+
+    `pairs` must depend on nothing but the step, so that a killed run resumes with the same data.
+    """
+
+    def batch(step: int) -> Batch:
+        prompts, responses = zip(*pairs(step), strict=True)
+        return pair_batch([encode(p) for p in prompts], [[*encode(r), end] for r in responses], pad)
+
+    return batch

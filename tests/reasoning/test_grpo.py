@@ -1,0 +1,251 @@
+"""GRPO: the right gradient, whatever the micro-batches; learning; and the same curve after a kill."""
+
+import copy
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import killed_grpo
+import pandas as pd
+import pytest
+import tiny_policy
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nemo_lab.modeling.config import HybridConfig
+from nemo_lab.modeling.model import HybridLM
+from nemo_lab.reasoning.experience import (
+    Experience,
+    Prompt,
+    advantages,
+    experience_of,
+    gather,
+    join_experience,
+    rows_of,
+)
+from nemo_lab.reasoning.grpo import accumulate, grpo, importance, token_weights
+from nemo_lab.reasoning.grpo_settings import CHOICES, GRPOSettings
+from nemo_lab.reasoning.policy import token_logprobs
+from nemo_lab.reasoning.rollouts import sample_responses
+from nemo_lab.reasoning.sft import pair_batch
+from nemo_lab.training.packing import IGNORE
+from nemo_lab.training.settings import TrainingError
+
+SETTINGS = GRPOSettings(steps=2, prompts=3, group=4, max_new_tokens=6)
+PROMPTS = [Prompt("1+1="), Prompt("<on>2"), Prompt("abc")]
+
+
+def letters(prompt, text, ended):
+    """A reward that every group has a spread of."""
+    return float(len(set(text)) % 3) + ended
+
+
+def experience_for(policy, chosen):
+    """Sampled answers, two of three taken as ended: a fresh model hardly ever ends one."""
+    rollout = sample_responses(
+        policy.model, [policy.encode(p.text) for p in PROMPTS], chosen.max_new_tokens, end=policy.end, pad=policy.pad,
+        group=chosen.group, generator=torch.Generator().manual_seed(1),
+    )  # fmt: skip
+    ended_B = torch.arange(len(rollout.lengths_B)) % 3 > 0
+    rewards = [letters(None, policy.decode(row), True) for row in rollout.responses()]
+    return experience_of(replace(rollout, ended_B=ended_B), torch.tensor(rewards), policy.pad, chosen)
+
+
+def gradient(policy, experience, chosen, **more):
+    policy.model.zero_grad(set_to_none=True)
+    accumulate(policy.model, experience, chosen, **more)
+    return torch.cat([p.grad.flatten() for p in policy.model.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize("aggregate", CHOICES["aggregate"])
+@pytest.mark.parametrize("overlong", CHOICES["overlong"])
+def test_the_gradient_does_not_depend_on_micro_batches(aggregate, overlong):
+    policy = tiny_policy.tiny_policy()
+    chosen = replace(SETTINGS, aggregate=aggregate, overlong=overlong, kl=0.1)
+    experience = experience_for(policy, chosen)
+    reference = tiny_policy.tiny_policy(seed=1).model
+    whole = gradient(policy, experience, chosen, reference=reference)
+    assert whole.abs().max() > 1e-4
+    for size in (1, 5, 7):
+        part = gradient(policy, experience, replace(chosen, micro_batch=size), reference=reference)
+        torch.testing.assert_close(part, whole, atol=1e-6, rtol=1e-4)
+
+
+def enumerated(reward_V, advantage):
+    """The expected GRPO gradient over all pairs of one-token answers, and that of the expected reward."""
+    V = len(reward_V)
+    config = HybridConfig("*-", vocab_size=V, d_model=8, d_ff=16, n_heads=2, n_kv_heads=1, head_dim=4, init_std=0.5)
+    model = HybridLM(config, seed=2)
+    p_V = model(torch.tensor([[2, 3]]))[0, -1].softmax(-1)
+    model.zero_grad()
+    (p_V * reward_V).sum().backward()
+    exact = torch.cat([p.grad.flatten() for p in model.parameters()])
+    pairs = [(a, b) for a in range(V) for b in range(V)]
+    answers = [answer for pair in pairs for answer in pair]
+    chosen = GRPOSettings(steps=1, prompts=len(pairs), group=2, max_new_tokens=1, advantage=advantage)
+    batch = pair_batch([[2, 3]] * len(answers), [[answer] for answer in answers], 1)
+    ones = torch.ones(len(answers))
+    reward_B = reward_V[torch.tensor(answers)]
+    chance_B = torch.stack([p_V.detach()[a] * p_V.detach()[b] for a, b in pairs]).repeat_interleave(2)
+    advantage_B = advantages(reward_B, ones.bool(), chosen) * chance_B * len(pairs)
+    experience = Experience(batch, token_logprobs(model, batch).detach(), reward_B, advantage_B, ones.bool(),
+                            ones.long(), ones.bool(), 0.0)  # fmt: skip
+    model.zero_grad()
+    accumulate(model, experience, chosen)
+    return -torch.cat([p.grad.flatten() for p in model.parameters()]), exact
+
+
+def test_leave_one_out_is_unbiased_and_the_group_mean_half_of_it():
+    reward_V = torch.tensor([0.0, 1.0, 0.3, 0.0, 2.0, 0.5])
+    ours, exact = enumerated(reward_V, "loo")
+    torch.testing.assert_close(ours, exact, atol=1e-6, rtol=1e-4)
+    ours, exact = enumerated(reward_V, "mean")
+    torch.testing.assert_close(ours * 2, exact, atol=1e-6, rtol=1e-4)
+
+
+REWARDS = st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=4, max_size=4), min_size=1, max_size=5)
+
+
+@given(REWARDS, st.sampled_from(CHOICES["advantage"]), st.randoms())
+def test_advantages_are_relative_to_their_group(rewards, advantage, random):
+    chosen = replace(SETTINGS, advantage=advantage)
+    reward_B = torch.tensor(rewards).flatten()
+    counted_B = torch.tensor([random.random() < 0.7 for _ in reward_B])
+    found = advantages(reward_B, counted_B, chosen).view(-1, 4)
+    assert torch.allclose(found.sum(1), torch.zeros(len(rewards)), atol=1e-4)
+    assert not found.flatten()[~counted_B].any()
+    shifted = advantages(reward_B + 3.0, counted_B, chosen).view(-1, 4)
+    torch.testing.assert_close(shifted, found, atol=1e-3, rtol=1e-3)
+    everything = torch.ones_like(counted_B)
+    full = advantages(reward_B, everything, chosen).view(-1, 4)
+    same = torch.tensor(rewards).std(1) == 0
+    assert not full[same].any()
+    if advantage == "std":
+        torch.testing.assert_close(full[~same].std(1), torch.ones(int((~same).sum())), atol=1e-2, rtol=0)
+
+
+@given(st.sampled_from(CHOICES["aggregate"]), st.integers(0, 2**20))
+@settings(max_examples=20, deadline=None)
+def test_token_weights_add_up(aggregate, seed):
+    random = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(1, 7, (5,), generator=random)
+    batch = pair_batch([[3]] * 5, [[4] * int(n) for n in lengths], 1)
+    counted = torch.rand(5, generator=random) < 0.7
+    zeros = torch.zeros(5)
+    experience = Experience(batch, torch.zeros(batch.tokens_BL.shape), zeros, zeros, counted, lengths, counted, 0.0)
+    weight_BL = token_weights(experience, replace(SETTINGS, aggregate=aggregate))
+    assert not weight_BL[batch.targets_BL == IGNORE].any()
+    assert not weight_BL[~counted].any()
+    expected = 1.0 if aggregate != "constant" else float(lengths[counted].sum() / (6 * counted.sum().clamp(min=1)))
+    assert float(weight_BL.sum()) == pytest.approx(expected * bool(counted.any()), abs=1e-5)
+
+
+def test_clipping_stops_what_has_moved_far_enough():
+    policy = tiny_policy.tiny_policy()
+    chosen = replace(SETTINGS, updates=3)
+    experience = experience_for(policy, chosen)
+    now_BL = token_logprobs(policy.model, experience.batch).detach()
+    sign_BL = experience.advantage_B[:, None].sign()
+    moved = gradient(policy, experience, chosen, before_BL=now_BL - sign_BL)  # ratio e for A > 0, 1/e for A < 0
+    assert not moved.any()
+    back = gradient(policy, experience, chosen, before_BL=now_BL + sign_BL)
+    assert back.abs().max() > 1e-4
+
+
+def test_a_sequence_ratio_is_the_geometric_mean():
+    logp = torch.tensor([[0.0, -1.0, -2.0, 0.0]])
+    before = torch.tensor([[0.0, -2.0, -2.5, 7.0]])
+    mask = torch.tensor([[False, True, True, False]])
+    ratio = importance(logp, before, mask, replace(SETTINGS, importance="sequence"))
+    torch.testing.assert_close(ratio, torch.full((1, 4), 0.75).exp())
+
+
+def test_the_truncated_weight_follows_the_sampler():
+    policy = tiny_policy.tiny_policy()
+    experience = experience_for(policy, SETTINGS)
+    plain = gradient(policy, experience, SETTINGS)
+    close = gradient(policy, experience, replace(SETTINGS, sampler_cap=2.0))
+    torch.testing.assert_close(close, plain, atol=1e-4, rtol=1e-2)  # the sampler is the trainer
+    lower = Experience(**(vars(experience) | {"sampled_BL": experience.sampled_BL - 9.0}))
+    capped = gradient(policy, lower, replace(SETTINGS, sampler_cap=2.0))
+    torch.testing.assert_close(capped, 2 * plain, atol=1e-4, rtol=1e-2)
+
+
+def test_dynamic_sampling_replaces_groups_without_a_signal():
+    policy = tiny_policy.tiny_policy()
+
+    def prompts(step, attempt):
+        return [Prompt("same"), Prompt("x"), Prompt("y")] if attempt else [Prompt("same")] * 3
+
+    def reward(prompt, text, ended):
+        return 1.0 if prompt.text == "same" else letters(prompt, text, ended)
+
+    chosen = replace(SETTINGS, resamples=2)
+    experience, attempts = gather(policy, prompts, reward, chosen, 0)
+    assert attempts > 1
+    assert len(experience.reward_B) == 12
+    spread = experience.reward_B.view(3, 4).std(1) > 0
+    assert spread[:2].all()
+
+
+def test_joining_groups_undoes_splitting_them():
+    experience = experience_for(tiny_policy.tiny_policy(), SETTINGS)
+    joined = join_experience([rows_of(experience, slice(i, i + 4)) for i in (0, 4, 8)], 1)
+    for name in ("reward_B", "advantage_B", "length_B", "sampled_BL"):
+        assert torch.equal(getattr(joined, name), getattr(experience, name))
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"advantage": "mean", "aggregate": "constant"}, {"advantage": "loo", "updates": 2, "clip_high": 0.28},
+    {"aggregate": "sequence", "kl": 0.01, "overlong": "soft"}, {"importance": "sequence", "updates": 4},
+    {"resamples": 1, "sampler_cap": 2.0, "overlong": "mask"},
+], ids=str)  # fmt: skip
+def test_every_variant_learns(changes):
+    policy = tiny_policy.tiny_policy(d_model=32)
+    chosen = replace(GRPOSettings(40, prompts=4, group=8, max_new_tokens=4, peak_lr=1e-2), **changes)
+    reference = copy.deepcopy(policy.model) if chosen.kl else None
+
+    def reward(prompt, text, ended):
+        return sum(letter in "0123456789" for letter in text) / 4
+
+    history = grpo(policy, lambda step, attempt: [Prompt(p) for p in "abcd"], reward, chosen, reference=reference)
+    assert history.reward.tail(5).mean() > history.reward.head(5).mean() + 0.3
+    assert history.gap.max() < 1e-3
+    assert history[[f"rate_{k}" for k in range(9)]].sum(axis=1).round(6).eq(1).all()
+
+
+def test_a_hugging_face_model_learns_too():
+    policy = tiny_policy.tiny_llama()
+    chosen = GRPOSettings(25, prompts=2, group=8, max_new_tokens=4, peak_lr=1e-2)
+    history = grpo(policy, lambda step, attempt: [Prompt("a"), Prompt("b")],
+                   lambda prompt, text, ended: float("z" in text), chosen)  # fmt: skip
+    assert history.reward.tail(5).mean() > history.reward.head(5).mean() + 0.2
+
+
+def test_a_killed_run_resumes_to_the_same_curve(tmp_path):
+    worker = [sys.executable, killed_grpo.__file__, str(tmp_path / "killed"), "5"]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(worker, check=False, cwd=root, env={"PYTHONPATH": f"{root}:{Path(__file__).parent}"})
+    assert done.returncode == -signal.SIGKILL
+    resumed, history = killed_grpo.run(tmp_path / "killed", killed_grpo.vowels)
+    whole, expected = killed_grpo.run(tmp_path / "whole", killed_grpo.vowels)
+    columns = [name for name in history if not name.startswith("seconds")]
+    pd.testing.assert_frame_equal(history[columns], expected[columns])
+    for ours, theirs in zip(resumed.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_mistakes_are_named(tmp_path):
+    policy = tiny_policy.tiny_policy()
+    with pytest.raises(TrainingError, match="kl is above 0"):
+        grpo(policy, lambda step, attempt: PROMPTS, letters, replace(SETTINGS, kl=0.1))
+    with pytest.raises(TrainingError, match="are 1, not prompts=3"):
+        grpo(policy, lambda step, attempt: PROMPTS[:1], letters, SETTINGS)
+    for wrong, said in [({"group": 1}, "group is 1"), ({"advantage": "z"}, "choose one of std"),
+                        ({"updates": 2}, "cannot be cut"), ({"peak_lr": 0.0}, "peak_lr is 0.0"),
+                        ({"kl": -1.0}, "kl is -1.0")]:  # fmt: skip
+        with pytest.raises(TrainingError, match=said):
+            replace(SETTINGS, **wrong)

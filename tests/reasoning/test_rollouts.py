@@ -1,0 +1,90 @@
+"""Rollouts: rows do not disturb each other, and the probabilities kept are those of the trainer."""
+
+import pytest
+import tiny_policy
+import torch
+
+from nemo_lab.reasoning.policy import Policy, token_logprobs
+from nemo_lab.reasoning.rollouts import draw_tokens, sample_responses
+from nemo_lab.reasoning.sft import pair_batch
+from nemo_lab.training.packing import IGNORE
+
+PROMPTS = ["1+1=", "<on>23+4=", "x", "abc"]
+POLICIES = {
+    "attention": lambda: tiny_policy.tiny_policy("*-*-"),
+    "hybrid": lambda: tiny_policy.tiny_policy("M-*-", rope_theta=0.0),
+    "llama": tiny_policy.tiny_llama,
+}
+
+
+def sampled(policy, prompts, temperature=1.0, seed=0, **more):
+    generator = torch.Generator().manual_seed(seed)
+    return sample_responses(
+        policy.model, [policy.encode(p) for p in prompts], 12, end=policy.end, pad=policy.pad,
+        temperature=temperature, generator=generator, **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("make", POLICIES.values(), ids=POLICIES)
+def test_greedy_rows_are_those_of_one_by_one(make):
+    policy = make()
+    together = sampled(policy, PROMPTS, 0.0).responses()
+    assert together == [sampled(policy, [prompt], 0.0).responses()[0] for prompt in PROMPTS]
+
+
+@pytest.mark.parametrize("make", POLICIES.values(), ids=POLICIES)
+def test_probabilities_are_the_trainers(make):
+    policy = make()
+    rollout = sampled(policy, PROMPTS, group=3, temperature=0.7)
+    batch = pair_batch(rollout.prompts, rollout.responses(), policy.pad)
+    trainer_BL = token_logprobs(policy.model, batch, 0.7)
+    drawn_BT = torch.arange(rollout.tokens_BT.shape[1]) < rollout.lengths_B[:, None]
+    torch.testing.assert_close(
+        trainer_BL[batch.targets_BL != IGNORE], rollout.logprobs_BT[drawn_BT], atol=2e-4, rtol=1e-4
+    )
+
+
+def test_same_generator_same_rollout_and_groups_differ():
+    policy = tiny_policy.tiny_policy()
+    first, again = sampled(policy, PROMPTS, group=4), sampled(policy, PROMPTS, group=4)
+    assert torch.equal(first.tokens_BT, again.tokens_BT)
+    assert len({tuple(row) for row in first.responses()[:4]}) > 1
+    assert first.prompts[:5] == [policy.encode(PROMPTS[0])] * 4 + [policy.encode(PROMPTS[1])]
+
+
+def test_a_row_ends_with_its_end_token_and_nothing_after():
+    policy = tiny_policy.tiny_policy()
+    wanted = policy.encode("hi")
+
+    def spell(logits_BV, so_far):
+        """Forces 'hi' and the end on the even rows, 'i' for ever on the odd ones."""
+        forced = torch.full_like(logits_BV, -1e9)
+        for i, row in enumerate(so_far):
+            script = [*wanted, policy.end] if i % 2 == 0 else [wanted[1]] * 12
+            forced[i, script[min(len(row), len(script) - 1)]] = 0.0
+        return forced
+
+    rollout = sampled(policy, PROMPTS, adjust=spell)
+    assert rollout.responses()[0] == [*wanted, policy.end]
+    assert rollout.ended_B.tolist() == [True, False, True, False]
+    assert rollout.tokens_BT[0, 3:].unique().tolist() == [policy.pad]
+    assert rollout.logprobs_BT[0, 3:].abs().sum() == 0
+
+
+def test_draws_follow_the_distribution():
+    p_V = torch.tensor([0.5, 0.3, 0.15, 0.05])
+    drawn = draw_tokens(p_V.log().expand(40_000, 4), torch.Generator().manual_seed(1))
+    shares = torch.bincount(drawn, minlength=4) / 40_000
+    torch.testing.assert_close(shares, p_V, atol=0.01, rtol=0)
+
+
+def test_mistakes_are_named():
+    policy = tiny_policy.tiny_policy()
+    with pytest.raises(ValueError, match="prompt of at least one token"):
+        sample_responses(policy.model, [[]], 4, end=0, pad=1)
+    with pytest.raises(ValueError, match="max_new_tokens is 0"):
+        sample_responses(policy.model, [[5]], 0, end=0, pad=1)
+    with pytest.raises(ValueError, match="both token 0"):
+        sample_responses(policy.model, [[5]], 4, end=0, pad=0)
+    with pytest.raises(ValueError, match="give another pad"):
+        Policy(policy.model, policy.encode, policy.decode, 3, 3)

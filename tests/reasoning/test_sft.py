@@ -1,0 +1,48 @@
+"""Supervised fine-tuning: the loss counts the response and its end, and padding changes nothing."""
+
+import tiny_policy
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nemo_lab.reasoning.policy import token_logprobs
+from nemo_lab.reasoning.sft import pair_batch, pair_source
+from nemo_lab.training import TrainSettings, train
+from nemo_lab.training.packing import IGNORE
+
+CODEC = tiny_policy.CODEC
+TOKENS = st.lists(st.integers(2, 100), min_size=1, max_size=9)
+
+
+@given(st.lists(st.tuples(TOKENS, TOKENS), min_size=1, max_size=5))
+def test_targets_are_the_responses(pairs):
+    prompts, responses = zip(*pairs, strict=True)
+    batch = pair_batch(prompts, responses, CODEC.pad)
+    for prompt, response, tokens, targets in zip(prompts, responses, batch.tokens_BL, batch.targets_BL, strict=True):
+        assert targets[targets != IGNORE].tolist() == response
+        assert tokens[: len(prompt)].tolist() == prompt
+        assert int((targets != IGNORE).nonzero()[0]) == len(prompt) - 1
+
+
+def test_padding_changes_no_probability():
+    policy = tiny_policy.tiny_policy("M-*-", rope_theta=0.0)
+    pairs = [("1+1=", "2"), ("<on>12+34=", "<think>6,4</think>46")]
+    prompts, responses = zip(*[(CODEC.encode(p), [*CODEC.encode(r), CODEC.end]) for p, r in pairs], strict=True)
+    together = token_logprobs(policy.model, pair_batch(prompts, responses, CODEC.pad))
+    for i in range(2):
+        alone = token_logprobs(policy.model, pair_batch(prompts[i : i + 1], responses[i : i + 1], CODEC.pad))[0]
+        torch.testing.assert_close(together[i][together[i] != 0], alone[alone != 0], atol=1e-5, rtol=1e-4)
+
+
+def test_a_model_learns_its_pairs_and_to_stop():
+    policy = tiny_policy.tiny_policy(d_model=32)
+    pairs = [("a=", "xy"), ("b=", "z")] * 4
+    source = pair_source(lambda step: pairs, CODEC.encode, CODEC.end, CODEC.pad)
+    train(policy.model, source, TrainSettings(150, 8, 1e-2, precision="fp32"), progress=False)
+    from nemo_lab.reasoning.rollouts import sample_responses
+
+    rollout = sample_responses(
+        policy.model, [CODEC.encode("a="), CODEC.encode("b=")], 6, end=CODEC.end, pad=CODEC.pad, temperature=0.0
+    )
+    assert [CODEC.decode(row) for row in rollout.responses()] == ["xy", "z"]
+    assert rollout.ended_B.all()
