@@ -1,0 +1,14 @@
+"""Reasoning: tasks with exact checkers, a tiny model that thinks, and the reinforcement learning that teaches it.
+
+Text, without torch:
+
+    items       a question with its answer and worked solution; drawing by index; train and test by question
+    tasks       the seven families of questions, each a short string of characters
+    domains     the families by name with their exact checkers, canaries, and a teacher with a systematic error
+    gym         reasoning-gym as another source of items
+    checking    whether two answers of any text are the same, formulas in a process of their own
+    templates   prompts and responses, thinking on and off, open and multiple choice; rewards
+    filters     what may be learned from: reasons to drop an item, wrong answers planted on purpose
+
+The engine, with torch: codec, policies, rollouts, sft, grpo, curriculum.
+"""

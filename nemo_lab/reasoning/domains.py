@@ -1,0 +1,148 @@
+"""The domains by name: how an item is made, when an answer is right, and items known to be right or wrong.
+
+A checker is exact and has one canonical form in mind; it never evaluates anything.
+
+    integers   spaces around, one sign (`+`, `-` or the minus of Unicode) and leading zeros are allowed; thousands
+               separators, decimals and digits of other scripts are not; at most 18 digits, so that a response of
+               a million digits costs nothing
+    letters    spaces around are allowed, nothing else: case counts
+    words      as letters
+
+Every domain has canaries, answers whose verdict is known: a checker that fails silently, as verifiers do that
+rest on signal alarms outside the main thread, is found out by them before a reward of 0 is believed.
+`mistaken_thought` is a teacher that errs by rule, for experiments on what a student takes over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.reasoning import tasks
+from nemo_lab.reasoning.items import Item
+
+Check = Callable[[str, Item], bool]
+Canary = tuple[Item, str, bool]  # an item, an answer, whether it is right
+FORGETS = 14  # the mistaken teacher drops the carry of a column that sums to so much or more
+MAX_CHARACTERS = 64  # of an answer that is looked at
+_INTEGER = re.compile(r" *([+-]?)0*([0-9]{1,18}) *")
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One family of questions. `kind` is math or general, the two sides of CrossThink's blends."""
+
+    name: str
+    kind: str
+    sample: Callable[[np.random.Generator, int], Item]
+    check: Check
+    levels: tuple[int, ...]
+    default: int
+    distractors: Callable[[Item, np.random.Generator], tuple[str, str, str]]
+
+    def level(self, chosen: int | None) -> int:
+        """Return the level, the default for None.
+
+        Raises:
+            LabError: the domain has no such level.
+        """
+        if chosen is not None and chosen not in self.levels:
+            shown = ", ".join(map(str, self.levels))
+            raise LabError(f"{self.name!r} has no level {chosen}; valid: {shown}.")
+        return self.default if chosen is None else chosen
+
+
+def parse_integer(text: str) -> int | None:
+    """Return the integer that a text is, as the module says, or None."""
+    if len(text) > MAX_CHARACTERS:
+        return None
+    match = _INTEGER.fullmatch(text.replace("\u2212", "-"))
+    return int(match[1] + match[2]) if match else None
+
+
+def check_integer(answer: str, item: Item) -> bool:
+    """Return whether the answer is the item's integer."""
+    found = parse_integer(answer)
+    return found is not None and found == parse_integer(item.answer)
+
+
+def check_characters(answer: str, item: Item) -> bool:
+    """Return whether the answer is the item's, character by character, but for spaces around it."""
+    return len(answer) <= MAX_CHARACTERS and answer.strip(" ") == item.answer
+
+
+def domain_of(item: Item) -> Domain:
+    """Return the domain an item was drawn from.
+
+    Raises:
+        LabError: it comes from elsewhere.
+    """
+    if item.domain not in DOMAINS:
+        raise LabError(one_of("domain", item.domain, sorted(DOMAINS)))
+    return DOMAINS[item.domain]
+
+
+def mistaken_thought(item: Item) -> tuple[str, str]:
+    """Return the thought and the answer of a teacher who forgets the carry of large columns.
+
+    A column that sums to 14 or more hands on no carry, unless it is the last one, whose sum is written out. On
+    three digits 29.55 % of the answers are wrong (239,355 of the 810,000 pairs), always too small; the others are
+    right, and so are their thoughts. The rule looks at the digits only: the same item gets the same error.
+
+    Raises:
+        LabError: the item is not of the domain sum.
+    """
+    if item.domain != "sum":
+        raise LabError(f"The mistaken teacher adds; it was given an item of {item.domain!r}.")
+    left, right = item.question.split("+")
+    columns = tasks.column_sums(left, right, FORGETS)
+    return tasks.show_columns(columns), tasks.read_columns(columns)
+
+
+def canaries(domain: str) -> list[Canary]:
+    """Return items with answers whose verdicts are known.
+
+    Raises:
+        LabError: an unknown domain.
+    """
+    if domain not in DOMAINS:
+        raise LabError(one_of("domain", domain, sorted(DOMAINS)))
+    item, right, wrong = _CANARIES[domain]
+    common = ["", " ", "\0", "<think>", f"{item.answer}{item.answer}", f"={item.answer}", f"{item.answer}." * 40]
+    padded = [item.answer, f" {item.answer} "]
+    return [
+        *((item, answer, True) for answer in [*padded, *right]),
+        *((item, answer, False) for answer in [*common, *wrong]),
+    ]
+
+
+_Row = tuple[Item, list[str], list[str]]
+_NOT_933 = ["932", "-933", "9 33", "933.0", "9,33", "0x3A5", "٩٣٣", "nine", "933\n", "--933", "9" * 10**5]
+_CANARIES: dict[str, _Row] = {
+    "sum": (Item("sum", "347+586", "933", "13,13,09"), ["0933", "+933"], _NOT_933),
+    "chain": (Item("chain", "4-9+2", "-3", "-5,-3"), ["−3", "-03"], ["3", "- 3", "-3.0", "−−3", "-", "1e1"]),
+    "logic": (Item("logic", "!(T&F)|F", "T", "!F|F,T|F,T"), [], ["F", "t", "True", "1", "TT"]),
+    "path": (Item("path", "k>c,a>d,c>x,d>k;a3", "c", "d,k,c"), [], ["C", "k", "d,k,c", "c,"]),
+    "reverse": (Item("reverse", "stone", "enots", "s1t2o3n4e5"), [], ["stone", "ENOTS", "enot", "e n o t s"]),
+    "count": (Item("count", "banana:a", "3", "011223"), ["03", "+3"], ["2", "aaa", "3a", "three", "³"]),
+    "order": (Item("order", "b<d,a<b;max", "d", "a<b<d"), [], ["a", "D", "b<d", "d,"]),
+}
+
+
+_numbers, _letters = tasks.wrong_numbers, tasks.wrong_letters
+DOMAINS = {
+    domain.name: domain
+    for domain in (
+        Domain("sum", "math", tasks.sum_item, check_integer, (1, 2, 3, 4, 5), 3, _numbers),
+        Domain("chain", "math", tasks.chain_item, check_integer, (2, 3, 4, 5, 6), 4, _numbers),
+        Domain("logic", "general", tasks.logic_item, check_characters, (1, 2, 3, 4, 5), 3, tasks.wrong_truths),
+        Domain("path", "general", tasks.path_item, check_characters, (2, 3, 4, 5), 3, _letters),
+        Domain("reverse", "general", tasks.reverse_item, check_characters, (4, 5, 6, 7, 8, 9), 5, tasks.wrong_words),
+        Domain("count", "general", tasks.count_item, check_integer, (3, 4, 5, 6, 7, 8, 9), 6, _numbers),
+        Domain("order", "general", tasks.order_item, check_characters, (3, 4, 5), 4, _letters),
+    )
+}
