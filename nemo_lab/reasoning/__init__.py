@@ -7,8 +7,7 @@ Text, without torch:
     domains     the families by name with their exact checkers, canaries, and a teacher with a systematic error
     gym         reasoning-gym as another source of items
     checking    whether two answers of any text are the same, formulas in a process of their own
-    templates   prompts and responses, thinking on and off, open and multiple choice; rewards
-    filters     what may be learned from: reasons to drop an item, wrong answers planted on purpose
+    templates   prompts and responses, thinking on and off, open and multiple choice; filters; rewards
 
 The engine, with torch: codec, policies, rollouts, sft, grpo, curriculum.
 """
