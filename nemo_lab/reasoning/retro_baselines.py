@@ -1,0 +1,130 @@
+"""What Retro-Search is measured against: other ways to shorter traces, at the same number of generated tokens.
+
+    shortest_correct            sample whole traces, keep the shortest right one of each question
+    truncate_and_regenerate     cut at a random thought, go on without any ban, keep what is right and shorter
+    penalised                   sample with TIP's penalty on switch tokens, keep the first right trace
+    cut_and_answered            cut at a random thought and write the answer: short and right, without its reason
+
+Each takes the budget of tokens that a revision spent, and stops at it within one batch of continuations. All but
+the last keep the original where they find nothing better, so that every method trains on the same questions.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from nemo_lab.reasoning.retro_search import Continuation, Item, Search, advance, checked, continuations, trails_of
+from nemo_lab.reasoning.rollouts import Adjust, sample_responses
+from nemo_lab.reasoning.thoughts import join, segment, split_steps
+
+Drawn = tuple[list[Item], int]
+"""Items with the traces that were kept, and the tokens spent."""
+
+
+def sample_traces(
+    model: Any, items: Sequence[Item], codec: Any, search: Search, generator: torch.Generator | None = None,
+    adjust: Adjust | None = None,
+) -> list[Continuation]:
+    """One whole trace for every item's prompt; the items' own traces are not looked at."""
+    found: list[Continuation] = []
+    for first in range(0, len(items), search.rows):
+        rollout = sample_responses(
+            model, [codec.encode(item.prompt) for item in items[first : first + search.rows]], search.max_new_tokens,
+            end=codec.end, pad=codec.pad, temperature=search.temperature, generator=generator, adjust=adjust,
+        )  # fmt: skip
+        for tokens, ended in zip(rollout.responses(), rollout.ended_B.tolist(), strict=True):
+            found.append(Continuation(codec.decode(tokens), ended, len(tokens)))
+    return found
+
+
+def correct_items(items: Sequence[Item], found: Sequence[Continuation]) -> list[Item]:
+    """The items whose new trace ended and is right, with that trace."""
+    pairs = zip(items, found, strict=True)
+    return [replace(item, trace=new.text) for item, new in pairs if new.ended and item.is_correct(new.text)]
+
+
+def shortest_correct(
+    model: Any, items: Sequence[Item], codec: Any, search: Search, budget: int,
+    generator: torch.Generator | None = None,
+) -> Drawn:
+    """The trace with the fewest steps among the original and new samples, until `budget` tokens are spent."""
+    best = list(items)
+
+    def keep(index: int, text: str) -> None:
+        if len(split_steps(text)) < len(split_steps(best[index].trace)):
+            best[index] = replace(best[index], trace=text)
+
+    spent = _spend(model, items, codec, search, budget, generator, None, keep)
+    return best, spent
+
+
+def penalised(
+    model: Any, items: Sequence[Item], codec: Any, search: Search, budget: int, adjust: Adjust,
+    generator: torch.Generator | None = None,
+) -> Drawn:
+    """The first right trace that is drawn under a penalty, else the original, until `budget` tokens are spent."""
+    first: dict[int, Item] = {}
+
+    def keep(index: int, text: str) -> None:
+        first.setdefault(index, replace(items[index], trace=text))
+
+    spent = _spend(model, items, codec, search, budget, generator, adjust, keep)
+    return [first.get(index, item) for index, item in enumerate(items)], spent
+
+
+def truncate_and_regenerate(
+    model: Any, items: Sequence[Item], codec: Any, search: Search, budget: int,
+    generator: torch.Generator | None = None, seed: int = 0,
+) -> Drawn:
+    """Cuts traces at random thoughts and regenerates without a ban, until `budget` tokens are spent.
+
+    What is accepted, and its value, are those of Retro-Search; a later round cuts the trace as it is by then.
+    """
+    rng, spent = random.Random(f"cuts {seed}"), 0
+    trails = trails_of(items, search)
+    while spent < budget and (active := [trail for trail in trails if len(trail.thoughts) > 1]):
+        part = _at_most(active, budget - spent, rng)
+        for trail in part:
+            trail.position = rng.randrange(len(trail.thoughts) - 1)
+        found = continuations(model, part, codec, search, generator, None)
+        advance(part, found, search)
+        spent += sum(one.tokens for alternatives in found for one in alternatives)
+    return [replace(trail.item, trace=checked(trail.revision()).trace) for trail in trails], spent
+
+
+def cut_and_answered(items: Sequence[Item], search: Search, seed: int = 0) -> list[Item]:
+    """Each trace cut behind a random thought but the last, with its last step, the answer, put behind it."""
+    rng, cut = random.Random(f"answered {seed}"), []
+    for item in items:
+        thoughts = segment(item.trace, search.keywords)
+        kept = join(thoughts[: rng.randrange(len(thoughts) - 1) + 1]) if len(thoughts) > 1 else ""
+        cut.append(replace(item, trace=kept + split_steps(item.trace)[-1]))
+    return cut
+
+
+def _spend(
+    model: Any, items: Sequence[Item], codec: Any, search: Search, budget: int, generator: torch.Generator | None,
+    adjust: Adjust | None, keep: Callable[[int, str], None],
+) -> int:
+    """Samples round after round and hands every right trace to `keep`; returns the tokens spent."""
+    rng, spent = random.Random("parts"), 0
+    while spent < budget:
+        part = sorted(_at_most(range(len(items)), budget - spent, rng))
+        found = sample_traces(model, [items[i] for i in part], codec, search, generator, adjust)
+        for index, new in zip(part, found, strict=True):
+            if new.ended and items[index].is_correct(new.text):
+                keep(index, new.text)
+        spent += sum(new.tokens for new in found)
+    return spent
+
+
+def _at_most(these: Sequence[Any], tokens: int, rng: random.Random, typical: int = 40) -> list[Any]:
+    """All of these, or as many as `tokens` will about pay for."""
+    if tokens > 2 * typical * len(these):
+        return list(these)
+    return rng.sample(these, min(len(these), tokens // typical + 1))

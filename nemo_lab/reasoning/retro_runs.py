@@ -1,0 +1,323 @@
+"""One seed of the Retro-Search experiment: a model with a habit, its revised traces, and copies tuned on them.
+
+`self_search` is M̂ = M: the model revises its own traces, and copies of it are tuned on the originals, on the
+revisions and on what every baseline made of the same questions with the same number of tokens. `weak_search` has
+a reviser about twenty times smaller, and students of the reviser's size that learn from the strong model's traces.
+
+Models are taught by sampling puzzles without end, copies are tuned on a fixed set of traces; all arms of a seed take
+equal steps, batches and orders of questions. What comes back are plain records, so that seeds can run in processes.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from nemo_lab.modeling import HybridConfig, HybridLM
+from nemo_lab.reasoning import rule_puzzles
+from nemo_lab.reasoning.retro_baselines import (
+    correct_items,
+    cut_and_answered,
+    penalised,
+    sample_traces,
+    shortest_correct,
+    truncate_and_regenerate,
+)
+from nemo_lab.reasoning.retro_search import Continuation, Item, Revision, Search, revise
+from nemo_lab.reasoning.sft import pair_source
+from nemo_lab.reasoning.switch_bans import BANS, penalise_switches
+from nemo_lab.reasoning.thoughts import Shape, shape
+from nemo_lab.training import TrainSettings, train
+
+KEYWORDS = tuple(word.lower() for word in rule_puzzles.SWITCHES)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of an experiment; `nemo_lab.lab.reasoning_settings` says what each is."""
+
+    rules: int
+    hops: int
+    leave: float
+    batch_size: int
+    peak_lr: float
+    steps: int
+    tune_steps: int
+    tune_lr: float
+    questions: int
+    held_out: int
+    max_new_tokens: int
+    alternatives: int
+    gamma: float
+    beta: int
+    d_model: int
+    d_weak: int
+    weak_steps: tuple[int, ...]
+    weak_lr: float
+
+    @classmethod
+    def of(cls, settings: Any) -> Plan:
+        """The plan in a notebook's settings, which have a field for each of ours."""
+        return cls(**{each.name: getattr(settings, each.name) for each in fields(cls)})
+
+    def search(self, **changes: Any) -> Search:
+        """The paper's search at these sizes, with changes."""
+        usual = Search(self.gamma, self.alternatives, keywords=KEYWORDS, max_new_tokens=self.max_new_tokens)
+        return replace(usual, **changes)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a model does on held-out questions.
+
+    Attributes:
+        accuracy: share of right answers, greedy. tokens: mean of greedy traces, right or not, end included.
+        sampled_accuracy, sampled_tokens: the same at temperature 1. shapes: of the right ones among these samples.
+    """
+
+    accuracy: float
+    tokens: float
+    sampled_accuracy: float
+    sampled_tokens: float
+    shapes: tuple[Shape, ...]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a revision of many traces did and cost.
+
+    Attributes:
+        before, after: mean steps of the traces. tokens_before, tokens_after: mean tokens.
+        rollouts, tokens: spent, in all. accepted: share of rollouts that were taken.
+    """
+
+    before: float
+    after: float
+    tokens_before: float
+    tokens_after: float
+    rollouts: int
+    tokens: int
+    accepted: float
+
+
+@dataclass
+class SeedResult:
+    """All of one seed, as plain records.
+
+    Attributes:
+        outcomes: of models, by what they were tuned on. data: counts of the traces of each data set.
+        costs: of revisions, by kind. spent: generated tokens of each baseline. accuracy: of models before tuning.
+        revisers: accuracy of weak revisers, greedy, with what their revision of the same traces did.
+        revisions: prompt, trace before and after, of a few traces. state: weights of the strong model.
+    """
+
+    seed: int
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    data: dict[str, tuple[Shape, ...]] = field(default_factory=dict)
+    costs: dict[str, Cost] = field(default_factory=dict)
+    spent: dict[str, int] = field(default_factory=dict)
+    accuracy: dict[str, float] = field(default_factory=dict)
+    revisers: list[tuple[float, Cost]] = field(default_factory=list)
+    revisions: list[tuple[str, str, str]] = field(default_factory=list)
+    state: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+def config(d_model: int, vocab_size: int) -> HybridConfig:
+    """The shape of a model of this experiment: Mamba-2, feed-forward, attention, feed-forward."""
+    heads = max(d_model // 16, 1)
+    return HybridConfig(
+        pattern="M-*-", vocab_size=vocab_size, d_model=d_model, d_ff=4 * d_model, n_heads=heads, n_kv_heads=heads,
+        head_dim=16, rope_theta=10_000.0, init_std=0.05, ssm_heads=max(heads, 2), ssm_head_dim=16, ssm_state=16,
+        ssm_groups=1,
+    )  # fmt: skip
+
+
+def teach(
+    plan: Plan, seed: int, d_model: int, steps: int, peak_lr: float,
+    on_step: Callable[[HybridLM, int], None] | None = None,
+) -> HybridLM:
+    """A model from scratch with the habit of `rule_puzzles.attempt`, taught on a stream of puzzles.
+
+    `on_step` is called with the model and the number of updates after each of them.
+    """
+    codec = rule_puzzles.codec()
+
+    def pairs(step: int) -> list[tuple[str, str]]:
+        numbers = range(step * plan.batch_size, (step + 1) * plan.batch_size)
+        puzzles = [rule_puzzles.puzzle(seed, "train", n, plan.rules, plan.hops) for n in numbers]
+        return [(p.prompt, rule_puzzles.attempt(p, plan.leave, n)) for n, p in zip(numbers, puzzles, strict=True)]
+
+    model = HybridLM(config(d_model, codec.vocab_size), seed=seed)
+    settings = TrainSettings(steps, plan.batch_size, peak_lr, steps // 20, precision="fp32", seed=seed)
+    seen = None if on_step is None else lambda row: on_step(model, int(row["step"]))
+    source = pair_source(pairs, codec.encode, codec.end, codec.pad)
+    train(model, source, settings, progress=False, on_step=seen)
+    return model
+
+
+def weak_models(plan: Plan, seed: int) -> list[HybridLM]:
+    """One small model after each of `plan.weak_steps` updates; 0 is untrained, the last is the whole training."""
+    vocab_size = rule_puzzles.codec().vocab_size
+    untrained = HybridLM(config(plan.d_weak, vocab_size), seed=seed + 250)
+    found = [untrained] if 0 in plan.weak_steps else []
+
+    def look(model: HybridLM, step: int) -> None:
+        if step in plan.weak_steps:
+            found.append(copy.deepcopy(model))
+
+    teach(plan, seed + 250, plan.d_weak, plan.weak_steps[-1], plan.weak_lr, look)
+    return found
+
+
+def tune(plan: Plan, model: HybridLM, items: Sequence[Item], seed: int) -> HybridLM:
+    """A copy of a model, trained further on traces; which question comes when depends on the seed alone."""
+    codec, tuned = rule_puzzles.codec(), copy.deepcopy(model)
+
+    def pairs(step: int) -> list[tuple[str, str]]:
+        rng = random.Random(f"tune {seed} {step}")
+        chosen = [rng.randrange(len(items)) for _ in range(plan.batch_size)]
+        return [(items[i].prompt, items[i].trace) for i in chosen]
+
+    settings = TrainSettings(
+        plan.tune_steps, plan.batch_size, plan.tune_lr, plan.tune_steps // 10, precision="fp32", seed=seed
+    )
+    train(tuned, pair_source(pairs, codec.encode, codec.end, codec.pad), settings, progress=False)
+    return tuned
+
+
+def questions(plan: Plan, seed: int, split: str, count: int) -> list[Item]:
+    """Puzzles as items without a trace; training questions are others than those that models are taught on."""
+    first = 10_000_000 if split == "train" else 0
+    puzzles = [rule_puzzles.puzzle(seed, split, first + n, plan.rules, plan.hops) for n in range(count)]
+    return [Item(one.prompt, "", partial(rule_puzzles.is_correct, one)) for one in puzzles]
+
+
+def own_traces(plan: Plan, model: HybridLM, items: Sequence[Item], generator: torch.Generator) -> list[Item]:
+    """The items that the model answers rightly in one sample, with that trace."""
+    found = sample_traces(model, items, rule_puzzles.codec(), plan.search(), generator)
+    right = correct_items(items, found)
+    if not right:
+        raise ValueError("The model answers no question, so that there is no trace to revise; train it for longer.")
+    return right
+
+
+def measure(plan: Plan, model: HybridLM, items: Sequence[Item], seed: int = 0) -> Outcome:
+    """Greedy and sampled answers to held-out questions; the answer's place is taken from right samples."""
+    codec, generator = rule_puzzles.codec(), torch.Generator().manual_seed(seed)
+    greedy = sample_traces(model, items, codec, plan.search(temperature=0.0))
+    drawn = sample_traces(model, items, codec, plan.search(), generator)
+    right = correct_items(items, drawn)
+    return Outcome(
+        len(correct_items(items, greedy)) / len(items), _mean_tokens(greedy),
+        len(right) / len(items), _mean_tokens(drawn), shapes(right),
+    )  # fmt: skip
+
+
+def shapes(items: Sequence[Item]) -> tuple[Shape, ...]:
+    """Counts of each item's trace; the answer is the rule that the trace ends with."""
+    encode = rule_puzzles.codec().encode
+    return tuple(shape(i.trace, encode, rule_puzzles.answer_of(i.trace) or "", KEYWORDS) for i in items)
+
+
+def _mean_tokens(found: Sequence[Continuation]) -> float:
+    return sum(one.tokens for one in found) / len(found)
+
+
+def cost_of(revisions: Sequence[Revision]) -> Cost:
+    """Sums and means over the revisions of one data set."""
+    before, after = shapes([r.item for r in revisions]), shapes(revised_items(revisions))
+    rollouts = sum(r.rollouts for r in revisions)
+    return Cost(
+        fmean(s.steps for s in before), fmean(s.steps for s in after),
+        fmean(s.tokens for s in before), fmean(s.tokens for s in after),
+        rollouts, sum(r.tokens for r in revisions), sum(len(r.accepted) for r in revisions) / max(rollouts, 1),
+    )  # fmt: skip
+
+
+def revised_items(revisions: Sequence[Revision]) -> list[Item]:
+    """The items with their revised traces."""
+    return [replace(r.item, trace=r.trace) for r in revisions]
+
+
+def one_seed(plan: Plan, seed: int, keep: int = 40, ablations: int = 0) -> SeedResult:
+    """The whole experiment of one seed; see the head of this module.
+
+    Args:
+        keep: revisions that are returned as texts. ablations: traces on which kinds of revision are compared.
+    """
+    result, generator = SeedResult(seed), torch.Generator().manual_seed(seed)
+    model = teach(plan, seed, plan.d_model, plan.steps, plan.peak_lr)
+    held_out = questions(plan, seed, "test", plan.held_out)
+    items = own_traces(plan, model, questions(plan, seed, "train", plan.questions), generator)
+    result.state = dict(model.state_dict())
+    result.accuracy["strong"] = measure(plan, model, held_out).accuracy
+    sets = _self_data(plan, model, items, generator, result)
+    result.revisions = result.revisions[:keep]
+    for kind, data in sets.items():
+        tuned = tune(plan, model, data, seed + 1000 * (kind == "originals, other seed"))
+        result.outcomes[kind] = measure(plan, tuned, held_out)
+        result.data[kind] = shapes(data)
+    result.costs |= _ablations(plan, model, items[:ablations], generator)
+    _weak(plan, items, held_out, generator, result)
+    return result
+
+
+def _self_data(
+    plan: Plan, model: HybridLM, items: list[Item], generator: torch.Generator, result: SeedResult
+) -> dict[str, list[Item]]:
+    """The data sets on which copies of the model are tuned, all on the same questions."""
+    codec, search, seed = rule_puzzles.codec(), plan.search(), result.seed
+    revisions = revise(model, items, codec, search, generator, seed)
+    cost = result.costs["self"] = cost_of(revisions)
+    result.revisions = [(r.item.prompt, r.item.trace, r.trace) for r in revisions if r.accepted]
+    shared = model, items, codec, search, cost.tokens
+    tip = penalise_switches(codec, KEYWORDS, beta=plan.beta)
+    found = {
+        "shortest of n": shortest_correct(*shared, generator),
+        "truncated": truncate_and_regenerate(*shared, generator, seed),
+        "penalised": penalised(*shared, tip, generator),
+    }
+    result.spent |= {kind: spent for kind, (_, spent) in found.items()}
+    return {
+        "originals": items, "originals, other seed": items, "Retro-Search": revised_items(revisions),
+        **{kind: data for kind, (data, _) in found.items()}, "cut": cut_and_answered(items, search, seed),
+    }  # fmt: skip
+
+
+def _ablations(plan: Plan, model: HybridLM, items: list[Item], generator: torch.Generator) -> dict[str, Cost]:
+    """Kinds of revision of the same traces: when keywords are banned, and where the sweep begins."""
+    kinds = {f"ban: {ban}": {"ban": ban} for ban in BANS} | {"random start": {"start": "random"}}
+    if not items:
+        return {}
+    return {
+        kind: cost_of(revise(model, items, rule_puzzles.codec(), plan.search(**changes), generator))
+        for kind, changes in kinds.items()
+    }
+
+
+def _weak(
+    plan: Plan, items: list[Item], held_out: list[Item], generator: torch.Generator, result: SeedResult
+) -> None:
+    """Revisers along the training of one small model, and students tuned on what the last one made."""
+    codec, revisions, seed = rule_puzzles.codec(), list[Revision](), result.seed
+    sets = {"originals": items, "cut": cut_and_answered(items, plan.search(), seed)}
+    for steps, reviser in zip(plan.weak_steps, weak_models(plan, seed), strict=True):
+        revisions = revise(reviser, items, codec, plan.search(), generator, seed)
+        accuracy = measure(plan, reviser, held_out).accuracy
+        result.revisers.append((accuracy, cost_of(revisions)))
+        if steps == 0:
+            sets["revised by an untrained model"] = revised_items(revisions)
+    sets["revised"] = revised_items(revisions)
+    result.accuracy["reviser"] = result.revisers[-1][0]
+    student = teach(plan, seed + 500, plan.d_weak, plan.weak_steps[-1], plan.weak_lr)
+    result.accuracy["student"] = measure(plan, student, held_out).accuracy
+    for kind, data in sets.items():
+        result.outcomes[f"student: {kind}"] = measure(plan, tune(plan, student, data, seed), held_out)
+        result.data[f"student: {kind}"] = shapes(data)

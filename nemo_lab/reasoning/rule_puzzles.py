@@ -1,0 +1,172 @@
+"""A search whose traces have thoughts and needless switches: which rule leads from one number to another?
+
+Numbers are those modulo 23. A puzzle gives a start, a goal and some rules, one of which, applied `hops` times, leads
+from the start to the goal. Which one cannot be seen at once; one has to try them.
+
+    prompt   +8 +3 x2:06?=18:           which of the three, applied four times, leads from 06 to 18?
+    trace    06+3=09␤␤Wait, 06x2=12␤␤12x2=01␤␤Wait, 06+3=09␤␤09+3=12␤␤12+3=15␤␤15+3=18␤␤so +3
+
+(␤␤ is a blank line).
+A step applies a rule once; a thought tries one rule from the start. A trier has to switch when a rule has led to
+another number. Ours is also *impatient*: the first time it tries a rule, it gives it up at an odd number with
+probability `leave`, without having seen the end, and has to come back to it later. Such switches are needless by
+construction, and their habit has a cue that a model can learn and unlearn. The keyword of a switch depends on the
+number that is left.
+
+Everything is a function of (seed, split, index). A puzzle belongs to train or test by a hash of its content, the rules
+as a set, so that no test puzzle is ever trained on, whatever the seeds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+
+from nemo_lab.reasoning.codec import Codec
+from nemo_lab.reasoning.thoughts import BLANK, split_steps
+
+MODULUS = 23
+RULES = ("+3", "+5", "+8", "+14", "x2", "x3", "x5", "x7")
+SWITCHES = ("Wait", "Hmm", "Alternatively", "Not sure")
+ANSWER = "so "
+TEST_SHARE = 0.2
+SPLITS = ("train", "test")
+_STEP = re.compile(r"(?:(?:" + "|".join(SWITCHES) + r"), )?(\d\d)([+x]\d+)=(\d\d)")
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """One puzzle.
+
+    Attributes:
+        start, goal: numbers. rules: those offered. answer: the one that leads to the goal. hops: how often.
+    """
+
+    start: int
+    goal: int
+    rules: tuple[str, ...]
+    answer: str
+    hops: int
+
+    @property
+    def prompt(self) -> str:
+        """The rules, the start and the goal."""
+        return f"{' '.join(self.rules)}:{self.start:02d}?={self.goal:02d}:"
+
+
+def codec() -> Codec:
+    """Tokens of this task: numbers as operands and as results, rules, blank lines, and some of the keywords.
+
+    "Hmm" has three tokens and "Not sure" four, so that banning a keyword of several tokens is part of the task.
+    """
+    numbers = [word for n in range(MODULUS) for word in (f"{n:02d}", f"={n:02d}")]
+    return Codec([*numbers, *RULES, BLANK, "Wait", "Alternatively", " sure", ANSWER])
+
+
+def apply(rule: str, number: int) -> int:
+    """A rule such as `+7` or `x3`, applied once, modulo 23."""
+    by = int(rule[1:])
+    return (number + by if rule[0] == "+" else number * by) % MODULUS
+
+
+def run(rule: str, start: int, hops: int) -> list[int]:
+    """The start and the numbers that a rule makes of it."""
+    numbers = [start]
+    for _ in range(hops):
+        numbers.append(apply(rule, numbers[-1]))
+    return numbers
+
+
+def puzzle(seed: int, split: str, index: int, rules: int = 3, hops: int = 4) -> Puzzle:
+    """Puzzle number `index` of a split; two indices may by chance give the same puzzle, two splits never.
+
+    Raises:
+        ValueError: an unknown split, a number of rules that there is not, or fewer than two hops.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split is {split!r}; expected train or test")
+    if not 2 <= rules <= len(RULES) or hops < 2:
+        raise ValueError(f"rules={rules} must be 2 to {len(RULES)} and hops={hops} at least 2")
+    rng = random.Random(f"puzzle {seed} {split} {index}")
+    while True:
+        found = _draw(rng, rules, hops)
+        if found is not None and split_of(found) == split:
+            return found
+
+
+def split_of(one: Puzzle) -> str:
+    """The split that a puzzle's content belongs to, whatever the order of its rules."""
+    content = f"{one.start} {one.goal} {sorted(one.rules)} {one.hops}".encode()
+    part = int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()) / 2**64
+    return "test" if part < TEST_SHARE else "train"
+
+
+def attempt(one: Puzzle, leave: float, seed: int = 0) -> str:
+    """The trace of a trier, which always finds the answer.
+
+    Args:
+        leave: probability that it gives up a rule at an odd number when it tries it for the first time.
+        seed: of its choices: which rule is next, and whether to give up.
+    """
+    rng = random.Random(f"attempt {seed} {one.prompt}")
+    left, tried, steps = list(one.rules), set[str](), list[str]()
+    rule, opening = rng.choice(left), ""
+    while True:
+        numbers = run(rule, one.start, one.hops)
+        stop = _stop(numbers, leave if rule not in tried and len(left) > 1 else 0.0, rng)
+        hops = [f"{a:02d}{rule}={b:02d}" for a, b in pairwise(numbers[: stop + 1])]
+        steps += [opening + hops[0], *hops[1:]]
+        tried.add(rule)
+        if stop == one.hops and rule == one.answer:
+            return BLANK.join([*steps, ANSWER + rule])
+        if stop == one.hops:
+            left.remove(rule)
+        rule, opening = rng.choice([r for r in left if r != rule] or left), keyword_after(numbers[stop]) + ", "
+
+
+def keyword_after(number: int) -> str:
+    """The keyword with which the trier leaves a number."""
+    return SWITCHES[number // 2 % len(SWITCHES)]
+
+
+def answer_of(trace: str) -> str | None:
+    """The answer that a trace gives: the rule of its last step, if that is an answer and nothing else."""
+    found = re.fullmatch(re.escape(ANSWER) + r"([+x]\d+)", split_steps(trace)[-1] if trace else "")
+    return found.group(1) if found else None
+
+
+def is_correct(one: Puzzle, trace: str) -> bool:
+    """Whether the trace ends with the right answer. How it got there is not looked at; see `is_sound`."""
+    return answer_of(trace) == one.answer
+
+
+def is_sound(one: Puzzle, trace: str) -> bool:
+    """Whether the answer is right, every step is, and the last thought walks from the start to the goal."""
+    steps = [_STEP.fullmatch(step.rstrip("\n")) for step in split_steps(trace)[:-1]]
+    if not steps or None in steps or not is_correct(one, trace):
+        return False
+    made = [(int(step[1]), step[2], int(step[3])) for step in steps if step]
+    numbers = run(one.answer, one.start, one.hops)
+    walked = [(a, one.answer, b) for a, b in pairwise(numbers)]
+    return made[-one.hops :] == walked and all(apply(rule, a) == b and rule in one.rules for a, rule, b in made)
+
+
+def _draw(rng: random.Random, rules: int, hops: int) -> Puzzle | None:
+    """A puzzle, or None where two rules meet at the goal or a number comes twice."""
+    start, offered = rng.randrange(1, MODULUS), tuple(rng.sample(RULES, rules))
+    ends = [run(rule, start, hops)[-1] for rule in offered]
+    answer = rng.randrange(rules)
+    if ends.count(ends[answer]) > 1 or start in ends:
+        return None
+    return Puzzle(start, ends[answer], offered, offered[answer], hops)
+
+
+def _stop(numbers: list[int], leave: float, rng: random.Random) -> int:
+    """After how many steps the trier gives up; before the end it does so at odd numbers only."""
+    for hops, number in enumerate(numbers[1:-1], 1):
+        if number % 2 and rng.random() < leave:
+            return hops
+    return len(numbers) - 1
