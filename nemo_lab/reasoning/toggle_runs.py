@@ -1,0 +1,236 @@
+"""The runs of notebook 09, as independent jobs: tune a model by a lesson, then practise with GRPO from there.
+
+    tuned = tune(lab.settings, seed, "paired")                       # SFT; keeps some checkpoints
+    result = practise(lab.settings, seed, tuned.states["late"], Practice("main"))
+
+Jobs travel between processes (`training.train_many`), so they take and return numbers, frames and small tensors.
+Everything of a seed starts from the same weights and meets the same prompts in the same order; runs of one seed
+differ in what their names say and in nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from nemo_lab.modeling.config import HybridConfig
+from nemo_lab.modeling.model import HybridLM
+from nemo_lab.reasoning import curriculum
+from nemo_lab.reasoning.codec import Codec
+from nemo_lab.reasoning.evaluate import answer, pass_at, pass_rates, score
+from nemo_lab.reasoning.experience import Prompt, Prompts, Reward
+from nemo_lab.reasoning.grpo import grpo
+from nemo_lab.reasoning.grpo_settings import GRPOSettings
+from nemo_lab.reasoning.items import Item, draw
+from nemo_lab.reasoning.lessons import Teacher, lesson_pairs
+from nemo_lab.reasoning.policy import Policy
+from nemo_lab.reasoning.sft import pair_source
+from nemo_lab.reasoning.templates import MODES, prompt_of, reward
+from nemo_lab.training import TrainSettings, train
+
+LEVEL = {"on": 3, "off": 2}  # digits of the numbers that a mode is practised and examined on
+ROOM = {"on": 20, "off": 7}  # tokens that an answer may take
+ORDERS = {
+    "curriculum": curriculum.gaussian_batches, "random": curriculum.random_batches,
+    "fixed": curriculum.fixed_batches, "reversed": curriculum.reversed_batches,
+}  # fmt: skip
+State = dict[str, Tensor]
+Grades = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A model after a lesson: its grades by step, and its weights at some of the steps by name."""
+
+    curve: pd.DataFrame
+    states: dict[str, State]
+
+
+@dataclass(frozen=True)
+class Practice:
+    """One GRPO run. `mode` on, off or both; `order` of the prompts (fresh ones, or of `ORDERS`).
+
+    `combine` is how format and accuracy make the reward; the judge rejects a right answer with chance
+    `false_negatives` and accepts a wrong one with chance `false_positives`; `grpo` overrides its settings.
+    """
+
+    name: str
+    mode: str = "on"
+    order: str = "fresh"
+    combine: str = "product"
+    false_negatives: float = 0.0
+    false_positives: float = 0.0
+    grpo: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Practised:
+    """History of a GRPO run, grades before and after it, and the weights after it."""
+
+    history: pd.DataFrame
+    before: Grades
+    after: Grades
+    state: State
+
+
+def fresh_policy(settings: Any, seed: int) -> Policy:
+    """A small Transformer over the characters, untrained."""
+    codec = Codec()
+    heads = settings.d_model // 16
+    config = HybridConfig(
+        "*-" * settings.pairs, vocab_size=codec.vocab_size, d_model=settings.d_model, d_ff=4 * settings.d_model,
+        n_heads=heads, n_kv_heads=heads, head_dim=16, rope_theta=10000.0, init_std=0.05,
+    )  # fmt: skip
+    return Policy.of(HybridLM(config, seed=seed), codec)
+
+
+def policy_with(settings: Any, state: Mapping[str, Tensor]) -> Policy:
+    """The policy whose weights were kept as `state`."""
+    policy = fresh_policy(settings, 0)
+    policy.model.load_state_dict(dict(state))
+    return policy
+
+
+def state_of(policy: Policy) -> State:
+    """A copy of the weights."""
+    return {name: tensor.detach().clone() for name, tensor in policy.model.state_dict().items()}
+
+
+def training_items(settings: Any, seed: int) -> list[Item]:
+    """Sums of two and of three digits, half and half, one after the other."""
+    drawn = [draw("sum", settings.items // 2, seed=seed, level=level) for level in sorted(set(LEVEL.values()))]
+    return [item for pair in zip(*drawn, strict=True) for item in pair]
+
+
+def exam_items(settings: Any, seed: int, mode: str) -> list[Item]:
+    """Held-out sums that a mode is examined on."""
+    return draw("sum", settings.exam_items, seed=seed, split="test", level=LEVEL[mode])
+
+
+def examine(settings: Any, policy: Policy, seed: int, samples: int = 0) -> Grades:
+    """Greedy accuracy, adherence and tokens of both modes; with `samples`, pass@1 and pass@samples too."""
+    grades: Grades = {}
+    for mode in MODES:
+        items = exam_items(settings, seed, mode)
+        greedy = score(answer(policy, items, mode=mode, max_new_tokens=ROOM[mode]))
+        grades |= {f"{mode}.accuracy": greedy.accuracy, f"{mode}.adherence": greedy.adherence}
+        grades |= {f"{mode}.tokens": greedy.tokens}
+        if samples:
+            drawn = answer(
+                policy, items[: max(1, len(items) // 4)], mode=mode, max_new_tokens=ROOM[mode], samples=samples,
+                temperature=1.0, seed=seed,
+            )  # fmt: skip
+            grades |= {f"{mode}.pass@{k}": pass_at(drawn, k) for k in _powers(samples)}
+    return grades
+
+
+def _powers(most: int) -> list[int]:
+    return [2**k for k in range(most.bit_length()) if 2**k <= most]
+
+
+def tune(settings: Any, seed: int, lesson: str, *, steps: int = 0, start: State | None = None) -> Tuned:
+    """Teach a fresh model (or `start`) by a lesson; keeps the weights early, in the middle and at the end.
+
+    Args:
+        settings: a `ToggleRL` of `lab.settings`. steps: other than the settings' own.
+    """
+    steps = steps or settings.sft_steps
+    policy = fresh_policy(settings, seed) if start is None else policy_with(settings, start)
+    items, teacher = training_items(settings, seed), Teacher(settings.slip)
+    pairs = lesson_pairs(lesson, items, teacher, steps=steps, batch_size=settings.batch_size, seed=seed)
+    at = {max(1, round(settings.early * steps)): "early", max(1, round(settings.middle * steps)): "middle"}
+    states: dict[str, State] = {}
+    rows = []
+
+    def look(row: Mapping[str, float]) -> None:
+        step = int(row["step"])
+        if step in at or step % max(1, steps // settings.curve_points) == 0:
+            rows.append({"step": step, **examine(settings, policy, seed)})
+        if step in at:
+            states[at[step]] = state_of(policy)
+
+    train(
+        policy.model, pair_source(pairs, policy.encode, policy.end, policy.pad),
+        TrainSettings(
+            steps=steps, batch_size=settings.batch_size, peak_lr=settings.sft_lr, warmup_steps=min(20, steps // 2),
+            min_lr_ratio=0.05, weight_decay=0.01, seed=seed,
+        ),
+        progress=False, on_step=look,
+    )  # fmt: skip
+    return Tuned(pd.DataFrame(rows), states | {"late": state_of(policy)})
+
+
+def measure_pass_rates(settings: Any, seed: int, start: State) -> list[float]:
+    """Pass rates, by eight sampled answers each, of the prompts that the orders deal out."""
+    policy = policy_with(settings, start)
+    items = curriculum_items(settings, seed)
+    drawn = answer(policy, items, mode="on", max_new_tokens=ROOM["on"], samples=8, temperature=1.0, seed=seed)
+    return pass_rates(drawn)
+
+
+def curriculum_items(settings: Any, seed: int) -> list[Item]:
+    """Twice as many three-digit sums as a run of the orders uses: the easy ones are dropped."""
+    count = 2 * settings.rl_steps * settings.prompts
+    return draw("sum", count, seed=seed, level=LEVEL["on"], start=settings.items)
+
+
+def practise(
+    settings: Any, seed: int, start: State, practice: Practice, rates: Sequence[float] = (), samples: int = 0
+) -> Practised:
+    """One GRPO run from kept weights.
+
+    Args:
+        rates: pass rates of `curriculum_items`, for orders other than fresh.
+        samples: answers an item for pass@k before and after.
+    """
+    policy = policy_with(settings, start)
+    before = examine(settings, policy, seed, samples)
+    chosen = GRPOSettings(**{
+        "steps": settings.rl_steps, "prompts": settings.prompts, "group": settings.group,
+        "max_new_tokens": ROOM["off" if practice.mode == "off" else "on"], "peak_lr": settings.rl_lr, "seed": seed,
+    } | dict(practice.grpo))  # fmt: skip
+    history = grpo(policy, _prompts(settings, seed, practice, rates), judge(practice, seed), chosen, progress=False)
+    return Practised(history, before, examine(settings, policy, seed, samples), state_of(policy))
+
+
+def _prompts(settings: Any, seed: int, practice: Practice, rates: Sequence[float]) -> Prompts:
+    modes = MODES if practice.mode == "both" else (practice.mode,)
+    if practice.order != "fresh":
+        items = curriculum_items(settings, seed)
+        batches = ORDERS[practice.order](rates, settings.rl_steps, settings.prompts, seed=seed)
+        return lambda step, attempt: [_prompt(items[k], "on") for k in batches[step]]
+    pools = {mode: draw("sum", settings.items // 2, seed=seed, level=LEVEL[mode]) for mode in modes}
+
+    def prompts(step: int, attempt: int) -> list[Prompt]:
+        random = np.random.default_rng([seed, step, attempt])
+        chosen = [modes[i % len(modes)] for i in range(settings.prompts)]
+        return [_prompt(pools[mode][int(random.integers(len(pools[mode])))], mode) for mode in chosen]
+
+    return prompts
+
+
+def _prompt(item: Item, mode: str) -> Prompt:
+    return Prompt(prompt_of(item, mode), (item, mode))
+
+
+def judge(practice: Practice, seed: int) -> Reward:
+    """The reward of a run: correctness and format, judged with the run's share of errors.
+
+    A verdict depends on prompt and answer alone: a judge that errs on an answer errs on it every time.
+    """
+
+    def verdict(prompt: Prompt, text: str, ended: bool) -> float:
+        item, mode = prompt.about
+        worth = reward(item, text, ended=ended, mode=mode, combine=practice.combine)
+        wrong = practice.false_positives if worth == 0 else practice.false_negatives
+        if not wrong or not ended:
+            return worth
+        digest = np.random.SeedSequence([seed, *prompt.text.encode(), *text.encode()]).generate_state(1)[0]
+        return 1.0 - worth if digest < wrong * 2**32 else worth
+
+    return verdict
