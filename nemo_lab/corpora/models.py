@@ -117,8 +117,9 @@ def _read_gguf(file: Path) -> tuple[Any, Any]:
         "local_files_only": True,
     }
     with _no_bars():
-        read, report = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, output_loading_info=True)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, output_loading_info=True)
         tokenizer = AutoTokenizer.from_pretrained(**where)
+    read, report = loaded
     if lost := set(report["missing_keys"]) | set(report["unexpected_keys"]):
         raise LabError(f"{file.name}: transformers did not read the weights {sorted(lost)[:3]}.")
     weights, settings = read.state_dict(), read.generation_config

@@ -1,0 +1,329 @@
+"""The reasoning toggle in a small chat model: whether to think is decided by the system prompt.
+
+Llama-Nemotron (arXiv 2505.00949, sections 3 and 4) answers with a thought when the system prompt is
+`detailed thinking on` and without one when it is `detailed thinking off`. The behaviour is taught by
+supervised tuning on the same questions in both modes, mixed in each batch:
+
+    on:   <think>⏎thought⏎</think>⏎⏎answer<end of turn>
+    off:  answer<end of turn>
+
+The loss counts the response and its end-of-turn token, nothing else. Which tokens count is known from how an
+example is made and is carried in a mask. It is never derived from the padding id: some chat models, SmolLM2
+among them, pad with the end-of-turn token, and a mask of "everything but padding" then leaves out the ends
+as well, so that the tuned model never learns to stop.
+
+Relative to the paper: its models were tuned in all weights on millions of answers. Here a model of 135 M
+parameters sees a few hundred rows, which is enough for the form and teaches no reasoning. Measured with
+SmolLM2-135M-Instruct on `chat_data` (40 steps of 8 rows, 3e-4, all 30 layers, two seeds): held-out sums keep
+the form in both modes always, other questions always with thinking on and in 29 and 32 of 32 with it off.
+
+Shapes: B rows of a batch, L tokens of a row, K positions whose logits are needed, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.lab.progress import progress as progress_bar
+from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
+from nemo_lab.training.packing import batch_rows
+from nemo_lab.training.schedules import learning_rate
+from nemo_lab.training.settings import TrainSettings
+
+MODES = ("on", "off")
+OPEN, CLOSE = "<think>", "</think>"
+
+Example = tuple[list[int], list[bool]]
+"""Tokens of a conversation, and for each whether it is predicted: the response and its end, nothing else."""
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A chat model, its tokenizer, and the token that ends a turn by the tokenizer's chat template."""
+
+    model: Any
+    tokenizer: Any
+    end: int
+
+
+def load_chat(folder: str | Path) -> Chat:
+    """Open a local folder or a Hugging Face id in fp32; safetensors only, and no code of the model's own.
+
+    Raises:
+        LabError: the tokenizer has no chat template, or one that ends a turn with nothing.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    with _no_bars():
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+    return chat_of(model.eval(), tokenizer)
+
+
+@contextlib.contextmanager
+def _no_bars() -> Iterator[None]:
+    """Silence the bar of weights being read, which would stay in a notebook's stored output."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def chat_of(model: Any, tokenizer: Any) -> Chat:
+    """Put a loaded model and its tokenizer together, finding the token that ends a turn."""
+    if not tokenizer.chat_template:
+        raise LabError("The tokenizer has no chat template: not a chat model; give an instruction-tuned one.")
+    turn = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "ANSWER"}]
+    tail = tokenizer.apply_chat_template(turn, tokenize=False).rpartition("ANSWER")[2]
+    ids = tokenizer(tail, add_special_tokens=False)["input_ids"]
+    if not ids:
+        raise LabError("The chat template ends a turn with nothing, so that a model cannot learn to stop.")
+    return Chat(model, tokenizer, ids[0])
+
+
+def prompt_tokens(chat: Chat, question: str, mode: str) -> list[int]:
+    """Tokens of the system prompt of this mode and a question, up to where the model's turn begins."""
+    if mode not in MODES:
+        raise LabError(one_of("mode", mode, MODES))
+    messages = [
+        {"role": "system", "content": f"detailed thinking {mode}"},
+        {"role": "user", "content": question},
+    ]
+    return list(chat.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False))
+
+
+def response_text(thought: str, answer: str, mode: str) -> str:
+    """What the model shall say in this mode, without the end of the turn."""
+    return f"{OPEN}\n{thought}\n{CLOSE}\n\n{answer}" if mode == "on" else answer
+
+
+def toggle_examples(pairs: Iterable[tuple[str, str, str]], chat: Chat) -> list[Example]:
+    """Make two rows of each (question, thought, answer), one in each mode, in the order on, off, on, off."""
+    examples = []
+    for question, thought, answer in pairs:
+        for mode in MODES:
+            prompt = prompt_tokens(chat, question, mode)
+            text = response_text(thought, answer, mode)
+            response = [*chat.tokenizer(text, add_special_tokens=False)["input_ids"], chat.end]
+            examples.append((prompt + response, [False] * len(prompt) + [True] * len(response)))
+    return examples
+
+
+# --- tuning
+
+
+def pad_right(examples: Sequence[Example], fill: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Tokens, which of them are no padding, and which are predicted: three tensors of shape [B, L]."""
+    length = max(len(tokens) for tokens, _ in examples)
+    tokens_BL = torch.full((len(examples), length), fill)
+    real_BL = torch.zeros(len(examples), length, dtype=torch.bool)
+    counted_BL = torch.zeros(len(examples), length, dtype=torch.bool)
+    for row, (tokens, counted) in enumerate(examples):
+        tokens_BL[row, : len(tokens)] = torch.tensor(tokens)
+        counted_BL[row, : len(tokens)] = torch.tensor(counted)
+        real_BL[row, : len(tokens)] = True
+    return tokens_BL, real_BL, counted_BL
+
+
+def response_loss(chat: Chat, examples: Sequence[Example]) -> Tensor:
+    """Mean nats a predicted token: −Σ log p(token | everything before it) / number of predicted tokens.
+
+    Logits are computed only where some row predicts, for the vocabulary is a fifth of a small model's work.
+    """
+    device = next(chat.model.parameters()).device
+    tokens_BL, real_BL, counted_BL = (tensor.to(device) for tensor in pad_right(examples, chat.end))
+    at_K = counted_BL[:, 1:].any(0).nonzero().squeeze(1)  # a token is predicted one position before it
+    logits_BKV = chat.model(
+        input_ids=tokens_BL, attention_mask=real_BL.long(), use_cache=False, logits_to_keep=at_K
+    ).logits
+    counted_BK = counted_BL[:, at_K + 1]
+    return F.cross_entropy(logits_BKV[counted_BK].float(), tokens_BL[:, at_K + 1][counted_BK])
+
+
+def tune_toggle(
+    chat: Chat,
+    examples: Sequence[Example],
+    *,
+    steps: int,
+    batch_size: int,
+    lr: float,
+    trainable_layers: int,
+    seed: int = 0,
+    progress: bool = True,
+) -> list[dict[str, float]]:
+    """Tune the last layers of `chat.model` in place and return a row an update: step, loss, lr, seconds.
+
+    The embedding, which is often the output matrix too, and the layers before stay as they are: no gradient
+    is computed for them and the forward pass through them keeps nothing. AdamW without weight decay, 10 %
+    linear warm-up and cosine decay as in the paper, matmuls in bf16.
+
+    A batch holds `batch_size / 2` questions, each in both modes: at the first token of the response the two
+    rows differ in the system prompt alone, so that what they share cancels and the toggle remains.
+
+    Args:
+        chat: what to tune.
+        examples: pairs of rows, as `toggle_examples` makes them.
+        steps, batch_size, lr, seed: as in `TrainSettings`; `batch_size` counts rows.
+        trainable_layers: how many of the last layers to tune.
+        progress: whether to show a bar where somebody watches.
+
+    Raises:
+        LabError: rows without their pair, a trained weight that did not change, or a frozen one that did.
+    """
+    if len(examples) % 2 or batch_size % 2 or not examples:
+        raise LabError(f"{len(examples)} examples in batches of {batch_size}: both must be even, rows go in pairs.")
+    settings = TrainSettings(steps, batch_size, lr, warmup_steps=steps // 10, weight_decay=0.0, seed=seed)
+    trained = freeze_all_but_last(chat.model, trainable_layers)
+    before = _fingerprints(chat.model)
+    optimizer = adamw(chat.model, settings)
+    history: list[dict[str, float]] = []
+    chat.model.train()
+    began = time.perf_counter()
+    for step in progress_bar(range(steps), desc="tuning", unit="step") if progress else range(steps):
+        pairs = batch_rows(len(examples) // 2, batch_size // 2, seed, step)
+        rows = [examples[row] for pair in pairs for row in (2 * pair, 2 * pair + 1)]
+        rate = learning_rate(step + 1, settings)
+        set_learning_rate(optimizer, rate)
+        loss = _update(chat, rows, optimizer, settings.clip)
+        seconds = time.perf_counter() - began
+        history.append({"step": step + 1, "loss": loss, "lr": rate, "seconds": seconds})
+    chat.model.eval()
+    _check_changes(before, _fingerprints(chat.model), trained)
+    return history
+
+
+def _update(chat: Chat, rows: Sequence[Example], optimizer: torch.optim.Optimizer, clip: float) -> float:
+    device = next(chat.model.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16):
+        loss = response_loss(chat, rows)
+    loss.backward()
+    clip_gradients(chat.model.parameters(), clip)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return float(loss.detach())
+
+
+def freeze_all_but_last(model: nn.Module, trainable_layers: int) -> set[str]:
+    """Leave gradients to the last layers' weights only; returns the names of those weights."""
+    layers = max((m for m in model.modules() if isinstance(m, nn.ModuleList)), key=len)
+    if not 1 <= trainable_layers <= len(layers):
+        raise LabError(f"trainable_layers={trainable_layers} must be from 1 to {len(layers)}.")
+    chosen = {id(p) for layer in layers[-trainable_layers:] for p in layer.parameters()}
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) in chosen)
+    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+
+def _fingerprints(model: nn.Module) -> dict[str, int]:
+    """A 64-bit hash of every weight, computed where the weight is."""
+    hashes = {name: torch.hash_tensor(weight.detach()) for name, weight in model.named_parameters()}
+    return {name: int(value.view(torch.int64)) for name, value in hashes.items()}
+
+
+def _check_changes(before: dict[str, int], after: dict[str, int], trained: set[str]) -> None:
+    changed = {name for name in before if before[name] != after[name]}
+    if changed != trained:
+        wrong = sorted(changed ^ trained)
+        raise LabError(f"Tuning should change {len(trained)} weights and no other; wrong: {wrong[:3]}.")
+
+
+# --- answers
+
+
+def chat_answers(
+    chat: Chat,
+    questions: Sequence[str],
+    mode: str,
+    max_new_tokens: int = 96,
+    batch: int = 32,
+    precision: str = "bf16",
+) -> list[str]:
+    """Answer each question greedily in this mode, `batch` of them at a time, without the end of the turn.
+
+    A bf16 copy of the weights decodes, since autocast would convert them anew for every token.
+    """
+    model = _in_bf16(chat.model) if precision == "bf16" else chat.model
+    answers: list[str] = []
+    for first in range(0, len(questions), batch):
+        prompts = [prompt_tokens(chat, question, mode) for question in questions[first : first + batch]]
+        for tokens in _greedy(model, prompts, chat.end, max_new_tokens):
+            answers.append(chat.tokenizer.decode(tokens, skip_special_tokens=False))
+    return answers
+
+
+def _in_bf16(model: nn.Module) -> nn.Module:
+    """A copy with bf16 parameters; buffers stay, for rotary frequencies must not be rounded."""
+    twin = copy.deepcopy(model)
+    for parameter in twin.parameters():
+        parameter.data = parameter.data.to(torch.bfloat16)
+    return twin
+
+
+@torch.no_grad()
+def _greedy(model: nn.Module, prompts: Sequence[list[int]], end: int, limit: int) -> list[list[int]]:
+    """Most likely tokens after each prompt up to `end` or `limit` tokens, with the cache of `transformers`.
+
+    Prompts are padded on the left, so that all rows go on in the same column; positions count real tokens.
+    """
+    device = next(model.parameters()).device
+    width = max(len(prompt) for prompt in prompts)
+    step_BL = torch.tensor([[end] * (width - len(p)) + p for p in prompts], device=device)
+    real_BL = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
+    position_BL = (real_BL.cumsum(1) - 1).clamp_min(0)
+    done_B = torch.zeros(len(prompts), dtype=torch.bool, device=device)
+    cache, columns = None, []
+    for _ in range(limit):
+        out = model(
+            input_ids=step_BL,
+            attention_mask=real_BL,
+            position_ids=position_BL,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        cache = out.past_key_values
+        chosen_B = out.logits[:, -1].argmax(-1).masked_fill(done_B, end)
+        columns.append(chosen_B)
+        done_B = done_B | (chosen_B == end)
+        if bool(done_B.all()):
+            break
+        step_BL, position_BL = chosen_B[:, None], position_BL[:, -1:] + 1
+        real_BL = F.pad(real_BL, (0, 1), value=1)
+    rows = torch.stack(columns, 1).tolist()
+    return [row[: row.index(end)] if end in row else row for row in rows]
+
+
+def adherence(answers: Sequence[str], mode: str) -> float:
+    """Share of answers in the form of this mode.
+
+    On: the answer begins with the one opening tag and has the one closing tag after it. Off: no tag at all.
+    """
+    if mode not in MODES:
+        raise LabError(one_of("mode", mode, MODES))
+    return sum(_has_form(answer, mode) for answer in answers) / max(len(answers), 1)
+
+
+def _has_form(answer: str, mode: str) -> bool:
+    tags = (answer.count(OPEN), answer.count(CLOSE))
+    return tags == (0, 0) if mode == "off" else tags == (1, 1) and answer.startswith(OPEN)
+
+
+def final_answer(answer: str) -> str:
+    """What the answer says after its thought; all of it, if there is none."""
+    return answer.rpartition(CLOSE)[2].strip()
