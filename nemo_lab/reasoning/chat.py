@@ -13,9 +13,9 @@ among them, pad with the end-of-turn token, and a mask of "everything but paddin
 as well, so that the tuned model never learns to stop.
 
 Relative to the paper: its models were tuned in all weights on millions of answers. Here a model of 135 M
-parameters sees a few hundred rows, which is enough for the form and teaches no reasoning. Measured with
-SmolLM2-135M-Instruct on `chat_data` (40 steps of 8 rows, 3e-4, all 30 layers, two seeds): held-out sums keep
-the form in both modes always, other questions always with thinking on and in 29 and 32 of 32 with it off.
+parameters sees a few hundred rows, which can teach the form and teaches no reasoning. The toggle is learned in a
+sharp transition, whose place depends on the seed: look at the adherence in both modes, not at the loss. A loss
+in which every row counts the same, tried so that short answers weigh more, was slower to teach the thought.
 
 Shapes: B rows of a batch, L tokens of a row, K positions whose logits are needed, V vocabulary.
 """
