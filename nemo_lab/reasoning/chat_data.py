@@ -1,9 +1,9 @@
 """What a chat model's toggle is tuned on and tried on: worked sums, everyday questions, and others.
 
 A thought is two sentences, so that a row is short and the tags are a large part of it. The everyday questions
-are needed: tuned on sums alone, or on sums and a dozen others, a small model keeps the form for sums and loses
-it elsewhere. Nothing of `HELD_OUT` or `OTHER_KINDS` is tuned on; the sums of two seeds have to be told apart
-by the caller, as `worked_sums(…, avoid=…)` does.
+are needed: tuned on sums and a dozen others, SmolLM2-135M kept the form for all held-out sums and lost it for
+one other question in six. Nothing of `HELD_OUT` or `OTHER_KINDS` is tuned on; `worked_sums(…, avoid=…)`
+keeps the sums of two seeds apart.
 """
 
 from __future__ import annotations
