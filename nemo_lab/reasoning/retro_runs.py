@@ -94,10 +94,11 @@ class Cost:
     """What a revision of many traces did and cost.
 
     Attributes:
-        before, after: mean steps of the traces. tokens_before, tokens_after: mean tokens.
+        traces: how many. before, after: their mean steps. tokens_before, tokens_after: mean tokens.
         rollouts, tokens: spent, in all. accepted: share of rollouts that were taken.
     """
 
+    traces: int
     before: float
     after: float
     tokens_before: float
@@ -155,7 +156,7 @@ def teach(
         return [(p.prompt, rule_puzzles.attempt(p, plan.leave, n)) for n, p in zip(numbers, puzzles, strict=True)]
 
     model = HybridLM(config(d_model, codec.vocab_size), seed=seed)
-    settings = TrainSettings(steps, plan.batch_size, peak_lr, steps // 20, precision="fp32", seed=seed)
+    settings = TrainSettings(steps, plan.batch_size, peak_lr, steps // 20, seed=seed)
     seen = None if on_step is None else lambda row: on_step(model, int(row["step"]))
     source = pair_source(pairs, codec.encode, codec.end, codec.pad)
     train(model, source, settings, progress=False, on_step=seen)
@@ -186,7 +187,7 @@ def tune(plan: Plan, model: HybridLM, items: Sequence[Item], seed: int) -> Hybri
         return [(items[i].prompt, items[i].trace) for i in chosen]
 
     settings = TrainSettings(
-        plan.tune_steps, plan.batch_size, plan.tune_lr, plan.tune_steps // 10, precision="fp32", seed=seed
+        plan.tune_steps, plan.batch_size, plan.tune_lr, plan.tune_steps // 10, seed=seed
     )
     train(tuned, pair_source(pairs, codec.encode, codec.end, codec.pad), settings, progress=False)
     return tuned
@@ -235,7 +236,7 @@ def cost_of(revisions: Sequence[Revision]) -> Cost:
     before, after = shapes([r.item for r in revisions]), shapes(revised_items(revisions))
     rollouts = sum(r.rollouts for r in revisions)
     return Cost(
-        fmean(s.steps for s in before), fmean(s.steps for s in after),
+        len(revisions), fmean(s.steps for s in before), fmean(s.steps for s in after),
         fmean(s.tokens for s in before), fmean(s.tokens for s in after),
         rollouts, sum(r.tokens for r in revisions), sum(len(r.accepted) for r in revisions) / max(rollouts, 1),
     )  # fmt: skip

@@ -3,15 +3,15 @@
 Numbers are those modulo 23. A puzzle gives a start, a goal and some rules, one of which, applied `hops` times, leads
 from the start to the goal. Which one cannot be seen at once; one has to try them.
 
-    prompt   +8 +3 x2:06?=18:           which of the three, applied four times, leads from 06 to 18?
-    trace    06+3=09␤␤Wait, 06x2=12␤␤12x2=01␤␤Wait, 06+3=09␤␤09+3=12␤␤12+3=15␤␤15+3=18␤␤so +3
+    prompt   +8 +3 x2:06?=18!           which of the three, applied four times, leads from 06 to 18?
+    trace    06+3=09␤␤Wait, 06x2=12␤␤12x2=01␤␤Wait, 06+3=09␤␤09+3=12␤␤12+3=15␤␤15+3=18!␤␤so +3
 
 (␤␤ is a blank line).
 A step applies a rule once; a thought tries one rule from the start. A trier has to switch when a rule has led to
 another number. Ours is also *impatient*: the first time it tries a rule, it gives it up at an odd number with
 probability `leave`, without having seen the end, and has to come back to it later. Such switches are needless by
 construction, and their habit has a cue that a model can learn and unlearn. The keyword of a switch depends on the
-number that is left.
+number that is left. The goal is marked with "!" in the prompt and where a trace meets it, and no other rule meets it.
 
 Everything is a function of (seed, split, index). A puzzle belongs to train or test by a hash of its content, the rules
 as a set, so that no test puzzle is ever trained on, whatever the seeds.
@@ -31,10 +31,10 @@ from nemo_lab.reasoning.thoughts import BLANK, split_steps
 MODULUS = 23
 RULES = ("+3", "+5", "+8", "+14", "x2", "x3", "x5", "x7")
 SWITCHES = ("Wait", "Hmm", "Alternatively", "Not sure")
-ANSWER = "so "
+ANSWER, FOUND = "so ", "!"
 TEST_SHARE = 0.2
 SPLITS = ("train", "test")
-_STEP = re.compile(r"(?:(?:" + "|".join(SWITCHES) + r"), )?(\d\d)([+x]\d+)=(\d\d)")
+_STEP = re.compile(r"(?:(?:" + "|".join(SWITCHES) + r"), )?(\d\d)([+x]\d+)=(\d\d)!?")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Puzzle:
     @property
     def prompt(self) -> str:
         """The rules, the start and the goal."""
-        return f"{' '.join(self.rules)}:{self.start:02d}?={self.goal:02d}:"
+        return f"{' '.join(self.rules)}:{self.start:02d}?={self.goal:02d}{FOUND}"
 
 
 def codec() -> Codec:
@@ -121,7 +121,7 @@ def attempt(one: Puzzle, leave: float, seed: int = 0) -> str:
         steps += [opening + hops[0], *hops[1:]]
         tried.add(rule)
         if stop == one.hops and rule == one.answer:
-            return BLANK.join([*steps, ANSWER + rule])
+            return BLANK.join([*steps[:-1], steps[-1] + FOUND, ANSWER + rule])
         if stop == one.hops:
             left.remove(rule)
         rule, opening = rng.choice([r for r in left if r != rule] or left), keyword_after(numbers[stop]) + ", "
@@ -155,13 +155,14 @@ def is_sound(one: Puzzle, trace: str) -> bool:
 
 
 def _draw(rng: random.Random, rules: int, hops: int) -> Puzzle | None:
-    """A puzzle, or None where two rules meet at the goal or a number comes twice."""
+    """A puzzle, or None where the goal is met anywhere but at the end of the right rule."""
     start, offered = rng.randrange(1, MODULUS), tuple(rng.sample(RULES, rules))
-    ends = [run(rule, start, hops)[-1] for rule in offered]
+    numbers = [run(rule, start, hops) for rule in offered]
     answer = rng.randrange(rules)
-    if ends.count(ends[answer]) > 1 or start in ends:
+    goal = numbers[answer][-1]
+    if sum(one.count(goal) for one in numbers) > 1:
         return None
-    return Puzzle(start, ends[answer], offered, offered[answer], hops)
+    return Puzzle(start, goal, offered, offered[answer], hops)
 
 
 def _stop(numbers: list[int], leave: float, rng: random.Random) -> int:
