@@ -35,12 +35,14 @@ class ToggleRL:
     chat_lr: float
     chat_layers: int  # of its 30, the last so many are trained
     chat_questions: int  # held-out questions of each kind
+    chat_tokens: int  # of an answer at most
 
 
 _TOGGLE = ToggleRL(
     seeds=3, pairs=2, d_model=64, items=12_000, exam_items=400, slip=0.8, sft_steps=1000, batch_size=64, sft_lr=4e-3,
     early=0.35, middle=0.5, control_steps=300, confused_steps=60, curve_points=8, rl_steps=60, prompts=32, group=8,
     rl_lr=3e-4, samples=16, chat_steps=40, chat_batch=8, chat_lr=3e-4, chat_layers=30, chat_questions=24,
+    chat_tokens=48,
 )
 
 
@@ -77,8 +79,8 @@ class RetroSearch:
 
 
 _RETRO = RetroSearch(
-    seeds=4, rules=3, hops=4, leave=0.8, d_model=96, steps=600, batch_size=32, peak_lr=5e-3, d_weak=16,
-    weak_steps=(0, 300, 600, 1200), weak_lr=1.5e-2, questions=400, tune_steps=100, tune_lr=1e-3, gamma=0.9,
+    seeds=4, rules=3, hops=4, leave=0.8, d_model=80, steps=500, batch_size=32, peak_lr=1e-2, d_weak=12,
+    weak_steps=(0, 400, 600, 800), weak_lr=2e-2, questions=400, tune_steps=100, tune_lr=1e-3, gamma=0.9,
     alternatives=2, beta=8, max_new_tokens=130, held_out=400, ablations=100,
 )
 
@@ -87,7 +89,7 @@ REASONING: Mapping[str, Mapping[str, Any]] = {
         "smoke": replace(
             _TOGGLE, seeds=1, d_model=32, items=64, exam_items=8, sft_steps=6, batch_size=8, control_steps=2,
             confused_steps=2, curve_points=2, rl_steps=2, prompts=2, group=4, samples=4, chat_steps=1, chat_batch=2,
-            chat_questions=1,
+            chat_layers=1, chat_questions=1, chat_tokens=4,
         ),
         "laptop": _TOGGLE,
         "gpu": replace(
@@ -103,8 +105,8 @@ REASONING: Mapping[str, Mapping[str, Any]] = {
     },
     "11_retro_search": {
         "smoke": replace(
-            _RETRO, seeds=1, rules=2, hops=2, d_model=32, steps=60, weak_steps=(0, 10), questions=24, tune_steps=2,
-            held_out=16, ablations=8, max_new_tokens=60,
+            _RETRO, seeds=1, rules=2, hops=2, d_model=16, steps=250, peak_lr=2e-2, weak_steps=(0, 50), questions=40,
+            tune_steps=2, held_out=20, ablations=8, max_new_tokens=60,
         ),
         "laptop": _RETRO,
         "gpu": replace(

@@ -94,7 +94,7 @@ def random_batches(pass_rates: Sequence[float], batches: int, size: int, *, seed
 
 def _bins(pass_rates: Sequence[float]) -> Indices:
     rates = np.asarray(pass_rates, dtype=float)
-    if rates.size and not (np.isfinite(rates).all() and 0 <= rates.min() and rates.max() <= 1):
+    if rates.size and not (np.isfinite(rates).all() and rates.min() >= 0 and rates.max() <= 1):
         wrong = rates[~((rates >= 0) & (rates <= 1))][0]
         raise TrainingError(f"A pass rate is {wrong}; it must be a share from 0 to 1.")
     return np.rint(rates * ANSWERS).astype(np.int64)

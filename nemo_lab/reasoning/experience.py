@@ -119,6 +119,15 @@ def experience_of(rollout: Rollout, reward_B: Tensor, pad: int, settings: GRPOSe
     )  # fmt: skip
 
 
+def example(rewards: Sequence[float], lengths: Sequence[int]) -> Experience:
+    """Made-up answers of given rewards and lengths that all ended: to look at advantages and weights."""
+    batch = pair_batch([[2]] * len(lengths), [[3] * length for length in lengths], 1)
+    reward_B, length_B = torch.tensor(rewards, dtype=torch.float32), torch.tensor(lengths)
+    ended_B = torch.ones(len(lengths), dtype=torch.bool)
+    nothing = torch.zeros(batch.tokens_BL.shape)
+    return Experience(batch, nothing, reward_B, torch.zeros_like(reward_B), ended_B, length_B, ended_B, 0.0)
+
+
 def advantages(reward_B: Tensor, counted_B: Tensor, settings: GRPOSettings) -> Tensor:
     """Advantage of each answer within its group, 0 for answers that do not count and in groups of one.
 

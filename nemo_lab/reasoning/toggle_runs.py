@@ -10,7 +10,7 @@ differ in what their names say and in nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,11 +133,14 @@ def _powers(most: int) -> list[int]:
     return [2**k for k in range(most.bit_length()) if 2**k <= most]
 
 
-def tune(settings: Any, seed: int, lesson: str, *, steps: int = 0, start: State | None = None) -> Tuned:
+def tune(
+    settings: Any, seed: int, lesson: str, *, steps: int = 0, peak_lr: float = 0.0, start: State | None = None
+) -> Tuned:
     """Teach a fresh model (or `start`) by a lesson; keeps the weights early, in the middle and at the end.
 
     Args:
-        settings: a `ToggleRL` of `lab.settings`. steps: other than the settings' own.
+        settings: a `ToggleRL` of `lab.settings`. lesson: one of `LESSONS`.
+        steps, peak_lr: other than the settings' own. start: weights to go on from.
     """
     steps = steps or settings.sft_steps
     policy = fresh_policy(settings, seed) if start is None else policy_with(settings, start)
@@ -157,8 +160,8 @@ def tune(settings: Any, seed: int, lesson: str, *, steps: int = 0, start: State 
     train(
         policy.model, pair_source(pairs, policy.encode, policy.end, policy.pad),
         TrainSettings(
-            steps=steps, batch_size=settings.batch_size, peak_lr=settings.sft_lr, warmup_steps=min(20, steps // 2),
-            min_lr_ratio=0.05, weight_decay=0.01, seed=seed,
+            steps=steps, batch_size=settings.batch_size, peak_lr=peak_lr or settings.sft_lr,
+            warmup_steps=min(20, steps // 2), min_lr_ratio=0.05, weight_decay=0.01, seed=seed,
         ),
         progress=False, on_step=look,
     )  # fmt: skip
@@ -180,13 +183,19 @@ def curriculum_items(settings: Any, seed: int) -> list[Item]:
 
 
 def practise(
-    settings: Any, seed: int, start: State, practice: Practice, rates: Sequence[float] = (), samples: int = 0
+    settings: Any,
+    seed: int,
+    start: State,
+    practice: Practice,
+    rates: Sequence[float] = (),
+    samples: int = 0,
+    on_step: Callable[[Mapping[str, float]], object] | None = None,
 ) -> Practised:
     """One GRPO run from kept weights.
 
     Args:
         rates: pass rates of `curriculum_items`, for orders other than fresh.
-        samples: answers an item for pass@k before and after.
+        samples: answers an item for pass@k before and after. on_step: as in `grpo`.
     """
     policy = policy_with(settings, start)
     before = examine(settings, policy, seed, samples)
@@ -194,7 +203,8 @@ def practise(
         "steps": settings.rl_steps, "prompts": settings.prompts, "group": settings.group,
         "max_new_tokens": ROOM["off" if practice.mode == "off" else "on"], "peak_lr": settings.rl_lr, "seed": seed,
     } | dict(practice.grpo))  # fmt: skip
-    history = grpo(policy, _prompts(settings, seed, practice, rates), judge(practice, seed), chosen, progress=False)
+    prompts, verdict = _prompts(settings, seed, practice, rates), judge(practice, seed)
+    history = grpo(policy, prompts, verdict, chosen, progress=False, on_step=on_step)
     return Practised(history, before, examine(settings, policy, seed, samples), state_of(policy))
 
 

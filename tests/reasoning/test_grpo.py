@@ -21,6 +21,7 @@ from nemo_lab.reasoning.experience import (
     Experience,
     Prompt,
     advantages,
+    example,
     experience_of,
     gather,
     join_experience,
@@ -132,10 +133,9 @@ def test_advantages_are_relative_to_their_group(rewards, advantage, random):
 def test_token_weights_add_up(aggregate, seed):
     random = torch.Generator().manual_seed(seed)
     lengths = torch.randint(1, 7, (5,), generator=random)
-    batch = pair_batch([[3]] * 5, [[4] * int(n) for n in lengths], 1)
-    counted = torch.rand(5, generator=random) < 0.7
-    zeros = torch.zeros(5)
-    experience = Experience(batch, torch.zeros(batch.tokens_BL.shape), zeros, zeros, counted, lengths, counted, 0.0)
+    made = example([0.0] * 5, lengths.tolist())
+    batch, counted = made.batch, torch.rand(5, generator=random) < 0.7
+    experience = replace(made, counted_B=counted)
     weight_BL = token_weights(experience, replace(SETTINGS, aggregate=aggregate))
     assert not weight_BL[batch.targets_BL == IGNORE].any()
     assert not weight_BL[~counted].any()
