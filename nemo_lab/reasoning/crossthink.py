@@ -1,0 +1,227 @@
+"""The model that notebook 10 starts RL from, and its measures (Nemotron-CrossThink, arXiv 2504.13941).
+
+`start_model` tunes a small model from scratch on all domains in both templates, to a middle level, with long and
+short solutions mixed, so that RL has something to choose. `crossthink_runs` trains copies of it.
+
+**Relative to the paper.** Its base model learned from trillions of tokens; ours from these very domains, so that RL
+sharpens what tuning has shown. One domain (`order`) is tuned on and never in RL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from nemo_lab.modeling import HybridConfig, HybridLM
+from nemo_lab.reasoning.codec import Codec
+from nemo_lab.reasoning.evaluate import answer, pass_rates
+from nemo_lab.reasoning.items import Item, draw
+from nemo_lab.reasoning.policy import Policy
+from nemo_lab.reasoning.sft import pair_source
+from nemo_lab.reasoning.templates import TEMPLATES, as_choice, prompt_of, response_of
+from nemo_lab.training import TrainSettings, train
+
+LEVELS = {"sum": 2, "chain": 3, "logic": 2, "path": 2, "reverse": 4, "order": 3}  # count was not learned in pilots
+SHARES = {"sum": 1.3, "chain": 1.5, "logic": 0.6, "path": 1.3, "reverse": 0.6, "order": 0.8}  # of tuning's rows
+HELD_OUT = "order"  # tuned on, and in no arm of RL
+RL_DOMAINS = tuple(name for name in LEVELS if name != HELD_OUT)
+MODE = "on"
+READING_FIRST, READING_LATER = 0.22, 0.1  # part of tuning that is reading only; share of it in choice later
+SHORT_EARLY, SHORT_LAST = 0.2, 0.7  # share of short solutions at first, and where in tuning it becomes `short`
+SFT_SEED, RL_SEED = 10_000, 20_000  # other questions for tuning, for RL and for the test
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Sizes of the experiment; `nemo_lab.lab.reasoning_settings` says what each is."""
+
+    pattern: str
+    d_model: int
+    sft_steps: int
+    sft_batch: int
+    sft_lr: float
+    sft_items: int
+    short: float
+    choice: float
+    steps: int
+    prompts: int
+    group: int
+    rl_lr: float
+    pool: int
+    held_out: int
+    max_new_tokens: int
+
+    @classmethod
+    def of(cls, settings: Any) -> Study:
+        """The study in a notebook's settings, which have a field for each of ours."""
+        return cls(**{each.name: getattr(settings, each.name) for each in fields(cls)})
+
+
+def new_policy(study: Study, seed: int) -> Policy:
+    """A model with random weights and the codec it reads."""
+    codec, heads = Codec(), max(1, study.d_model // 16)
+    config = HybridConfig(
+        pattern=study.pattern, vocab_size=codec.vocab_size, d_model=study.d_model, d_ff=4 * study.d_model,
+        n_heads=heads, n_kv_heads=heads, head_dim=16, rope_theta=1e4,
+        ssm_heads=heads, ssm_head_dim=32, ssm_state=16, ssm_groups=1, chunk=32, init_std=0.05,
+    )  # fmt: skip
+    return Policy.of(HybridLM(config, seed=seed), codec)
+
+
+def draws(study: Study, seed: int, count: int, split: str, domains: Sequence[str] = tuple(LEVELS)) -> list[Item]:
+    """`count` questions of each domain at its level, each with four options."""
+    random = np.random.default_rng([seed, 7])
+    found = [item for name in domains for item in draw(name, count, seed=seed, split=split, level=LEVELS[name])]
+    return [as_choice(item, random) for item in found]
+
+
+# --- the start
+
+
+@dataclass(frozen=True)
+class Start:
+    """A tuned model to begin RL from.
+
+    Attributes:
+        seed: of its weights and data. state: its weights. early: those from half-way, a weaker model.
+        loss: of tuning, one row an update. answers: what it does on held-out questions, as `Result.answers`.
+        rates: share of right answers of eight to training questions; columns domain, template, rate.
+    """
+
+    seed: int
+    state: State
+    early: State
+    loss: pd.DataFrame
+    answers: pd.DataFrame
+    rates: pd.DataFrame
+
+
+def start_model(study: Study, seed: int) -> Start:
+    """Tune a model on every domain in both templates, with long and short solutions."""
+    policy, early = new_policy(study, seed), {}
+
+    def keep_half(row: Mapping[str, float]) -> None:
+        if row["step"] == (study.sft_steps + 1) // 2:
+            early.update(state_of(policy))
+
+    settings = TrainSettings(
+        steps=study.sft_steps, batch_size=study.sft_batch, peak_lr=study.sft_lr, warmup_steps=study.sft_steps // 50,
+        min_lr_ratio=0.05, weight_decay=0.01, seed=seed,
+    )  # fmt: skip
+    source = pair_source(lessons(study, seed), policy.encode, policy.end, policy.pad)
+    history = train(policy.model, source, settings, progress=False, on_step=keep_half)
+    answers, rates = evaluate(policy, study, seed), pass_rate_table(policy, study, seed)
+    return Start(seed, state_of(policy), early, history[["step", "loss"]], answers, rates)
+
+
+def lessons(study: Study, seed: int) -> Callable[[int], list[tuple[str, str]]]:
+    """Prompt and response of every row of a step, in three stages.
+
+    First only reading: find the option that bears the given answer. Then long solutions with few short ones, then
+    the short ones more often, up to `study.short` of the rows: what is shown last decides what a greedy answer
+    looks like. A short solution is an empty thought and the answer; in choice the long one ends with the answer,
+    to be looked up. The template is one for a whole step, since choice is twice as long as open.
+    """
+    items = by_domain(draws(study, seed + SFT_SEED, study.sft_items, "train"))
+    shares = np.array([SHARES[name] for name in items]) / sum(SHARES[name] for name in items)
+
+    def pairs(step: int) -> list[tuple[str, str]]:
+        random = np.random.default_rng([seed, 3, step])
+        names = random.choice(list(items), study.sft_batch, p=shares)
+        rows = [items[name][random.integers(study.sft_items)] for name in names]
+        return [_pair(item, *_stage(step, study), random) for item in rows]
+
+    return pairs
+
+
+def _stage(step: int, study: Study) -> tuple[str, float, float]:
+    """Template of a step, share of its rows that are reading lessons, share of short solutions."""
+    if step < READING_FIRST * study.sft_steps:
+        return "choice", 1.0, 0.0
+    choice = int(study.choice * (step + 1)) > int(study.choice * step)
+    short = study.short if step >= SHORT_LAST * study.sft_steps else SHORT_EARLY
+    return ("choice", READING_LATER, short) if choice else ("open", 0.0, short)
+
+
+def _pair(item: Item, template: str, reading: float, short: float, random: np.random.Generator) -> tuple[str, str]:
+    if random.random() < reading:
+        item = reading_lesson(item)
+    elif random.random() < short:
+        item = replace(item, thought="")
+    elif template == "choice":
+        item = replace(item, thought=f"{item.thought}={item.answer}")
+    return prompt_of(item, MODE, template), response_of(item, MODE, template)
+
+
+def reading_lesson(item: Item) -> Item:
+    """The item with its answer for a question: nothing is left to do but to find the option."""
+    return replace(item, question=item.answer, thought=f"={item.answer}")
+
+
+def by_domain(items: Sequence[Item]) -> dict[str, list[Item]]:
+    """The items of each domain, in their order."""
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        found.setdefault(item.domain, []).append(item)
+    return found
+
+
+def state_of(policy: Policy) -> State:
+    """A copy of the weights."""
+    return {name: value.detach().clone() for name, value in policy.model.state_dict().items()}
+
+
+def policy_from(study: Study, state: State) -> Policy:
+    """A policy with these weights, free to be trained on."""
+    policy = new_policy(study, 0)
+    policy.model.load_state_dict(state)
+    return policy
+
+
+# --- measures
+
+
+def evaluate(policy: Policy, study: Study, seed: int, domains: Sequence[str] = tuple(LEVELS)) -> pd.DataFrame:
+    """Greedy answers to held-out questions, the same in both templates: domain, template, right, tokens."""
+    rows = []
+    for name, items in by_domain(draws(study, seed, study.held_out, "test", domains)).items():
+        for template in TEMPLATES:
+            found = answer(policy, items, mode=MODE, template=template, max_new_tokens=study.max_new_tokens)
+            rows += [(name, template, one.right, one.tokens) for (one,) in found]
+    return pd.DataFrame(rows, columns=["domain", "template", "right", "tokens"])
+
+
+def pass_rate_table(policy: Policy, study: Study, seed: int) -> pd.DataFrame:
+    """Share of right answers among `group` drawn ones to the same training questions in both templates."""
+    rows = []
+    for name, items in by_domain(draws(study, seed + RL_SEED, study.held_out // 4, "train", RL_DOMAINS)).items():
+        for template in TEMPLATES:
+            found = answer(
+                policy, items, mode=MODE, template=template, max_new_tokens=study.max_new_tokens,
+                samples=study.group, temperature=1.0, seed=seed,
+            )  # fmt: skip
+            rows += [(name, template, rate) for rate in pass_rates(found)]
+    return pd.DataFrame(rows, columns=["domain", "template", "rate"])
+
+
+def accuracy(answers: pd.DataFrame) -> pd.Series:
+    """Accuracy in points by domain, mean of both templates."""
+    return 100 * answers.groupby("domain", sort=False)["right"].mean()
+
+
+def tokens_saved(answers: pd.DataFrame, reference: pd.DataFrame, *, both: bool = True) -> float:
+    """Tokens of right answers that are saved against a reference, in per cent of the reference's.
+
+    Args:
+        answers: of the model. reference: of the other, to the same questions in the same order.
+        both: on questions that both solve; else each over its own right answers, which favours the weaker model.
+    """
+    solved = answers["right"] & reference["right"]
+    ours, theirs = (solved, solved) if both else (answers["right"], reference["right"])
+    return float(100 * (1 - answers["tokens"][ours].mean() / reference["tokens"][theirs].mean()))
