@@ -15,7 +15,6 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -30,13 +29,12 @@ from nemo_lab.reasoning.retro_baselines import (
     shortest_correct,
     truncate_and_regenerate,
 )
-from nemo_lab.reasoning.retro_search import Continuation, Item, Revision, Search, revise
+from nemo_lab.reasoning.retro_measures import KEYWORDS, Cost, Outcome, cost_of, measure, revised_items, shapes
+from nemo_lab.reasoning.retro_search import Item, Revision, Search, revise
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.switch_bans import BANS, penalise_switches
-from nemo_lab.reasoning.thoughts import Shape, shape
+from nemo_lab.reasoning.thoughts import Shape
 from nemo_lab.training import TrainSettings, train
-
-KEYWORDS = tuple(word.lower() for word in rule_puzzles.SWITCHES)
 
 
 @dataclass(frozen=True)
@@ -71,41 +69,6 @@ class Plan:
         """The paper's search at these sizes, with changes."""
         usual = Search(self.gamma, self.alternatives, keywords=KEYWORDS, max_new_tokens=self.max_new_tokens)
         return replace(usual, **changes)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a model does on held-out questions.
-
-    Attributes:
-        accuracy: share of right answers, greedy. tokens: mean of greedy traces, right or not, end included.
-        sampled_accuracy, sampled_tokens: the same at temperature 1. shapes: of the right ones among these samples.
-    """
-
-    accuracy: float
-    tokens: float
-    sampled_accuracy: float
-    sampled_tokens: float
-    shapes: tuple[Shape, ...]
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a revision of many traces did and cost.
-
-    Attributes:
-        traces: how many. before, after: their mean steps. tokens_before, tokens_after: mean tokens.
-        rollouts, tokens: spent, in all. accepted: share of rollouts that were taken.
-    """
-
-    traces: int
-    before: float
-    after: float
-    tokens_before: float
-    tokens_after: float
-    rollouts: int
-    tokens: int
-    accepted: float
 
 
 @dataclass
@@ -209,44 +172,6 @@ def own_traces(plan: Plan, model: HybridLM, items: Sequence[Item], generator: to
     return right
 
 
-def measure(plan: Plan, model: HybridLM, items: Sequence[Item], seed: int = 0) -> Outcome:
-    """Greedy and sampled answers to held-out questions; the answer's place is taken from right samples."""
-    codec, generator = rule_puzzles.codec(), torch.Generator().manual_seed(seed)
-    greedy = sample_traces(model, items, codec, plan.search(temperature=0.0))
-    drawn = sample_traces(model, items, codec, plan.search(), generator)
-    right = correct_items(items, drawn)
-    return Outcome(
-        len(correct_items(items, greedy)) / len(items), _mean_tokens(greedy),
-        len(right) / len(items), _mean_tokens(drawn), shapes(right),
-    )  # fmt: skip
-
-
-def shapes(items: Sequence[Item]) -> tuple[Shape, ...]:
-    """Counts of each item's trace; the answer is the rule that the trace ends with."""
-    encode = rule_puzzles.codec().encode
-    return tuple(shape(i.trace, encode, rule_puzzles.answer_of(i.trace) or "", KEYWORDS) for i in items)
-
-
-def _mean_tokens(found: Sequence[Continuation]) -> float:
-    return sum(one.tokens for one in found) / len(found)
-
-
-def cost_of(revisions: Sequence[Revision]) -> Cost:
-    """Sums and means over the revisions of one data set."""
-    before, after = shapes([r.item for r in revisions]), shapes(revised_items(revisions))
-    rollouts = sum(r.rollouts for r in revisions)
-    return Cost(
-        len(revisions), fmean(s.steps for s in before), fmean(s.steps for s in after),
-        fmean(s.tokens for s in before), fmean(s.tokens for s in after),
-        rollouts, sum(r.tokens for r in revisions), sum(len(r.accepted) for r in revisions) / max(rollouts, 1),
-    )  # fmt: skip
-
-
-def revised_items(revisions: Sequence[Revision]) -> list[Item]:
-    """The items with their revised traces."""
-    return [replace(r.item, trace=r.trace) for r in revisions]
-
-
 def one_seed(plan: Plan, seed: int, keep: int = 40, ablations: int = 0) -> SeedResult:
     """The whole experiment of one seed; see the head of this module.
 
@@ -258,12 +183,12 @@ def one_seed(plan: Plan, seed: int, keep: int = 40, ablations: int = 0) -> SeedR
     held_out = questions(plan, seed, "test", plan.held_out)
     items = own_traces(plan, model, questions(plan, seed, "train", plan.questions), generator)
     result.state = dict(model.state_dict())
-    result.accuracy["strong"] = measure(plan, model, held_out).accuracy
+    result.accuracy["strong"] = measure(model, held_out, plan.search()).accuracy
     sets = _self_data(plan, model, items, generator, result)
     result.revisions = result.revisions[:keep]
     for kind, data in sets.items():
         tuned = tune(plan, model, data, seed + 1000 * (kind == "originals, other seed"))
-        result.outcomes[kind] = measure(plan, tuned, held_out)
+        result.outcomes[kind] = measure(tuned, held_out, plan.search())
         result.data[kind] = shapes(data)
     result.costs |= _ablations(plan, model, items[:ablations], generator)
     _weak(plan, items, held_out, generator, result)
@@ -276,7 +201,7 @@ def _self_data(
     """The data sets on which copies of the model are tuned, all on the same questions."""
     codec, search, seed = rule_puzzles.codec(), plan.search(), result.seed
     revisions = revise(model, items, codec, search, generator, seed)
-    cost = result.costs["self"] = cost_of(revisions)
+    cost = result.costs["self"] = cost_of(revisions, plan.hops)
     result.revisions = [(r.item.prompt, r.item.trace, r.trace) for r in revisions if r.accepted]
     shared = model, items, codec, search, cost.tokens
     tip = penalise_switches(codec, KEYWORDS, beta=plan.beta)
@@ -298,7 +223,7 @@ def _ablations(plan: Plan, model: HybridLM, items: list[Item], generator: torch.
     if not items:
         return {}
     return {
-        kind: cost_of(revise(model, items, rule_puzzles.codec(), plan.search(**changes), generator))
+        kind: cost_of(revise(model, items, rule_puzzles.codec(), plan.search(**changes), generator), plan.hops)
         for kind, changes in kinds.items()
     }
 
@@ -311,14 +236,14 @@ def _weak(
     sets = {"originals": items, "cut": cut_and_answered(items, plan.search(), seed)}
     for steps, reviser in zip(plan.weak_steps, weak_models(plan, seed), strict=True):
         revisions = revise(reviser, items, codec, plan.search(), generator, seed)
-        accuracy = measure(plan, reviser, held_out).accuracy
-        result.revisers.append((accuracy, cost_of(revisions)))
+        accuracy = measure(reviser, held_out, plan.search()).accuracy
+        result.revisers.append((accuracy, cost_of(revisions, plan.hops)))
         if steps == 0:
             sets["revised by an untrained model"] = revised_items(revisions)
     sets["revised"] = revised_items(revisions)
     result.accuracy["reviser"] = result.revisers[-1][0]
     student = teach(plan, seed + 500, plan.d_weak, plan.weak_steps[-1], plan.weak_lr)
-    result.accuracy["student"] = measure(plan, student, held_out).accuracy
+    result.accuracy["student"] = measure(student, held_out, plan.search()).accuracy
     for kind, data in sets.items():
-        result.outcomes[f"student: {kind}"] = measure(plan, tune(plan, student, data, seed), held_out)
+        result.outcomes[f"student: {kind}"] = measure(tune(plan, student, data, seed), held_out, plan.search())
         result.data[f"student: {kind}"] = shapes(data)

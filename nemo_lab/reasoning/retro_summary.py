@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nemo_lab.reasoning.retro_runs import Cost, SeedResult
+from nemo_lab.reasoning.retro_measures import Cost
+from nemo_lab.reasoning.retro_runs import SeedResult
 from nemo_lab.reasoning.thoughts import Shape
 
 if TYPE_CHECKING:
@@ -94,5 +95,7 @@ def _cost_row(costs: Sequence[Cost]) -> dict[str, float]:
         "saved, %": float(np.mean([shortened(cost) for cost in costs])),
         "rollouts": float(np.mean([cost.rollouts / cost.traces for cost in costs])),
         "tokens": float(np.mean([cost.tokens / cost.traces for cost in costs])),
+        "sound before, %": float(np.mean([100 * cost.sound_before for cost in costs])),
+        "sound after, %": float(np.mean([100 * cost.sound_after for cost in costs])),
         "taken, %": float(np.mean([100 * cost.accepted for cost in costs])),
     }

@@ -1,17 +1,17 @@
 """A search whose traces have thoughts and needless switches: which rule leads from one number to another?
 
 Numbers are those modulo 23. A puzzle gives a start, a goal and some rules, one of which, applied `hops` times, leads
-from the start to the goal. Which one cannot be seen at once; one has to try them.
+from the start to the goal. Which one cannot be seen at once; one has to try them. The answer is
+the last step without its result, so that neither the rule alone nor a lucky guess will do.
 
-    prompt   +8 +3 x2:06?=18!           which of the three, applied four times, leads from 06 to 18?
-    trace    06+3=09␤␤Wait, 06x2=12␤␤12x2=01␤␤Wait, 06+3=09␤␤09+3=12␤␤12+3=15␤␤15+3=18!␤␤so +3
+    prompt   +8 +3 x2:06?=18:           which of the three, applied four times, leads from 06 to 18?
+    trace    06+3=09␤␤Wait, 06x2=12␤␤12x2=01␤␤Wait, 06+3=09␤␤09+3=12␤␤12+3=15␤␤15+3=18␤␤so 15+3
 
-(␤␤ is a blank line).
-A step applies a rule once; a thought tries one rule from the start. A trier has to switch when a rule has led to
+(␤␤ is a blank line). A step applies a rule once; a thought tries one rule from the start. A trier has to switch when a rule has led to
 another number. Ours is also *impatient*: the first time it tries a rule, it gives it up at an odd number with
 probability `leave`, without having seen the end, and has to come back to it later. Such switches are needless by
 construction, and their habit has a cue that a model can learn and unlearn. The keyword of a switch depends on the
-number that is left. The goal is marked with "!" in the prompt and where a trace meets it, and no other rule meets it.
+number that is left.
 
 Everything is a function of (seed, split, index). A puzzle belongs to train or test by a hash of its content, the rules
 as a set, so that no test puzzle is ever trained on, whatever the seeds.
@@ -31,10 +31,10 @@ from nemo_lab.reasoning.thoughts import BLANK, split_steps
 MODULUS = 23
 RULES = ("+3", "+5", "+8", "+14", "x2", "x3", "x5", "x7")
 SWITCHES = ("Wait", "Hmm", "Alternatively", "Not sure")
-ANSWER, FOUND = "so ", "!"
+ANSWER = "so "
 TEST_SHARE = 0.2
 SPLITS = ("train", "test")
-_STEP = re.compile(r"(?:(?:" + "|".join(SWITCHES) + r"), )?(\d\d)([+x]\d+)=(\d\d)!?")
+_STEP = re.compile(r"(?:(?:" + "|".join(SWITCHES) + r"), )?(\d\d)([+x]\d+)=(\d\d)")
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,24 @@ class Puzzle:
     """One puzzle.
 
     Attributes:
-        start, goal: numbers. rules: those offered. answer: the one that leads to the goal. hops: how often.
+        start, goal: numbers. rules: those offered. right: the one that leads to the goal. hops: how often.
     """
 
     start: int
     goal: int
     rules: tuple[str, ...]
-    answer: str
+    right: str
     hops: int
+
+    @property
+    def answer(self) -> str:
+        """The last step to the goal without its result, such as `15+3`."""
+        return f"{run(self.right, self.start, self.hops)[-2]:02d}{self.right}"
 
     @property
     def prompt(self) -> str:
         """The rules, the start and the goal."""
-        return f"{' '.join(self.rules)}:{self.start:02d}?={self.goal:02d}{FOUND}"
+        return f"{' '.join(self.rules)}:{self.start:02d}?={self.goal:02d}:"
 
 
 def codec() -> Codec:
@@ -97,6 +102,22 @@ def puzzle(seed: int, split: str, index: int, rules: int = 3, hops: int = 4) -> 
             return found
 
 
+def read(prompt: str, hops: int = 4) -> Puzzle:
+    """The puzzle of a prompt.
+
+    Raises:
+        ValueError: it is no prompt of a puzzle, or not one rule leads to the goal.
+    """
+    found = re.fullmatch(r"([+x\d ]+):(\d\d)\?=(\d\d):", prompt)
+    if found is None:
+        raise ValueError(f"{prompt!r} is no prompt; expected something like '+8 +3 x2:06?=18:'")
+    rules, start, goal = tuple(found[1].split()), int(found[2]), int(found[3])
+    right = [rule for rule in rules if run(rule, start, hops)[-1] == goal]
+    if len(right) != 1:
+        raise ValueError(f"{len(right)} rules lead to the goal of {prompt!r} in {hops} steps; expected 1")
+    return Puzzle(start, goal, rules, right[0], hops)
+
+
 def split_of(one: Puzzle) -> str:
     """The split that a puzzle's content belongs to, whatever the order of its rules."""
     content = f"{one.start} {one.goal} {sorted(one.rules)} {one.hops}".encode()
@@ -120,8 +141,8 @@ def attempt(one: Puzzle, leave: float, seed: int = 0) -> str:
         hops = [f"{a:02d}{rule}={b:02d}" for a, b in pairwise(numbers[: stop + 1])]
         steps += [opening + hops[0], *hops[1:]]
         tried.add(rule)
-        if stop == one.hops and rule == one.answer:
-            return BLANK.join([*steps[:-1], steps[-1] + FOUND, ANSWER + rule])
+        if stop == one.hops and rule == one.right:
+            return BLANK.join([*steps, ANSWER + one.answer])
         if stop == one.hops:
             left.remove(rule)
         rule, opening = rng.choice([r for r in left if r != rule] or left), keyword_after(numbers[stop]) + ", "
@@ -133,8 +154,8 @@ def keyword_after(number: int) -> str:
 
 
 def answer_of(trace: str) -> str | None:
-    """The answer that a trace gives: the rule of its last step, if that is an answer and nothing else."""
-    found = re.fullmatch(re.escape(ANSWER) + r"([+x]\d+)", split_steps(trace)[-1] if trace else "")
+    """The answer that a trace gives, if its last step is an answer and nothing else."""
+    found = re.fullmatch(re.escape(ANSWER) + r"(\d\d[+x]\d+)", split_steps(trace)[-1] if trace else "")
     return found.group(1) if found else None
 
 
@@ -149,20 +170,19 @@ def is_sound(one: Puzzle, trace: str) -> bool:
     if not steps or None in steps or not is_correct(one, trace):
         return False
     made = [(int(step[1]), step[2], int(step[3])) for step in steps if step]
-    numbers = run(one.answer, one.start, one.hops)
-    walked = [(a, one.answer, b) for a, b in pairwise(numbers)]
+    numbers = run(one.right, one.start, one.hops)
+    walked = [(a, one.right, b) for a, b in pairwise(numbers)]
     return made[-one.hops :] == walked and all(apply(rule, a) == b and rule in one.rules for a, rule, b in made)
 
 
 def _draw(rng: random.Random, rules: int, hops: int) -> Puzzle | None:
-    """A puzzle, or None where the goal is met anywhere but at the end of the right rule."""
+    """A puzzle, or None where two rules end at the goal or one leads back to the start."""
     start, offered = rng.randrange(1, MODULUS), tuple(rng.sample(RULES, rules))
-    numbers = [run(rule, start, hops) for rule in offered]
+    ends = [run(rule, start, hops)[-1] for rule in offered]
     answer = rng.randrange(rules)
-    goal = numbers[answer][-1]
-    if sum(one.count(goal) for one in numbers) > 1:
+    if ends.count(ends[answer]) > 1 or start in ends:
         return None
-    return Puzzle(start, goal, offered, offered[answer], hops)
+    return Puzzle(start, ends[answer], offered, offered[answer], hops)
 
 
 def _stop(numbers: list[int], leave: float, rng: random.Random) -> int:

@@ -78,7 +78,8 @@ def test_taught_and_revised_questions_differ_from_those_for_judging() -> None:
 def test_savings_and_gains_are_per_seed(result: SeedResult) -> None:
     outcome = result.outcomes["Retro-Search"]
     base = result.outcomes["originals"]
-    assert summary.saved([result], "Retro-Search", "originals") == [pytest.approx(100 - 100 * outcome.tokens / base.tokens)]
+    (saved,) = summary.saved([result], "Retro-Search", "originals")
+    assert saved == pytest.approx(100 - 100 * outcome.tokens / base.tokens)
     assert summary.gained([result] * 2, "originals", "originals") == [0, 0]
     table = summary.outcome_table([result], ["originals", "cut"])
     assert list(table.index) == ["originals", "cut"]

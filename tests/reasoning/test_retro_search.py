@@ -53,7 +53,7 @@ class Scripted:
 
     def preferred(self, text: str) -> list[str]:
         """What is left to write of each preferred step."""
-        prompt, trace = text[: text.index("!") + 1], text[text.index("!") + 1 :]
+        prompt, trace = text[: text.index("?=") + 5], text[text.index("?=") + 5 :]
         finished, written = open_step(trace)
         steps = [step.rstrip("\n") for step in split_steps(trace)[:finished]]
         whole = [step if step.startswith("so") else step + "\n\n" for step in self.policy(PUZZLES[prompt], steps)]
@@ -64,12 +64,12 @@ def patient(one: rp.Puzzle, steps: list[str]) -> list[str]:
     """Each rule in its turn, to its end. Where it may not switch, it guesses; to what is no step it has no answer."""
     if not steps:
         return [hop(one.start, one.rules[0])]
-    last = re.fullmatch(r"(?:.*, )?\d\d(\D\d+)=(\d\d)!?", steps[-1])
+    last = re.fullmatch(r"(?:.*, )?\d\d(\D\d+)=(\d\d)", steps[-1])
     if last is None or last[1] not in one.rules:
         return []
     if len(segment("\n\n".join(steps), KEYWORDS)[-1]) < one.hops:
-        return [hop(int(last[2]), last[1]) + "!" * (rp.apply(last[1], int(last[2])) == one.goal)]
-    guess = f"so {last[1]}"
+        return [hop(int(last[2]), last[1])]
+    guess = f"so {steps[-1].split(', ')[-1].split('=')[0]}"
     return [guess] if int(last[2]) == one.goal else [f"Not sure, {hop(one.start, after(one, steps))}", guess]
 
 

@@ -33,7 +33,12 @@ def test_the_codec_gives_texts_back(one: rp.Puzzle, leave: float) -> None:
 @given(puzzles)
 def test_one_rule_leads_to_the_goal(one: rp.Puzzle) -> None:
     ends = {rule: rp.run(rule, one.start, one.hops)[-1] for rule in one.rules}
-    assert [rule for rule, end in ends.items() if end == one.goal] == [one.answer]
+    assert [rule for rule, end in ends.items() if end == one.goal] == [one.right]
+
+
+@given(puzzles)
+def test_a_prompt_can_be_read_back(one: rp.Puzzle) -> None:
+    assert rp.read(one.prompt, one.hops) == one
 
 
 @given(puzzles)
@@ -82,6 +87,15 @@ def test_the_checker_and_the_stricter_one(change: object, correct: bool, sound: 
     one = rp.puzzle(3, "test", 1)
     trace = change(rp.attempt(one, 0.0))  # type: ignore[operator]
     assert (rp.is_correct(one, trace), rp.is_sound(one, trace)) == (correct, sound)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [("2+2=", "is no prompt"), ("+8 x2:06?=07:", "0 rules lead"), ("+8 +8:00?=09:", "2 rules lead")],
+)
+def test_what_is_no_puzzle_is_refused(prompt: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        rp.read(prompt)
 
 
 @pytest.mark.parametrize(
