@@ -1,0 +1,233 @@
+"""GRPO steps: ours against TRL's `GRPOTrainer`, on the same weights, prompts, group size and lengths.
+
+    python -m nemo_lab.reasoning.peers ours hybrid --steps 4
+    python -m nemo_lab.reasoning.peers trl hybrid --steps 4
+
+A step samples `prompts` x `group` answers of up to `new_tokens` tokens at temperature 1, scores them with the same
+function, and takes one update: advantages divided by the group's spread, token mean, no KL term, gradients clipped
+at 1, float32. Two models: *hybrid*, a Mamba-2 and attention model, which for TRL is exported to transformers'
+`nemotron_h`; and *llama*, a small `LlamaForCausalLM`, which both sides run as it is, so that only the engines differ.
+
+In fairness to TRL: gradient checkpointing and bf16, its defaults, are off (both are slower here); the hybrid's chunk
+is 8, so that transformers' scan does not pad 24 tokens to 64; its update runs in four micro-batches, the faster of
+those tried; no reference model, no logging. What makes TRL fast on GPUs (vLLM, Mamba's kernels) is not to be had on a
+CPU.
+
+Each prints one line of JSON; `measure` starts such a process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+
+from nemo_lab.lab.home import one_of
+from nemo_lab.modeling.config import HybridConfig
+from nemo_lab.modeling.model import HybridLM
+from nemo_lab.reasoning.codec import END, PAD, Codec
+from nemo_lab.reasoning.experience import Prompt
+from nemo_lab.reasoning.grpo import grpo
+from nemo_lab.reasoning.grpo_settings import GRPOSettings
+from nemo_lab.reasoning.items import draw
+from nemo_lab.reasoning.policy import Policy
+from nemo_lab.training.settings import TrainingError
+
+SIDES = ("ours", "trl")
+MODELS = ("hybrid", "llama")
+WARMUP = 2  # steps that are not counted
+MICRO_BATCHES = {"hybrid": 4, "llama": 1}  # of TRL's update
+TIME_LIMIT = 600.0  # seconds a process may take
+LEARNING_RATE = 1e-4
+CODEC = Codec(words=())
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much a step samples, and how many steps are timed; the defaults are notebook 90's at laptop scale."""
+
+    prompts: int = 32
+    group: int = 16
+    new_tokens: int = 16
+    steps: int = 4
+
+
+def measure(side: str, model: str, sizes: Sizes) -> Result:
+    """Time one side in a process of its own.
+
+    Returns: seconds of each step, tokens sampled a step, mean reward of the first step, parameters.
+
+    Raises:
+        TrainingError: an unknown side or model, or the process failed; the sentence gives its last line.
+    """
+    for kind, value, known in (("side", side, SIDES), ("model", model, MODELS)):
+        if value not in known:
+            raise TrainingError(one_of(kind, value, known))
+    numbers = [f"--{name.replace('_', '-')}={value}" for name, value in asdict(sizes).items()]
+    command = [sys.executable, "-m", "nemo_lab.reasoning.peers", side, model, *numbers]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
+    except subprocess.TimeoutExpired:
+        raise TrainingError(f"Timing {side} took over {TIME_LIMIT:.0f} s; choose smaller sizes.") from None
+    if done.returncode:
+        said = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise TrainingError(f"Timing {side} failed with status {done.returncode}: {said[0]}")
+    result: Result = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def questions(count: int) -> list[str]:
+    """Prompts of both sides: sums of three digits, eight characters each."""
+    return [f"{item.question}=" for item in draw("sum", count, seed=0, level=3)]
+
+
+def worth(text: str) -> float:
+    """The reward of both sides: cheap, and different within most groups of an untrained model."""
+    return float(len(set(text)) % 3)
+
+
+def hybrid() -> HybridLM:
+    """Two Mamba-2 and two attention layers of width 64, untrained."""
+    config = HybridConfig("M-*-M-*-", vocab_size=CODEC.vocab_size, d_model=64, d_ff=256, n_kv_heads=2, chunk=8)
+    return HybridLM(config, seed=0)
+
+
+def llama() -> Any:
+    """Four layers of width 64 of `LlamaForCausalLM`, untrained."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    return LlamaForCausalLM(LlamaConfig(
+        vocab_size=CODEC.vocab_size, hidden_size=64, intermediate_size=192, num_hidden_layers=4, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=128, pad_token_id=CODEC.pad, eos_token_id=CODEC.end,
+        bos_token_id=None,
+    ))  # fmt: skip
+
+
+class _Log:
+    """When each step ended, how many tokens were sampled, and the first step's mean reward."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+        self.tokens: list[int] = []
+        self.rewards: list[float] = []
+
+    def result(self, parameters: int) -> Result:
+        gaps = [later - earlier for earlier, later in zip(self.ends, self.ends[1:], strict=False)]
+        return {
+            "seconds": gaps[WARMUP - 1 :], "tokens": self.tokens[WARMUP:], "first_reward": self.rewards[0],
+            "parameters": parameters,
+        }  # fmt: skip
+
+
+def run_ours(name: str, sizes: Sizes) -> Result:
+    """Our engine; the hybrid as it is, the Llama through its own forward pass and cache."""
+    model = hybrid() if name == "hybrid" else llama()
+    policy = Policy(model, CODEC.encode, CODEC.decode, CODEC.end, CODEC.pad)
+    log, asked = _Log(), questions(sizes.prompts * (sizes.steps + WARMUP))
+
+    def note(row: dict[str, float]) -> None:
+        log.ends.append(time.perf_counter())
+        log.tokens.append(int(row["tokens"]) - sum(log.tokens))
+        log.rewards.append(row["reward"])
+
+    settings = GRPOSettings(
+        sizes.steps + WARMUP, prompts=sizes.prompts, group=sizes.group, max_new_tokens=sizes.new_tokens,
+        peak_lr=LEARNING_RATE,
+    )
+    grpo(
+        policy, lambda step, attempt: [Prompt(q) for q in asked[step * sizes.prompts : (step + 1) * sizes.prompts]],
+        lambda prompt, text, ended: worth(text), settings, progress=False, on_step=note,
+    )  # fmt: skip
+    return log.result(sum(p.numel() for p in model.parameters()))
+
+
+def run_trl(name: str, sizes: Sizes) -> Result:
+    """TRL's trainer on the same weights."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from datasets import Dataset
+    from transformers import TrainerCallback
+    from trl import GRPOConfig, GRPOTrainer
+
+    model, log = _for_trl(name), _Log()
+
+    class Clock(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, *arguments: Any, **more: Any) -> None:
+            log.ends.append(time.perf_counter())
+
+    def reward(completions: list[str], completion_ids: list[list[int]], **_: Any) -> list[float | None]:
+        worths = [worth(text) for text in completions]
+        log.tokens.append(sum(map(len, completion_ids)))
+        log.rewards.append(sum(worths) / len(worths))
+        return [*worths]
+
+    rows, micro = sizes.prompts * sizes.group, MICRO_BATCHES[name]
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = GRPOTrainer(
+            model=model, reward_funcs=reward, processing_class=tokenizer(), callbacks=[Clock()],
+            train_dataset=Dataset.from_dict({"prompt": questions(sizes.prompts * (sizes.steps + WARMUP))}),
+            args=GRPOConfig(
+                output_dir=folder, use_cpu=not torch.cuda.is_available(), bf16=False, gradient_checkpointing=False,
+                per_device_train_batch_size=rows // micro, gradient_accumulation_steps=micro,
+                num_generations=sizes.group, max_completion_length=sizes.new_tokens, num_iterations=1, beta=0.0,
+                loss_type="dapo", scale_rewards="group", learning_rate=LEARNING_RATE, max_grad_norm=1.0,
+                temperature=1.0, top_p=1.0, top_k=0, max_steps=sizes.steps + WARMUP, logging_strategy="no",
+                save_strategy="no", report_to=[], disable_tqdm=True, dataloader_pin_memory=False, seed=0,
+            ),
+        )  # fmt: skip
+        trainer.train()
+    return log.result(sum(p.numel() for p in model.parameters()))
+
+
+def _for_trl(name: str) -> Any:
+    from transformers.utils import logging
+
+    from nemo_lab.modeling.huggingface import to_hf
+
+    logging.set_verbosity_error()  # it says at every layer that mamba-ssm is missing
+    model = to_hf(hybrid()) if name == "hybrid" else llama()
+    model.generation_config.pad_token_id, model.generation_config.eos_token_id = CODEC.pad, CODEC.end
+    return model
+
+
+def tokenizer() -> Any:
+    """The codec as a tokenizer of transformers, with the same ids."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    pieces = [END, PAD, *(CODEC.decode([i]) for i in range(2, CODEC.vocab_size))]
+    made = Tokenizer(models.WordLevel({piece: i for i, piece in enumerate(pieces)}, unk_token=PAD))
+    made.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")  # type: ignore[assignment]
+    made.decoder = decoders.Fuse()  # type: ignore[assignment]
+    return PreTrainedTokenizerFast(tokenizer_object=made, pad_token=PAD, eos_token=END, padding_side="left")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Time one side as the command line says and print the result as JSON."""
+    parser = argparse.ArgumentParser(prog="nemo_lab.reasoning.peers", description="Time one side.")
+    parser.add_argument("side", choices=SIDES)
+    parser.add_argument("model", choices=MODELS)
+    for field in fields(Sizes):
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=int, default=field.default, metavar="N")
+    options = parser.parse_args(arguments)
+    run: Callable[[str, Sizes], Result] = {"ours": run_ours, "trl": run_trl}[options.side]
+    with contextlib.redirect_stdout(io.StringIO()):  # TRL prints its summary
+        result = run(options.model, Sizes(**{field.name: getattr(options, field.name) for field in fields(Sizes)}))
+    print(json.dumps({"side": options.side, "model": options.model, "threads": torch.get_num_threads()} | result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
