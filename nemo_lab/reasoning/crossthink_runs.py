@@ -52,16 +52,16 @@ class Arm:
 
     Attributes:
         blend: natural; math or general with `2:1`; open or choice with `2:1`; math or general alone; usefulness.
-        format: mixed (half of the questions have options), open or choice (all, the same questions).
+        format: open, choice, or mixed, in which half of the questions have options; the same questions.
         items: clean; corrupted (a fifth has a wrong answer); filtered (what `templates.keep` leaves of those);
-            thinned (as many dropped at random); hard (what a weaker model fails); easy mix (as many at random);
+            thinned (as many dropped at random); hard (what a weaker model fails); as many (of all, at random);
             dealt (the answers belong to other questions of the domain).
         reward: right, or random (a coin a response).
         shift: another stream of prompts and samples.
     """
 
     blend: str = "natural"
-    format: str = "mixed"
+    format: str = "open"
     items: str = "clean"
     reward: str = "right"
     shift: int = 0
@@ -71,12 +71,11 @@ ARMS = {
     "natural": Arm(),
     "math 2:1": Arm("math 2:1"),
     "general 2:1": Arm("general 2:1"),
-    "choice 2:1": Arm("choice 2:1"),
-    "open 2:1": Arm("open 2:1"),
+    "open 2:1": Arm("open 2:1", "mixed"),
+    "choice 2:1": Arm("choice 2:1", "mixed"),
     "usefulness": Arm("usefulness"),
     "math only": Arm("math"),
     "general only": Arm("general"),
-    "all open": Arm(format="open"),
     "all choice": Arm(format="choice"),
     "corrupted": Arm(items="corrupted"),
     "corrupted, filtered": Arm(items="filtered"),
@@ -84,7 +83,7 @@ ARMS = {
     "hard": Arm(items="hard"),
     "as many": Arm(items="as many"),
     "general 2:1, random rewards": Arm("general 2:1", reward="random"),
-    "all open, answers dealt": Arm(format="open", items="dealt"),
+    "answers dealt": Arm(items="dealt"),
     "math only, other seed": Arm("math", shift=1),
 }
 

@@ -36,7 +36,7 @@ PAPER_MEANS = {
 
 
 def accuracy_table(runs: Mapping[tuple[str, int], Any]) -> pd.DataFrame:
-    """Accuracy in points by (arm, seed): each domain, math, general (with the held-out domain) and the mean.
+    """Accuracy on open questions in points by (arm, seed): each domain, math, general (with the held-out one), mean.
 
     Args:
         runs: by arm and seed, anything with `answers`: a `Result` or a `Start`.
@@ -60,14 +60,14 @@ def format_table(runs: Mapping[tuple[str, int], Any], domains: Sequence[str] = R
 def saved_table(
     runs: Mapping[tuple[str, int], Any], arms: Sequence[str], reference: str = "math only", *, both: bool = True
 ) -> pd.DataFrame:
-    """Tokens of right answers that arms save against a reference, per cent, by (arm, seed): all, and each domain.
+    """Tokens of right open answers that arms save against a reference, per cent, by (arm, seed): all, each domain.
 
     A domain in which nothing is solved by both is NaN.
     """
     rows = {}
     for (arm, seed), run in runs.items():
         if arm in arms:
-            ours, theirs = run.answers, runs[reference, seed].answers
+            ours, theirs = (r.answers[r.answers["template"] == "open"] for r in (run, runs[reference, seed]))
             parts = {"all": tokens_saved(ours, theirs, both=both)}
             for name in LEVELS:
                 own = ours["domain"] == name

@@ -1,6 +1,7 @@
 """The start and the arms of notebook 10, at tiny sizes: what an arm changes, and that nothing else changes."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -40,18 +41,22 @@ def test_the_start_is_examined_in_both_formats_on_every_domain(start: crossthink
     assert set(start.rates["domain"]) == set(crossthink.RL_DOMAINS)
 
 
-def test_tuning_reads_first_and_ends_with_short_solutions() -> None:
-    pairs = crossthink.lessons(TINY, 0)
-    assert all("(A)" in prompt and "<think>=" in response for prompt, response in pairs(0))
-    texts = [parse(response).thought for step in range(7, 10) for _, response in pairs(step)]
-    assert 0.3 < np.mean([not text for text in texts]) < 0.9
-    for step in range(3, 10):
-        assert len({"(A)" in prompt for prompt, _ in pairs(step)}) == 1
+def test_tuning_begins_with_long_and_ends_with_short_solutions() -> None:
+    pairs = crossthink.lessons(replace(TINY, sft_batch=64), 0)
+    empty = [[not parse(response).thought for _, response in pairs(step)] for step in range(TINY.sft_steps)]
+    assert 0.1 < np.mean(empty[:7]) < 0.3
+    assert 0.5 < np.mean(empty[8:]) < 0.7
     assert pairs(3) == pairs(3)
 
 
+def test_a_step_of_tuning_has_one_template_and_choice_its_share() -> None:
+    shown = [{"(A)" in prompt for prompt, _ in crossthink.lessons(TINY, 0)(step)} for step in range(10)]
+    assert all(len(kinds) == 1 for kinds in shown)
+    assert sum(True in kinds for kinds in shown) == 4
+
+
 def test_a_worked_solution_of_a_choice_ends_with_the_answer() -> None:
-    rows = [pair for step in range(3, 7) for pair in crossthink.lessons(TINY, 0)(step) if "(A)" in pair[0]]
+    rows = [pair for step in range(10) for pair in crossthink.lessons(TINY, 0)(step) if "(A)" in pair[0]]
     long = [(prompt, parse(response)) for prompt, response in rows if parse(response).thought]
     assert long
     for prompt, parsed in long:
