@@ -9,9 +9,9 @@ at 1, float32. Two models: *hybrid*, a Mamba-2 and attention model, which for TR
 `nemotron_h`; and *llama*, a small `LlamaForCausalLM`, which both sides run as it is, so that only the engines differ.
 
 In fairness to TRL: gradient checkpointing and bf16, its defaults, are off (both are slower here); the hybrid's chunk
-is 8, so that transformers' scan does not pad 24 tokens to 64; the hybrid's update runs in four micro-batches, the
-faster of those tried, on both sides; no reference model, no logging. What makes TRL fast on GPUs (vLLM, Mamba's kernels) is not to be had on a
-CPU.
+is 8, so that transformers' scan does not pad 24 tokens to 64; the hybrid's update runs in four micro-batches on both
+sides, the faster of those tried; no reference model, no logging. What makes TRL fast on GPUs (vLLM, Mamba's kernels)
+is not to be had on a CPU.
 
 Each prints one line of JSON; `measure` starts such a process.
 """
