@@ -40,8 +40,8 @@ class ToggleRL:
 
 _TOGGLE = ToggleRL(
     seeds=3, pairs=2, d_model=64, items=12_000, exam_items=400, slip=0.8, sft_steps=1000, batch_size=64, sft_lr=4e-3,
-    early=0.35, middle=0.5, control_steps=300, confused_steps=60, curve_points=8, rl_steps=60, prompts=32, group=8,
-    rl_lr=3e-4, samples=16, chat_steps=40, chat_batch=8, chat_lr=3e-4, chat_layers=30, chat_questions=24,
+    early=0.35, middle=0.5, control_steps=300, confused_steps=60, curve_points=8, rl_steps=50, prompts=32, group=8,
+    rl_lr=3e-4, samples=16, chat_steps=40, chat_batch=8, chat_lr=3e-4, chat_layers=30, chat_questions=16,
     chat_tokens=48,
 )
 
@@ -107,8 +107,8 @@ class CrossThink:
 
 
 _CROSSTHINK = CrossThink(
-    seeds=3, pattern="M*-*-", d_model=64, sft_steps=1600, sft_batch=64, sft_lr=5e-3, sft_items=4000, short=0.65,
-    choice=0.4, steps=40, prompts=32, group=8, rl_lr=3e-4, pool=120, held_out=200, max_new_tokens=28,
+    seeds=3, pattern="M*-*-", d_model=64, sft_steps=1200, sft_batch=64, sft_lr=8e-3, sft_items=4000, short=0.65,
+    choice=0.2, steps=30, prompts=32, group=8, rl_lr=3e-4, pool=120, held_out=300, max_new_tokens=24,
 )
 
 REASONING: Mapping[str, Mapping[str, Any]] = {
@@ -147,7 +147,7 @@ REASONING: Mapping[str, Mapping[str, Any]] = {
     },
     "11_retro_search": {
         "smoke": replace(
-            _RETRO, seeds=1, rules=2, hops=2, d_model=16, steps=250, peak_lr=2e-2, weak_steps=(0, 50), questions=40,
+            _RETRO, seeds=1, rules=2, hops=2, d_model=32, steps=320, peak_lr=1.5e-2, weak_steps=(0, 50), questions=40,
             tune_steps=2, held_out=20, ablations=8, max_new_tokens=60,
         ),
         "laptop": _RETRO,

@@ -102,9 +102,10 @@ def state_of(policy: Policy) -> State:
 
 
 def training_items(settings: Any, seed: int) -> list[Item]:
-    """Sums of two and of three digits, half and half, one after the other."""
-    drawn = [draw("sum", settings.items // 2, seed=seed, level=level) for level in sorted(set(LEVEL.values()))]
-    return [item for pair in zip(*drawn, strict=True) for item in pair]
+    """Sums of two and of three digits, half and half, in random order: lessons go by an item's place."""
+    count = settings.items // 2
+    drawn = [item for level in sorted(LEVEL.values()) for item in draw("sum", count, seed=seed, level=level)]
+    return [drawn[k] for k in np.random.default_rng(seed).permutation(len(drawn))]
 
 
 def exam_items(settings: Any, seed: int, mode: str) -> list[Item]:
@@ -189,16 +190,18 @@ def practise(
     practice: Practice,
     rates: Sequence[float] = (),
     samples: int = 0,
+    examine_start: bool = True,
     on_step: Callable[[Mapping[str, float]], object] | None = None,
 ) -> Practised:
     """One GRPO run from kept weights.
 
     Args:
         rates: pass rates of `curriculum_items`, for orders other than fresh.
-        samples: answers an item for pass@k before and after. on_step: as in `grpo`.
+        samples: answers an item for pass@k before and after. examine_start: whether to grade the start too (`before`
+            is empty otherwise). on_step: as in `grpo`.
     """
     policy = policy_with(settings, start)
-    before = examine(settings, policy, seed, samples)
+    before = examine(settings, policy, seed, samples) if examine_start else {}
     chosen = GRPOSettings(**{
         "steps": settings.rl_steps, "prompts": settings.prompts, "group": settings.group,
         "max_new_tokens": ROOM["off" if practice.mode == "off" else "on"], "peak_lr": settings.rl_lr, "seed": seed,
