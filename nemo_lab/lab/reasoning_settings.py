@@ -107,7 +107,7 @@ class CrossThink:
 
 
 _CROSSTHINK = CrossThink(
-    seeds=3, pattern="M*-*-", d_model=64, sft_steps=1200, sft_batch=64, sft_lr=8e-3, sft_items=4000, short=0.65,
+    seeds=3, pattern="M*-*-", d_model=64, sft_steps=1200, sft_batch=64, sft_lr=8e-3, sft_items=3000, short=0.65,
     choice=0.2, steps=30, prompts=32, group=8, rl_lr=3e-4, pool=120, held_out=300, max_new_tokens=24,
 )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,12 @@ from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import TEMPLATES, as_choice, prompt_of, response_of
 from nemo_lab.training import TrainSettings, train
 
-LEVELS = {"sum": 2, "chain": 3, "logic": 2, "path": 2, "reverse": 4, "order": 3}  # count was not learned in pilots
+LEVELS = {"sum": 3, "chain": 3, "logic": 2, "path": 2, "reverse": 4, "order": 3}  # count was not learned in pilots
 SHARES = {"sum": 1.6, "chain": 1.8, "logic": 0.6, "path": 1.4, "reverse": 0.6, "order": 0.9}  # of tuning's rows
 HELD_OUT = "order"  # tuned on, and in no arm of RL
 RL_DOMAINS = tuple(name for name in LEVELS if name != HELD_OUT)
 MODE = "on"
-SHORT_EARLY, SHORT_LAST = 0.2, 0.75  # share of short solutions at first, and where in tuning it becomes `short`
+SHORT_EARLY, SHORT_LAST = 0.1, 0.88  # share of short solutions at first, and where in tuning it becomes `short`
 SFT_SEED, RL_SEED = 10_000, 20_000  # other questions for tuning, for RL and for the test
 State = dict[str, Tensor]
 
@@ -73,18 +74,22 @@ def new_policy(study: Study, seed: int) -> Policy:
     return Policy.of(HybridLM(config, seed=seed), codec)
 
 
-def draws(study: Study, seed: int, count: int, split: str, domains: Sequence[str] = tuple(LEVELS)) -> list[Item]:
+def draws(seed: int, count: int, split: str, domains: Sequence[str] = tuple(LEVELS)) -> list[Item]:
     """`count` questions of each domain at its level, each with four options.
 
     Wrong options are the answers to other questions of the domain, as far as they differ. `domains.DOMAINS` has
     nearer ones, which make it harder still for a small model to find its own answer among the options.
     """
-    random, found = np.random.default_rng([seed, 7]), []
-    for name in domains:
-        items = draw(name, count, seed=seed, split=split, level=LEVELS[name])
-        answers = list(dict.fromkeys(item.answer for item in items))
-        found += [as_choice(_with_options(item, answers, random), random) for item in items]
-    return found
+    return [item for name in domains for item in _drawn(name, seed, count, split)]
+
+
+@lru_cache(maxsize=64)
+def _drawn(name: str, seed: int, count: int, split: str) -> tuple[Item, ...]:
+    """The questions of one domain; a process makes many runs on the same ones."""
+    random = np.random.default_rng([seed, 7])
+    items = draw(name, count, seed=seed, split=split, level=LEVELS[name])
+    answers = list(dict.fromkeys(item.answer for item in items))
+    return tuple(as_choice(_with_options(item, answers, random), random) for item in items)
 
 
 def _with_options(item: Item, answers: Sequence[str], random: np.random.Generator) -> Item:
@@ -141,7 +146,7 @@ def lessons(study: Study, seed: int) -> Callable[[int], list[tuple[str, str]]]:
     choice the long one ends with the answer, to be looked up among the options. The template is one for a whole
     step, since rows of choice are twice as long.
     """
-    items = by_domain(draws(study, seed + SFT_SEED, study.sft_items, "train"))
+    items = by_domain(draws(seed + SFT_SEED, study.sft_items, "train"))
     shares = np.array([SHARES[name] for name in items]) / sum(SHARES[name] for name in items)
 
     def pairs(step: int) -> list[tuple[str, str]]:
@@ -189,7 +194,7 @@ def policy_from(study: Study, state: State) -> Policy:
 def evaluate(policy: Policy, study: Study, seed: int, domains: Sequence[str] = tuple(LEVELS)) -> pd.DataFrame:
     """Greedy answers to held-out questions, the same in both templates: domain, template, right, tokens."""
     rows = []
-    items = draws(study, seed, study.held_out, "test", domains)
+    items = draws(seed, study.held_out, "test", domains)
     for template in TEMPLATES:
         found = answer(policy, items, mode=MODE, template=template, max_new_tokens=study.max_new_tokens)
         rows += [(one.item.domain, template, one.right, one.tokens) for (one,) in found]
@@ -199,7 +204,7 @@ def evaluate(policy: Policy, study: Study, seed: int, domains: Sequence[str] = t
 def pass_rate_table(policy: Policy, study: Study, seed: int) -> pd.DataFrame:
     """Share of right answers among `group` drawn ones to the same training questions in both templates."""
     rows = []
-    items = draws(study, seed + RL_SEED, study.held_out // 4, "train", RL_DOMAINS)
+    items = draws(seed + RL_SEED, study.held_out // 4, "train", RL_DOMAINS)
     for template in TEMPLATES:
         found = answer(
             policy, items, mode=MODE, template=template, max_new_tokens=study.max_new_tokens,

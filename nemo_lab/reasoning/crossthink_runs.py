@@ -183,7 +183,7 @@ def pool(study: Study, seed: int) -> list[Item]:
     """The questions of RL, with options: as much math as general, two or three times `study.pool` a domain."""
     found = []
     for kind, names in KIND_DOMAINS.items():
-        found += draws(study, seed + RL_SEED, MANY[kind] * study.pool, "train", names)
+        found += draws(seed + RL_SEED, MANY[kind] * study.pool, "train", names)
     return found
 
 
