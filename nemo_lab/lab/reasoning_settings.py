@@ -79,8 +79,8 @@ class RetroSearch:
 
 
 _RETRO = RetroSearch(
-    seeds=4, rules=3, hops=4, leave=0.8, d_model=80, steps=500, batch_size=32, peak_lr=1e-2, d_weak=12,
-    weak_steps=(0, 400, 600, 1000), weak_lr=2e-2, questions=400, tune_steps=80, tune_lr=2e-3, gamma=0.9,
+    seeds=4, rules=3, hops=3, leave=0.8, d_model=80, steps=400, batch_size=32, peak_lr=1e-2, d_weak=12,
+    weak_steps=(0, 300, 500, 800), weak_lr=2e-2, questions=400, tune_steps=80, tune_lr=2e-3, gamma=0.9,
     alternatives=2, beta=8, max_new_tokens=110, held_out=400, ablations=100,
 )
 
@@ -107,8 +107,8 @@ class CrossThink:
 
 
 _CROSSTHINK = CrossThink(
-    seeds=3, pattern="M*-*-", d_model=64, sft_steps=1200, sft_batch=64, sft_lr=8e-3, sft_items=3000, short=0.65,
-    choice=0.2, steps=30, prompts=32, group=8, rl_lr=3e-4, pool=120, held_out=300, max_new_tokens=24,
+    seeds=3, pattern="M*-*-", d_model=64, sft_steps=1200, sft_batch=64, sft_lr=8e-3, sft_items=2500, short=0.65,
+    choice=0.2, steps=30, prompts=24, group=8, rl_lr=3e-4, pool=120, held_out=250, max_new_tokens=24,
 )
 
 REASONING: Mapping[str, Mapping[str, Any]] = {
