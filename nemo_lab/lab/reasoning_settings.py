@@ -39,8 +39,8 @@ class ToggleRL:
 
 
 _TOGGLE = ToggleRL(
-    seeds=3, pairs=2, d_model=64, items=12_000, exam_items=400, slip=0.8, sft_steps=1000, batch_size=64, sft_lr=4e-3,
-    early=0.35, middle=0.5, control_steps=300, confused_steps=60, curve_points=8, rl_steps=50, prompts=32, group=8,
+    seeds=3, pairs=2, d_model=64, items=12_000, exam_items=400, slip=0.8, sft_steps=1500, batch_size=64, sft_lr=4e-3,
+    early=0.28, middle=0.42, control_steps=300, confused_steps=60, curve_points=5, rl_steps=50, prompts=32, group=8,
     rl_lr=3e-4, samples=16, chat_steps=40, chat_batch=8, chat_lr=3e-4, chat_layers=30, chat_questions=16,
     chat_tokens=48,
 )
