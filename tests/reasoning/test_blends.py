@@ -125,7 +125,7 @@ def test_what_cannot_be_blended_is_refused() -> None:
         blends.two_to_one(ones, "math", ratio=0)
     with pytest.raises(LabError, match="One side is empty"):
         blends.by_format({("sum", "open"): 3}, "open")
-    with pytest.raises(LabError, match="known|domain"):
+    with pytest.raises(LabError, match="domain"):
         blends.natural({("cooking", "open"): 3})
     with pytest.raises(LabError, match="at least 0"):
         blends.by_usefulness({("sum", "open"): -1.0})
