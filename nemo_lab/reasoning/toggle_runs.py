@@ -178,8 +178,8 @@ def measure_pass_rates(settings: Any, seed: int, start: State) -> list[float]:
 
 
 def curriculum_items(settings: Any, seed: int) -> list[Item]:
-    """Twice as many three-digit sums as a run of the orders uses: the easy ones are dropped."""
-    count = 2 * settings.rl_steps * settings.prompts
+    """Three times as many three-digit sums as a run of the orders uses: some are dropped, and bins must not run dry."""
+    count = 3 * settings.rl_steps * settings.prompts
     return draw("sum", count, seed=seed, level=LEVEL["on"], start=settings.items)
 
 

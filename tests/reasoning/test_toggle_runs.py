@@ -56,7 +56,7 @@ def test_orders_deal_the_measured_prompts(tuned, order):
 
 def test_pass_rates_are_eighths(tuned):
     rates = measure_pass_rates(SETTINGS, 0, tuned.states["late"])
-    assert len(rates) == 2 * SETTINGS.rl_steps * SETTINGS.prompts
+    assert len(rates) == 3 * SETTINGS.rl_steps * SETTINGS.prompts
     assert all((8 * rate) % 1 == 0 for rate in rates)
 
 
