@@ -28,9 +28,13 @@ Adjust = Callable[[Tensor, list[list[int]]], Tensor]
 class Steps(Protocol):
     """What decodes B rows together: `Decoder` and `HFDecoder`."""
 
-    def prefill(self, tokens_BL: Tensor, lengths_B: Sequence[int] | None = None) -> Tensor: ...
+    def prefill(self, tokens_BL: Tensor, lengths_B: Sequence[int] | None = None) -> Tensor:
+        """Reads left-padded prompts; returns the logits after their last tokens, (B, V)."""
+        ...
 
-    def step(self, tokens_B: Tensor) -> Tensor: ...
+    def step(self, tokens_B: Tensor) -> Tensor:
+        """Appends one token a row; returns the logits for the next one, (B, V)."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,13 @@ class Tokens(Protocol):
 
     vocab_size: int
 
-    def encode(self, text: str) -> list[int]: ...
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text."""
+        ...
 
-    def decode(self, tokens: Sequence[int]) -> str: ...
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of tokens."""
+        ...
 
 
 def switch_tokens(codec: Tokens, keywords: Sequence[str] = KEYWORDS) -> list[int]:
