@@ -79,9 +79,9 @@ class RetroSearch:
 
 
 _RETRO = RetroSearch(
-    seeds=4, rules=3, hops=3, leave=0.8, d_model=80, steps=400, batch_size=32, peak_lr=1e-2, d_weak=12,
-    weak_steps=(0, 300, 500, 800), weak_lr=2e-2, questions=400, tune_steps=80, tune_lr=2e-3, gamma=0.9,
-    alternatives=2, beta=8, max_new_tokens=110, held_out=400, ablations=100,
+    seeds=4, rules=3, hops=3, leave=0.8, d_model=80, steps=240, batch_size=32, peak_lr=1e-2, d_weak=12,
+    weak_steps=(0, 300, 450, 700), weak_lr=2e-2, questions=600, tune_steps=100, tune_lr=2e-3, gamma=0.9,
+    alternatives=2, beta=8, max_new_tokens=100, held_out=300, ablations=100,
 )
 
 @dataclass(frozen=True)

@@ -85,15 +85,16 @@ def truncate_and_regenerate(
 
     What is accepted, and its value, are those of Retro-Search; a later round cuts the trace as it is by then.
     """
-    rng, spent = random.Random(f"cuts {seed}"), 0
+    rng, spent, served = random.Random(f"cuts {seed}"), 0, 0
     trails = trails_of(items, search)
     while spent < budget and (active := [trail for trail in trails if len(trail.thoughts) > 1]):
-        part = _at_most(active, budget - spent, rng)
+        part = _at_most(active, budget - spent, spent, served, rng)
         for trail in part:
             trail.position = rng.randrange(len(trail.thoughts) - 1)
         found = continuations(model, part, codec, search, generator, None)
         advance(part, found, search)
         spent += sum(one.tokens for alternatives in found for one in alternatives)
+        served += len(part)
     return [replace(trail.item, trace=checked(trail.revision()).trace) for trail in trails], spent
 
 
@@ -112,19 +113,20 @@ def _spend(
     adjust: Adjust | None, keep: Callable[[int, str], None],
 ) -> int:
     """Samples round after round and hands every right trace to `keep`; returns the tokens spent."""
-    rng, spent = random.Random("parts"), 0
+    rng, spent, served = random.Random("parts"), 0, 0
     while spent < budget:
-        part = sorted(_at_most(range(len(items)), budget - spent, rng))
+        part = sorted(_at_most(range(len(items)), budget - spent, spent, served, rng))
         found = sample_traces(model, [items[i] for i in part], codec, search, generator, adjust)
         for index, new in zip(part, found, strict=True):
             if new.ended and items[index].is_correct(new.text):
                 keep(index, new.text)
         spent += sum(new.tokens for new in found)
+        served += len(part)
     return spent
 
 
-def _at_most(these: Sequence[Any], tokens: int, rng: random.Random, typical: int = 40) -> list[Any]:
-    """All of these, or as many as `tokens` will about pay for."""
-    if tokens > 2 * typical * len(these):
+def _at_most(these: Sequence[Any], left: int, spent: int, served: int, rng: random.Random) -> list[Any]:
+    """All of these, or as many as the tokens that are left will about pay for, at the price so far."""
+    if not served or left * served >= spent * len(these):
         return list(these)
-    return rng.sample(these, min(len(these), tokens // typical + 1))
+    return rng.sample(these, min(len(these), max(left * served // spent, 1)))

@@ -94,10 +94,10 @@ class SeedResult:
 
 
 def config(d_model: int, vocab_size: int) -> HybridConfig:
-    """The shape of a model of this experiment: Mamba-2, feed-forward, attention, feed-forward."""
+    """The shape of a model of this experiment: Mamba-2, which sees the last tokens, then attention, twice."""
     heads = max(d_model // 16, 1)
     return HybridConfig(
-        pattern="M-*-", vocab_size=vocab_size, d_model=d_model, d_ff=4 * d_model, n_heads=heads, n_kv_heads=heads,
+        pattern="M*-*-", vocab_size=vocab_size, d_model=d_model, d_ff=4 * d_model, n_heads=heads, n_kv_heads=heads,
         head_dim=16, rope_theta=10_000.0, init_std=0.05, ssm_heads=max(heads, 2), ssm_head_dim=16, ssm_state=16,
         ssm_groups=1,
     )  # fmt: skip

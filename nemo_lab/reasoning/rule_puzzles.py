@@ -1,13 +1,14 @@
 """A search whose traces have thoughts and needless switches: which rule leads from one number to another?
 
-Numbers are those modulo 23. A puzzle gives a start, a goal and some rules, one of which, applied `hops` times, leads
+Numbers are those modulo 17. A puzzle gives a start, a goal and some rules, one of which, applied `hops` times, leads
 from the start to the goal. Which one cannot be seen at once; one has to try them. The answer is
 the last step without its result, so that neither the rule alone nor a lucky guess will do.
 
-    prompt   +8 +3 x2:06?=18:           which of the three, applied four times, leads from 06 to 18?
-    trace    06+3=09␤␤Wait, 06x2=12␤␤12x2=01␤␤Wait, 06+3=09␤␤09+3=12␤␤12+3=15␤␤15+3=18␤␤so 15+3
+    prompt   +8 +5 x2:03?01=            which of the three, applied three times, leads from 03 to 01?
+    trace    03+5=08␤␤08+5=13␤␤Alternatively, 03+8=11␤␤Hmm, 03+5=08␤␤08+5=13␤␤13+5=01 vs 01␤␤so 13+5
 
-(␤␤ is a blank line). A step applies a rule once; a thought tries one rule from the start. A trier has to switch when a rule has led to
+(␤␤ is a blank line). A step applies a rule once; a thought tries one rule from the start, and its
+last step sets the result beside the goal. A trier has to switch when a rule has led to
 another number. Ours is also *impatient*: the first time it tries a rule, it gives it up at an odd number with
 probability `leave`, without having seen the end, and has to come back to it later. Such switches are needless by
 construction, and their habit has a cue that a model can learn and unlearn. The keyword of a switch depends on the
@@ -28,13 +29,13 @@ from itertools import pairwise
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.thoughts import BLANK, split_steps
 
-MODULUS = 23
+MODULUS = 17
 RULES = ("+3", "+5", "+8", "+14", "x2", "x3", "x5", "x7")
 SWITCHES = ("Wait", "Hmm", "Alternatively", "Not sure")
-ANSWER = "so "
+ANSWER, VERSUS = "so ", " vs "
 TEST_SHARE = 0.2
 SPLITS = ("train", "test")
-_STEP = re.compile(r"(?:(?:" + "|".join(SWITCHES) + r"), )?(\d\d)([+x]\d+)=(\d\d)")
+_STEP = re.compile(r"(?:(?:" + "|".join(SWITCHES) + r"), )?(\d\d)([+x]\d+)=(\d\d)(?: vs (\d\d))?")
 
 
 @dataclass(frozen=True)
@@ -59,20 +60,20 @@ class Puzzle:
     @property
     def prompt(self) -> str:
         """The rules, the start and the goal."""
-        return f"{' '.join(self.rules)}:{self.start:02d}?={self.goal:02d}:"
+        return f"{' '.join(self.rules)}:{self.start:02d}?{self.goal:02d}="
 
 
 def codec() -> Codec:
-    """Tokens of this task: numbers as operands and as results, rules, blank lines, and some of the keywords.
+    """Tokens of this task: numbers as operands, results and goals, rules, blank lines, and some of the keywords.
 
     "Hmm" has three tokens and "Not sure" four, so that banning a keyword of several tokens is part of the task.
     """
-    numbers = [word for n in range(MODULUS) for word in (f"{n:02d}", f"={n:02d}")]
+    numbers = [word for n in range(MODULUS) for word in (f"{n:02d}", f"={n:02d}", f"{VERSUS}{n:02d}", f"?{n:02d}")]
     return Codec([*numbers, *RULES, BLANK, "Wait", "Alternatively", " sure", ANSWER])
 
 
 def apply(rule: str, number: int) -> int:
-    """A rule such as `+7` or `x3`, applied once, modulo 23."""
+    """A rule such as `+7` or `x3`, applied once, modulo 17."""
     by = int(rule[1:])
     return (number + by if rule[0] == "+" else number * by) % MODULUS
 
@@ -85,7 +86,7 @@ def run(rule: str, start: int, hops: int) -> list[int]:
     return numbers
 
 
-def puzzle(seed: int, split: str, index: int, rules: int = 3, hops: int = 4) -> Puzzle:
+def puzzle(seed: int, split: str, index: int, rules: int = 3, hops: int = 3) -> Puzzle:
     """Puzzle number `index` of a split; two indices may by chance give the same puzzle, two splits never.
 
     Raises:
@@ -102,15 +103,15 @@ def puzzle(seed: int, split: str, index: int, rules: int = 3, hops: int = 4) -> 
             return found
 
 
-def read(prompt: str, hops: int = 4) -> Puzzle:
+def read(prompt: str, hops: int = 3) -> Puzzle:
     """The puzzle of a prompt.
 
     Raises:
         ValueError: it is no prompt of a puzzle, or not one rule leads to the goal.
     """
-    found = re.fullmatch(r"([+x\d ]+):(\d\d)\?=(\d\d):", prompt)
+    found = re.fullmatch(r"([+x\d ]+):(\d\d)\?(\d\d)=", prompt)
     if found is None:
-        raise ValueError(f"{prompt!r} is no prompt; expected something like '+8 +3 x2:06?=18:'")
+        raise ValueError(f"{prompt!r} is no prompt; expected something like '+8 +5 x2:03?01='")
     rules, start, goal = tuple(found[1].split()), int(found[2]), int(found[3])
     right = [rule for rule in rules if run(rule, start, hops)[-1] == goal]
     if len(right) != 1:
@@ -141,6 +142,8 @@ def attempt(one: Puzzle, leave: float, seed: int = 0) -> str:
         hops = [f"{a:02d}{rule}={b:02d}" for a, b in pairwise(numbers[: stop + 1])]
         steps += [opening + hops[0], *hops[1:]]
         tried.add(rule)
+        if stop == one.hops:
+            steps[-1] += f"{VERSUS}{one.goal:02d}"
         if stop == one.hops and rule == one.right:
             return BLANK.join([*steps, ANSWER + one.answer])
         if stop == one.hops:
@@ -172,7 +175,9 @@ def is_sound(one: Puzzle, trace: str) -> bool:
     made = [(int(step[1]), step[2], int(step[3])) for step in steps if step]
     numbers = run(one.right, one.start, one.hops)
     walked = [(a, one.right, b) for a, b in pairwise(numbers)]
-    return made[-one.hops :] == walked and all(apply(rule, a) == b and rule in one.rules for a, rule, b in made)
+    compared = {step[4] for step in steps if step} <= {None, f"{one.goal:02d}"}
+    true = all(apply(rule, a) == b and rule in one.rules for a, rule, b in made)
+    return compared and true and made[-one.hops :] == walked
 
 
 def _draw(rng: random.Random, rules: int, hops: int) -> Puzzle | None:

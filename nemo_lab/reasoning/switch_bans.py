@@ -15,7 +15,7 @@ Both are functions for `sample_responses(…, adjust=…)`. The soft form is the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -25,6 +25,9 @@ from torch import Tensor
 from nemo_lab.lab.home import one_of
 from nemo_lab.reasoning.rollouts import Adjust
 from nemo_lab.reasoning.thoughts import KEYWORDS, split_steps, starts_with_keyword
+
+Banned = Callable[[Tensor, Mapping[int, list[int]]], Tensor]
+"""Sets logits (B, V) of the rows that are named, given their new tokens, to −∞ and returns them."""
 
 BANS = ("first step", "always", "never")
 FORMS = ("first token", "completion")
@@ -78,16 +81,34 @@ def ban_switches(
     if ban == "never":
         return None
     banned_in = _banned_first(codec, keywords) if form == "first token" else _banned_completions(codec, keywords)
+    first = _FirstStep(codec)
 
     def adjust(logits_BV: Tensor, new: list[list[int]]) -> Tensor:
-        logits_BV = logits_BV.clone()
-        for row, tokens in enumerate(new):
-            step, tail = open_step(codec.decode(tokens))
-            if ban == "always" or step == 0:
-                logits_BV[row, banned_in(tail)] = -torch.inf
-        return logits_BV
+        rows = {row: tokens for row, tokens in enumerate(new) if ban == "always" or first.is_open(row, tokens)}
+        return banned_in(logits_BV.clone(), rows)
 
     return adjust
+
+
+class _FirstStep:
+    """Whether rows are in their first step; reads only tokens that are new, as decoding all each time is slow."""
+
+    def __init__(self, codec: Tokens) -> None:
+        self.codec = codec
+        self.breaks = {token for token in range(codec.vocab_size) if "\n" in codec.decode([token])}
+        self.read: dict[int, int] = {}
+        self.finished: set[int] = set()
+
+    def is_open(self, row: int, tokens: list[int]) -> bool:
+        """Call it as a row grows; a row that is shorter than it was is another one."""
+        seen = self.read.get(row, 0)
+        if len(tokens) < seen:
+            self.finished.discard(row)
+            seen = 0
+        self.read[row] = len(tokens)
+        if row not in self.finished and not self.breaks.isdisjoint(tokens[seen:]):
+            self.finished.update([row] if open_step(self.codec.decode(tokens))[0] else [])
+        return row not in self.finished
 
 
 def open_step(text: str) -> tuple[int, str]:
@@ -122,17 +143,27 @@ def _since(tokens: Sequence[int], switches: Sequence[int]) -> int:
     return len(tokens) - last
 
 
-def _banned_first(codec: Tokens, keywords: Sequence[str]) -> Callable[[str], Tensor]:
-    banned = torch.tensor(switch_tokens(codec, keywords))
-    return lambda tail: banned
+def _banned_first(codec: Tokens, keywords: Sequence[str]) -> Banned:
+    index = torch.tensor(switch_tokens(codec, keywords))
+
+    def banned(logits_BV: Tensor, rows: Mapping[int, list[int]]) -> Tensor:
+        logits_BV[torch.tensor(list(rows), dtype=torch.long)[:, None], index] = -torch.inf
+        return logits_BV
+
+    return banned
 
 
-def _banned_completions(codec: Tokens, keywords: Sequence[str]) -> Callable[[str], Tensor]:
+def _banned_completions(codec: Tokens, keywords: Sequence[str]) -> Banned:
     pieces = [codec.decode([token]) for token in range(codec.vocab_size)]
 
     @lru_cache(maxsize=4096)
-    def banned(tail: str) -> Tensor:
+    def completing(tail: str) -> Tensor:
         ends = [i for i, piece in enumerate(pieces) if piece and starts_with_keyword(tail + piece, keywords)]
         return torch.tensor([] if starts_with_keyword(tail, keywords) else ends, dtype=torch.long)
+
+    def banned(logits_BV: Tensor, rows: Mapping[int, list[int]]) -> Tensor:
+        for row, tokens in rows.items():
+            logits_BV[row, completing(open_step(codec.decode(tokens))[1])] = -torch.inf
+        return logits_BV
 
     return banned

@@ -12,8 +12,8 @@ from nemo_lab.reasoning.retro_runs import Plan, SeedResult, one_seed
 from nemo_lab.reasoning.retro_view import SideBySide
 
 TINY = Plan(
-    rules=2, hops=2, leave=0.8, batch_size=16, peak_lr=1.5e-2, steps=150, tune_steps=3, tune_lr=1e-3, questions=60,
-    held_out=20, max_new_tokens=50, alternatives=1, gamma=0.9, beta=6, d_model=16, d_weak=16, weak_steps=(0, 10),
+    rules=2, hops=2, leave=0.8, batch_size=24, peak_lr=1.5e-2, steps=260, tune_steps=3, tune_lr=1e-3, questions=60,
+    held_out=20, max_new_tokens=50, alternatives=1, gamma=0.9, beta=6, d_model=32, d_weak=16, weak_steps=(0, 10),
     weak_lr=1e-2,
 )  # fmt: skip
 
@@ -67,7 +67,7 @@ def test_a_model_that_answers_nothing_is_refused() -> None:
 
 def test_taught_and_revised_questions_differ_from_those_for_judging() -> None:
     train, test = (retro_runs.questions(TINY, 0, split, 50) for split in ("train", "test"))
-    taught = {rule_puzzles.puzzle(0, "train", n, 2, 2).prompt for n in range(16 * 150)}
+    taught = {rule_puzzles.puzzle(0, "train", n, 2, 2).prompt for n in range(24 * 260)}
     assert not {item.prompt for item in test} & taught
     assert not {item.prompt for item in test} & {item.prompt for item in train}
 

@@ -53,7 +53,7 @@ class Scripted:
 
     def preferred(self, text: str) -> list[str]:
         """What is left to write of each preferred step."""
-        prompt, trace = text[: text.index("?=") + 5], text[text.index("?=") + 5 :]
+        prompt, trace = text[: text.index("?") + 4], text[text.index("?") + 4 :]
         finished, written = open_step(trace)
         steps = [step.rstrip("\n") for step in split_steps(trace)[:finished]]
         whole = [step if step.startswith("so") else step + "\n\n" for step in self.policy(PUZZLES[prompt], steps)]
@@ -64,11 +64,12 @@ def patient(one: rp.Puzzle, steps: list[str]) -> list[str]:
     """Each rule in its turn, to its end. Where it may not switch, it guesses; to what is no step it has no answer."""
     if not steps:
         return [hop(one.start, one.rules[0])]
-    last = re.fullmatch(r"(?:.*, )?\d\d(\D\d+)=(\d\d)", steps[-1])
+    last = re.fullmatch(r"(?:.*, )?\d\d(\D\d+)=(\d\d)(?: vs \d\d)?", steps[-1])
     if last is None or last[1] not in one.rules:
         return []
-    if len(segment("\n\n".join(steps), KEYWORDS)[-1]) < one.hops:
-        return [hop(int(last[2]), last[1])]
+    made = len(segment("\n\n".join(steps), KEYWORDS)[-1])
+    if made < one.hops:
+        return [hop(int(last[2]), last[1]) + f" vs {one.goal:02d}" * (made == one.hops - 1)]
     guess = f"so {steps[-1].split(', ')[-1].split('=')[0]}"
     return [guess] if int(last[2]) == one.goal else [f"Not sure, {hop(one.start, after(one, steps))}", guess]
 
@@ -105,6 +106,7 @@ ITEMS = items_of(list(PUZZLES.values()))
 
 
 def banned(adjust: Any, codec: Codec, new: str) -> set[str]:
+    adjust(torch.zeros(1, codec.vocab_size), [[]])  # a rollout begins without new tokens
     logits = adjust(torch.zeros(1, codec.vocab_size), [codec.encode(new)])
     return {codec.decode([i]) for i in range(codec.vocab_size) if logits[0, i] == -torch.inf}
 
