@@ -85,16 +85,16 @@ def truncate_and_regenerate(
 
     What is accepted, and its value, are those of Retro-Search; a later round cuts the trace as it is by then.
     """
-    rng, spent, served = random.Random(f"cuts {seed}"), 0, 0
+    rng, spent, price = random.Random(f"cuts {seed}"), 0, _price(items, codec) * search.alternatives / 2
     trails = trails_of(items, search)
     while spent < budget and (active := [trail for trail in trails if len(trail.thoughts) > 1]):
-        part = _at_most(active, budget - spent, spent, served, rng)
+        part = _at_most(active, budget - spent, price, rng)
         for trail in part:
             trail.position = rng.randrange(len(trail.thoughts) - 1)
         found = continuations(model, part, codec, search, generator, None)
         advance(part, found, search)
-        spent += sum(one.tokens for alternatives in found for one in alternatives)
-        served += len(part)
+        tokens = sum(one.tokens for alternatives in found for one in alternatives)
+        spent, price = spent + tokens, tokens / len(part)
     return [replace(trail.item, trace=checked(trail.revision()).trace) for trail in trails], spent
 
 
@@ -113,20 +113,24 @@ def _spend(
     adjust: Adjust | None, keep: Callable[[int, str], None],
 ) -> int:
     """Samples round after round and hands every right trace to `keep`; returns the tokens spent."""
-    rng, spent, served = random.Random("parts"), 0, 0
+    rng, spent, price = random.Random("parts"), 0, _price(items, codec)
     while spent < budget:
-        part = sorted(_at_most(range(len(items)), budget - spent, spent, served, rng))
+        part = sorted(_at_most(range(len(items)), budget - spent, price, rng))
         found = sample_traces(model, [items[i] for i in part], codec, search, generator, adjust)
         for index, new in zip(part, found, strict=True):
             if new.ended and items[index].is_correct(new.text):
                 keep(index, new.text)
-        spent += sum(new.tokens for new in found)
-        served += len(part)
+        tokens = sum(new.tokens for new in found)
+        spent, price = spent + tokens, tokens / len(part)
     return spent
 
 
-def _at_most(these: Sequence[Any], left: int, spent: int, served: int, rng: random.Random) -> list[Any]:
-    """All of these, or as many as the tokens that are left will about pay for, at the price so far."""
-    if not served or left * served >= spent * len(these):
-        return list(these)
-    return rng.sample(these, min(len(these), max(left * served // spent, 1)))
+def _at_most(these: Sequence[Any], left: int, price: float, rng: random.Random) -> list[Any]:
+    """All of these, or as many as the tokens that are left will about pay for."""
+    count = max(int(left / price), 1)
+    return list(these) if count >= len(these) else rng.sample(these, count)
+
+
+def _price(items: Sequence[Item], codec: Any) -> float:
+    """Tokens of a trace, the mean."""
+    return sum(len(codec.encode(item.trace)) for item in items) / len(items)
