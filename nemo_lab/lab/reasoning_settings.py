@@ -69,7 +69,7 @@ class RetroSearch:
     beta: int  # tokens of a thought for which TIP's penalty holds
     max_new_tokens: int  # of a trace or a continuation
     held_out: int  # questions that models are judged on
-    ablations: int  # traces on which kinds of revision are compared
+    ablations: int  # traces on which kinds of revision, and revisers on their way, are compared
 
     def __post_init__(self) -> None:
         if not 0 < self.gamma <= 1:
@@ -80,7 +80,7 @@ class RetroSearch:
 
 _RETRO = RetroSearch(
     seeds=4, rules=3, hops=3, leave=0.8, d_model=80, steps=240, batch_size=32, peak_lr=1e-2, d_weak=12,
-    weak_steps=(0, 300, 450, 700), weak_lr=2e-2, questions=600, tune_steps=100, tune_lr=2e-3, gamma=0.9,
+    weak_steps=(0, 300, 450, 600), weak_lr=2e-2, questions=450, tune_steps=100, tune_lr=2e-3, gamma=0.9,
     alternatives=2, beta=8, max_new_tokens=100, held_out=300, ablations=100,
 )
 

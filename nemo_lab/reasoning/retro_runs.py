@@ -191,7 +191,7 @@ def one_seed(plan: Plan, seed: int, keep: int = 40, ablations: int = 0) -> SeedR
         result.outcomes[kind] = measure(tuned, held_out, plan.search())
         result.data[kind] = shapes(data)
     result.costs |= _ablations(plan, model, items[:ablations], generator)
-    _weak(plan, items, held_out, generator, result)
+    _weak(plan, items, ablations or len(items), held_out, generator, result)
     return result
 
 
@@ -229,13 +229,17 @@ def _ablations(plan: Plan, model: HybridLM, items: list[Item], generator: torch.
 
 
 def _weak(
-    plan: Plan, items: list[Item], held_out: list[Item], generator: torch.Generator, result: SeedResult
+    plan: Plan, items: list[Item], few: int, held_out: list[Item], generator: torch.Generator, result: SeedResult
 ) -> None:
-    """Revisers along the training of one small model, and students tuned on what the last one made."""
+    """Revisers along the training of one small model, and students tuned on what the last one made.
+
+    Those between the untrained and the last one revise `few` traces: only their rates are wanted.
+    """
     codec, revisions, seed = rule_puzzles.codec(), list[Revision](), result.seed
     sets = {"originals": items, "cut": cut_and_answered(items, plan.search(), seed)}
     for steps, reviser in zip(plan.weak_steps, weak_models(plan, seed), strict=True):
-        revisions = revise(reviser, items, codec, plan.search(), generator, seed)
+        whole = steps in (0, plan.weak_steps[-1])
+        revisions = revise(reviser, items if whole else items[:few], codec, plan.search(), generator, seed)
         accuracy = measure(reviser, held_out, plan.search()).accuracy
         result.revisers.append((accuracy, cost_of(revisions, plan.hops)))
         if steps == 0:
