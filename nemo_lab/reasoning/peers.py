@@ -29,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -56,7 +57,7 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much a step samples, and how many steps are timed; the defaults are notebook 90's at laptop scale."""
+    """How much a step samples, and how many steps are timed after the warm-up."""
 
     prompts: int = 32
     group: int = 16
@@ -125,7 +126,7 @@ class _Log:
         self.rewards: list[float] = []
 
     def result(self, parameters: int) -> Result:
-        gaps = [later - earlier for earlier, later in zip(self.ends, self.ends[1:], strict=False)]
+        gaps = [later - earlier for earlier, later in pairwise(self.ends)]
         return {
             "seconds": gaps[WARMUP - 1 :], "tokens": self.tokens[WARMUP:], "first_reward": self.rewards[0],
             "parameters": parameters,
