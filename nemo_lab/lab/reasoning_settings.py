@@ -111,7 +111,7 @@ _CROSSTHINK = CrossThink(
     choice=0.2, steps=30, prompts=24, group=8, rl_lr=3e-4, pool=120, held_out=250, max_new_tokens=24,
 )
 
-REASONING: Mapping[str, Mapping[str, Any]] = {
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "09_reasoning_toggle_rl": {
         "smoke": replace(
             _TOGGLE, seeds=1, d_model=32, items=64, exam_items=8, sft_steps=6, batch_size=8, control_steps=2,

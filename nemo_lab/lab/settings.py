@@ -176,10 +176,11 @@ _TWO_PHASE_LARGE: Mapping[str, Any] = {
 }  # fmt: skip
 
 # Imported by name: `code`, which hashes what a notebook imports, takes the rows of these tables and not the files.
-_REASONING: Mapping[str, Mapping[str, Any]] = import_module("nemo_lab.lab.reasoning_settings").REASONING
+_ROOMS = ("precision", "pruning", "puzzle", "reasoning")
+_IN_ROOMS = [import_module(f"nemo_lab.lab.{room}_settings").SETTINGS for room in _ROOMS]
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    **_REASONING,
+    **{notebook: scales for room in _IN_ROOMS for notebook, scales in room.items()},
     "00_start_here": {
         "smoke": StartHere(8, 4, 64, bytes_per_corpus=5_000, held_out_bytes=1_000, new_tokens=16),
         "laptop": StartHere(300, 16, 128, bytes_per_corpus=200_000, held_out_bytes=10_000, new_tokens=80),

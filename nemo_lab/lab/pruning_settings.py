@@ -1,0 +1,6 @@
+"""The numbers behind notebook 07, pruning and distillation; `settings` says how such a file is read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+SETTINGS: Mapping[str, Mapping[str, Any]] = {}
