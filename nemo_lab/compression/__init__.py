@@ -1,0 +1,1 @@
+"""Smaller, faster models from a trained one: importance, slicing, distillation, architecture search, budgets."""
