@@ -1,0 +1,116 @@
+"""Distillation losses against torch's own, in float64 and by their properties; the teacher's memory."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nemo_lab.compression.distillation import (
+    OBJECTIVES,
+    Distilled,
+    Teacher,
+    cosine_loss,
+    cross_entropy_loss,
+    kl_loss,
+    mse_loss,
+)
+from nemo_lab.lab.home import LabError
+from nemo_lab.modeling import HybridConfig, HybridLM
+from nemo_lab.training import TrainSettings, pack, train
+
+TINY = HybridConfig(pattern="M-*-", vocab_size=17, d_model=16, d_ff=24, n_heads=2, n_kv_heads=1, head_dim=8,
+                    ssm_heads=4, ssm_head_dim=8, ssm_state=8, ssm_groups=2, chunk=8, init_std=0.2)  # fmt: skip
+
+
+def _logits(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 3
+
+
+@given(st.integers(0, 1000), st.sampled_from([0.5, 1.0, 2.0]))
+@settings(max_examples=30, deadline=None)
+def test_kl_equals_torch_in_both_directions(seed: int, temperature: float) -> None:
+    s, t = _logits(seed, 2, 3, 11), _logits(seed + 1, 2, 3, 11)
+    a, b = (F.log_softmax(x / temperature, -1) for x in (s, t))
+    forward = F.kl_div(a, b, log_target=True, reduction="none").sum(-1) * temperature**2
+    torch.testing.assert_close(kl_loss(s, t, temperature=temperature, reduction="none"), forward)
+    torch.testing.assert_close(kl_loss(t, s, temperature=temperature, reduction="none", reverse=True), forward)
+    assert kl_loss(s, t, temperature=temperature) > 0
+    assert abs(kl_loss(s, s + 5.0)) < 1e-12  # logits are defined up to a constant
+
+
+def test_gradient_of_kl_is_the_difference_of_probabilities() -> None:
+    s, t = _logits(0, 4, 7).requires_grad_(), _logits(1, 4, 7)
+    kl_loss(s, t).backward()
+    torch.testing.assert_close(s.grad, (s.softmax(-1) - t.softmax(-1)).detach() / 4)
+
+
+def test_kl_of_bf16_logits_is_computed_in_float32() -> None:
+    s, t = _logits(0, 64, 301).bfloat16(), _logits(1, 64, 301).bfloat16()
+    loss = kl_loss(s, t)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss.double(), kl_loss(s.double(), t.double()), rtol=1e-5, atol=0)
+
+
+def test_the_other_losses() -> None:
+    s, t = _logits(0, 2, 3, 5), _logits(1, 2, 3, 5)
+    torch.testing.assert_close(mse_loss(s, t), F.mse_loss(s, t))
+    assert abs(cosine_loss(s, 2 * s)) < 1e-12
+    assert abs(cosine_loss(s, -s) - 2) < 1e-12
+    targets = torch.tensor([[1, -100, 2], [0, 4, -100]])
+    torch.testing.assert_close(cross_entropy_loss(s, targets), F.cross_entropy(s.flatten(0, 1), targets.flatten()))
+    assert (cross_entropy_loss(s, targets, reduction="none") == 0).sum() == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: kl_loss(torch.zeros(2, 3), torch.zeros(2, 4)), r"\(2, 3\) and the teacher's \(2, 4\)"),
+        (lambda: kl_loss(torch.zeros(2), torch.zeros(2), temperature=0), "temperature is 0"),
+        (lambda: mse_loss(torch.zeros(2), torch.zeros(2), reduction="sum"), "Unknown reduction 'sum'"),
+        (lambda: Distilled(HybridLM(TINY), Teacher(HybridLM(TINY)), "kll"), "did you mean 'kl'"),
+    ],
+)
+def test_mistakes_are_named(call: object, words: str) -> None:
+    with pytest.raises(LabError, match=words):
+        call()  # type: ignore[operator]
+
+
+def test_a_teacher_answers_a_batch_once_and_exactly() -> None:
+    model = HybridLM(TINY, seed=1)
+    teacher = Teacher(model, precision="fp32")
+    tokens, documents = torch.arange(12).view(2, 6), torch.tensor([[0] * 6, [1, 1, 2, 2, 2, 2]])
+    with torch.no_grad():
+        expected = model(tokens, documents)
+    for _ in range(3):
+        assert torch.equal(teacher.logits(tokens, documents), expected)
+    assert teacher.computed == 1
+    assert not torch.equal(teacher.logits(tokens), expected)
+    assert teacher.computed == 2
+    forgetful = Teacher(model, limit_bytes=0)
+    forgetful.logits(tokens), forgetful.logits(tokens)
+    assert forgetful.computed == 2
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_trains_the_student_and_only_it(objective: str) -> None:
+    parent, student = HybridLM(TINY, seed=1), HybridLM(TINY, seed=2)
+    before = {name: tensor.clone() for name, tensor in parent.state_dict().items()}
+    packed = pack([[1, 2, 3, 4, 5, 6, 7, 8] * 4], 8, eos=0)
+    distilled = Distilled(student, Teacher(parent), objective)
+    steps = TrainSettings(steps=25, batch_size=4, peak_lr=1e-2, precision="fp32")
+    history = train(distilled, packed, steps, progress=False)
+    assert history.loss.iloc[-1] < 0.8 * history.loss.iloc[0]
+    assert all(torch.equal(before[name], tensor) for name, tensor in parent.state_dict().items())
+    assert {id(p) for p in distilled.parameters()} == {id(p) for p in student.parameters()}
+
+
+def test_a_perfect_student_has_nothing_to_learn_and_ignored_targets_count_for_nothing() -> None:
+    parent = HybridLM(TINY, seed=1)
+    distilled = Distilled(HybridLM(TINY, seed=1), Teacher(parent, precision="fp32"))
+    tokens, targets = torch.arange(8).view(1, 8), torch.tensor([[3, -100, 1, 2, 3, 4, 5, -100]])
+    assert distilled.loss(tokens, targets).abs() < 1e-6
+    other = Distilled(HybridLM(TINY, seed=2), Teacher(parent, precision="fp32"))
+    losses = other.loss(tokens, targets, reduction="none")
+    assert ((losses == 0) == (targets == -100)).all()
+    torch.testing.assert_close(other.loss(tokens, targets), losses.sum() / 6)
