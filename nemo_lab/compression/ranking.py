@@ -1,0 +1,106 @@
+"""From scores to indices: which heads, channels, neurons and layers stay when a target size is given.
+
+Algorithm of group-aware SSM pruning (arXiv 2504.11409, eq. 19-25): channels of a head are ranked once for all
+heads of a layer, by the root of the sum of squares over heads; heads are then scored on the surviving channels
+alone and ranked *inside their group*, and every group keeps the same number. `across_groups` ranks all heads of
+a layer together instead, as one would rank FFN neurons: the paper's negative example, whose slices pair heads
+with the B and C of another group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nemo_lab.compression.importance import MAMBA_SCORES, NEURON_SCORES, Importance
+from nemo_lab.compression.slicing import Kept
+from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.modeling import HybridConfig
+
+
+def top(scores: Tensor, count: int) -> Tensor:
+    """Indices of the `count` highest scores, ascending; of equal scores the earlier index.
+
+    Raises:
+        LabError: fewer than one or more than there are.
+    """
+    if not 1 <= count <= len(scores):
+        raise LabError(f"{count} of {len(scores)} cannot be kept; choose 1 to {len(scores)}.")
+    return torch.argsort(scores, descending=True, stable=True)[:count].sort().values
+
+
+def channels_of_heads(score_HP: Tensor, count: int) -> Tensor:
+    """Channels that every head of a layer keeps: one ranking for all heads (eq. 18, 20-21)."""
+    return top(score_HP.square().sum(0), count)
+
+
+def heads_within_groups(score_H: Tensor, groups: int, count: int) -> Tensor:
+    """The `count` heads with the highest scores in their own group, count/groups each, group by group.
+
+    Raises:
+        LabError: `groups` does not divide `count` or the number of heads.
+    """
+    if count % groups or len(score_H) % groups:
+        raise LabError(f"{count} of {len(score_H)} heads cannot be shared by {groups} groups; use multiples of them.")
+    each = len(score_H) // groups
+    ranked = [top(part, count // groups) + g * each for g, part in enumerate(score_H.split(each))]
+    return torch.cat(ranked)
+
+
+def heads_across_groups(score_H: Tensor, count: int) -> Tensor:
+    """The `count` heads with the highest scores, whichever group they are of: what the constraint forbids."""
+    return top(score_H, count)
+
+
+def keep_best(
+    importance: Importance, parent: HybridConfig, target: HybridConfig, layers: Sequence[int] | None = None, *,
+    mamba: str = "x", neurons: str = "after", across_groups: bool = False,
+) -> Kept:
+    """What stays of `parent` in a child of `target`'s widths.
+
+    Args:
+        importance: scores of the parent.
+        layers: the parent's layers that stay, all by default; `target.pattern` is not read.
+        mamba: the score of heads and channels, one of x, z, out, flap. neurons: before, after, flap.
+        across_groups: rank heads over the whole layer; needs `slice_model(…, across_groups=True)`.
+
+    Raises:
+        LabError: an unknown score, or a target larger than the parent.
+    """
+    if mamba not in MAMBA_SCORES or neurons not in NEURON_SCORES:
+        wrong = (mamba, MAMBA_SCORES) if mamba not in MAMBA_SCORES else (neurons, NEURON_SCORES)
+        raise LabError(one_of("score", *wrong))
+    places = tuple(range(len(parent.pattern)) if layers is None else layers)
+    channels, heads = {}, {}
+    for i in (i for i in places if parent.pattern[i] == "M"):
+        score_HP = importance.mamba[mamba][i]
+        channels[i] = channels_of_heads(score_HP, target.ssm_head_dim)
+        score_H = score_HP[:, channels[i]].square().sum(1)
+        heads[i] = (
+            heads_across_groups(score_H, target.ssm_heads) if across_groups
+            else heads_within_groups(score_H, parent.ssm_groups, target.ssm_heads)
+        )
+    chosen = {i: top(importance.neurons[neurons][i], target.d_ff) for i in places if parent.pattern[i] == "-"}
+    return Kept(places, top(importance.embedding, target.d_model), chosen, heads, channels)
+
+
+def lowest_by_kind(pattern: str, scores: Sequence[float], counts: dict[str, int]) -> tuple[int, ...]:
+    """The layers to remove: of each kind so many with the lowest scores, all ranked at once (one-shot).
+
+    Raises:
+        LabError: more layers of a kind than there are.
+    """
+    removed: list[int] = []
+    for kind, count in counts.items():
+        places = sorted((i for i, letter in enumerate(pattern) if letter == kind), key=lambda i: scores[i])
+        if not 0 <= count <= len(places):
+            raise LabError(f"{count} layers '{kind}' cannot be removed: {pattern!r} has {len(places)}.")
+        removed += places[:count]
+    return tuple(sorted(removed))
+
+
+def without(pattern: str, removed: Sequence[int]) -> str:
+    """The pattern that is left."""
+    return "".join(letter for i, letter in enumerate(pattern) if i not in set(removed))

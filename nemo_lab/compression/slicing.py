@@ -1,0 +1,267 @@
+r"""Cutting a hybrid model for real: a smaller `HybridLM` made of slices of a larger one's tensors.
+
+Axes (group-aware SSM pruning, arXiv 2504.11409, section 3; Minitron, arXiv 2407.14679): whole layers, FFN
+neurons, embedding channels, Mamba-2 heads and the channels of a head. Attention heads stay, as published:
+attention is 8 % of the layers. A checkpoint of this architecture has one width for all layers, so every layer
+keeps the same number, though not the same indices.
+
+    tensor of a Mamba-2 layer        rows or entries kept
+    in_proj   [z | x | B C | dt]     z and x of the kept (head, channel) pairs, B and C whole, dt of the heads
+    conv      [x | B C]              x of the kept pairs, B and C whole
+    A_log, D, dt_bias                the heads
+    norm_weight, out_proj (columns)  the pairs
+
+**The group constraint** (section 3.1). B and C belong to a group of H/G heads. The child's head number j reads
+group j // (H'/G), so a kept head must stay in the group it was trained in, and every group keeps equally many;
+`slice_model` refuses anything else unless told otherwise. Since indices may come in any order, a slice that
+keeps everything in another order is a permutation: exact within groups, another function across them.
+
+**Masked is not sliced** (our derivation). RMSNorm divides by the root of a mean: over k of n values, the
+others zero, the masked mean is k/n of the sliced one. `mask_model` builds the full-size model that equals the
+slice: it scales the norm's weight by sqrt(k/n) and its eps by k/n; with `norms=False` it only writes zeros, as
+a search by masking would.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nemo_lab.lab.home import LabError
+from nemo_lab.modeling import HybridConfig, HybridLM, costs
+
+NORMS = ("norm.weight", "norm_weight")
+OUTPUTS = {"M": "out_proj", "*": "o_proj", "-": "down_proj"}  # what a layer adds to the residual stream
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Indices of what stays, in the order that the child gets them; None or a missing layer: everything.
+
+    `layers` are the parent's layer numbers; `neurons`, `heads` and `channels` are keyed by them too.
+    """
+
+    layers: tuple[int, ...] | None = None
+    embedding: Tensor | None = None  # (d',)
+    neurons: Mapping[int, Tensor] = field(default_factory=dict)  # FFN layer -> (F',)
+    heads: Mapping[int, Tensor] = field(default_factory=dict)  # Mamba-2 layer -> (H',)
+    channels: Mapping[int, Tensor] = field(default_factory=dict)  # Mamba-2 layer -> (P',)
+
+
+def slice_model(model: HybridLM, kept: Kept, *, across_groups: bool = False) -> HybridLM:
+    """A new model with its own copy of the kept parts of `model`.
+
+    Args:
+        kept: what stays.
+        across_groups: let heads change group, which breaks them; for the experiment that shows it.
+
+    Raises:
+        LabError: an index out of range or twice, layers that would differ in width, or heads that leave their
+            group. Also when the child's size is not what its configuration says, for a slice that silently
+            does nothing is this field's worst bug.
+    """
+    parent = model.config
+    plan = _complete(parent, kept)
+    config = sliced_config(parent, plan)
+    if not across_groups:
+        _check_groups(parent, plan)
+    state, source = {}, model.state_dict()
+    for name, tensor in source.items():
+        place, rest = _split(name)
+        if place is not None and place not in plan.layers:  # type: ignore[operator]
+            continue
+        target = name if place is None else f"blocks.{plan.layers.index(place)}.{rest}"  # type: ignore[union-attr]
+        state[target] = _slice(name, tensor, parent, plan).clone()
+    with torch.device("meta"):
+        child = HybridLM(config)
+    child.load_state_dict(state, strict=True, assign=True)
+    _check_size(child)
+    return child.train(model.training)
+
+
+def sliced_config(parent: HybridConfig, kept: Kept) -> HybridConfig:
+    """The configuration of the child: the same for all layers, whatever their indices.
+
+    Raises:
+        LabError: layers that keep different numbers, or heads that the groups cannot share equally.
+    """
+    plan = _complete(parent, kept)
+    letters = [parent.pattern[i] for i in plan.layers or ()]
+    for place, heads in plan.heads.items():
+        if len(heads) % parent.ssm_groups:
+            raise LabError(
+                f"Layer {place} keeps {len(heads)} heads, which its {parent.ssm_groups} groups cannot share; keep a "
+                f"multiple of {parent.ssm_groups}."
+            )
+    return parent.with_(
+        pattern="".join(letters),
+        d_model=len(plan.embedding),  # type: ignore[arg-type]
+        d_ff=_one_width(plan.neurons, plan, "-", "neurons", parent.d_ff),
+        ssm_heads=_one_width(plan.heads, plan, "M", "heads", parent.ssm_heads),
+        ssm_head_dim=_one_width(plan.channels, plan, "M", "channels", parent.ssm_head_dim),
+    )
+
+
+def mask_model(model: HybridLM, kept: Kept, *, norms: bool = True) -> HybridLM:
+    """A full-size copy of `model` in which all that is not kept is zero: the slice's logits, the parent's shape.
+
+    Indices must be in ascending order, for zeros cannot reorder.
+
+    Args:
+        norms: scale norms as the module's docstring says, which makes it equal to the slice; False only zeroes.
+    """
+    plan = _complete(model.config, kept)
+    masked = copy.deepcopy(model)
+    with torch.no_grad():
+        for name, tensor in masked.state_dict().items():
+            place, _ = _split(name)
+            if place is not None and place not in plan.layers:  # type: ignore[operator]
+                if name.split(".")[-2] in OUTPUTS.values():
+                    tensor.zero_()
+                continue
+            mask = torch.zeros_like(tensor)
+            _spread(name, mask, model.config, plan)
+            tensor.mul_(mask)
+            if norms and name.endswith(NORMS):
+                tensor.mul_((float(mask.sum()) / mask.numel()) ** 0.5)
+    if norms:
+        _scale_eps(masked, plan)
+    return masked
+
+
+def removed_layers(model: HybridLM, removed: tuple[int, ...]) -> HybridLM:
+    """The model without some layers; the others unchanged."""
+    return slice_model(model, Kept(layers=tuple(i for i in range(len(model.blocks)) if i not in set(removed))))
+
+
+def head_rows(config: HybridConfig, heads: Tensor, channels: Tensor) -> Tensor:
+    """Rows of the kept (head, channel) pairs among the H·P inner channels, head by head."""
+    return (heads[:, None] * config.ssm_head_dim + channels).flatten()
+
+
+def in_proj_rows(config: HybridConfig, heads: Tensor, channels: Tensor) -> Tensor:
+    """Rows of `in_proj` that stay: [z, x, B, C, dt], B and C whole."""
+    rows, D = head_rows(config, heads, channels), config.d_inner
+    shared = torch.arange(2 * D, D + config.conv_channels)
+    return torch.cat([rows, D + rows, shared, D + config.conv_channels + heads])
+
+
+def conv_rows(config: HybridConfig, heads: Tensor, channels: Tensor) -> Tensor:
+    """Channels of the convolution that stay: [x, B, C], B and C whole."""
+    shared = torch.arange(config.d_inner, config.conv_channels)
+    return torch.cat([head_rows(config, heads, channels), shared])
+
+
+def _axes(name: str, config: HybridConfig, plan: Kept) -> tuple[Tensor | None, ...]:
+    """For each dimension of the tensor `name`, the indices that stay (None: all)."""
+    place, rest = _split(name)
+    e, last = plan.embedding, rest.removesuffix(".weight").split(".")[-1]
+    if place is None or last == "norm":  # embedding (V, d), head (V, d), norms (d,)
+        return (e,) if last == "norm" else (None, e)
+    if last in ("q_proj", "k_proj", "v_proj"):
+        return None, e
+    if last == "o_proj":
+        return e, None
+    if last in ("up_proj", "down_proj"):
+        neurons = plan.neurons[place]
+        return (neurons, e) if last == "up_proj" else (e, neurons)
+    heads, channels = plan.heads[place], plan.channels[place]
+    of: dict[str, Callable[[], tuple[Tensor | None, ...]]] = {
+        "in_proj": lambda: (in_proj_rows(config, heads, channels), e),
+        "conv_weight": lambda: (conv_rows(config, heads, channels), None),
+        "conv_bias": lambda: (conv_rows(config, heads, channels),),
+        "norm_weight": lambda: (head_rows(config, heads, channels),),
+        "out_proj": lambda: (e, head_rows(config, heads, channels)),
+    }
+    return of[last]() if last in of else (heads,)  # dt_bias, A_log, D
+
+
+def _slice(name: str, tensor: Tensor, config: HybridConfig, plan: Kept) -> Tensor:
+    for dimension, index in enumerate(_axes(name, config, plan)):
+        tensor = tensor if index is None else tensor.index_select(dimension, index)
+    return tensor
+
+
+def _spread(name: str, mask: Tensor, config: HybridConfig, plan: Kept) -> None:
+    """Write ones into `mask` where the tensor `name` stays."""
+    axes = [torch.arange(n) if i is None else i for i, n in zip(_axes(name, config, plan), mask.shape, strict=True)]
+    mask[torch.meshgrid(*axes, indexing="ij")] = 1
+
+
+def _scale_eps(masked: HybridLM, plan: Kept) -> None:
+    """eps·k/n in every norm that sees k of n values."""
+    config = masked.config
+    of_stream = config.norm_eps * len(plan.embedding) / config.d_model  # type: ignore[arg-type]
+    masked.norm.eps = of_stream
+    blocks: Any = masked.blocks
+    for i, block in enumerate(blocks):
+        block.norm.eps = of_stream
+        if block.kind == "M" and i in plan.layers:  # type: ignore[operator]
+            share = len(plan.heads[i]) * len(plan.channels[i]) / config.d_inner
+            block.mixer.config = config.with_(norm_eps=config.norm_eps * share)
+
+
+def _split(name: str) -> tuple[int | None, str]:
+    """`blocks.3.mixer.D` -> (3, "mixer.D"); other names -> (None, name)."""
+    if not name.startswith("blocks."):
+        return None, name
+    _, place, rest = name.split(".", 2)
+    return int(place), rest
+
+
+def _complete(config: HybridConfig, kept: Kept) -> Kept:
+    """`kept` with every None and every missing layer filled in, and all indices checked."""
+    layers = tuple(range(len(config.pattern))) if kept.layers is None else kept.layers
+    _check_indices(torch.tensor(layers, dtype=torch.long), len(config.pattern), "layers")
+    embedding = torch.arange(config.d_model) if kept.embedding is None else kept.embedding
+    _check_indices(embedding, config.d_model, "embedding")
+
+    def fill(given: Mapping[int, Tensor], kind: str, size: int, axis: str) -> dict[int, Tensor]:
+        stray = sorted(i for i in given if not 0 <= i < len(config.pattern) or config.pattern[i] != kind)
+        if stray:
+            raise LabError(f"{axis} are given for layer {stray[0]}, which is no '{kind}' layer of {config.pattern!r}.")
+        full = {i: given.get(i, torch.arange(size)) for i in layers if config.pattern[i] == kind}
+        for i, index in full.items():
+            _check_indices(index, size, f"{axis} of layer {i}")
+        return full
+
+    return Kept(
+        layers, embedding, fill(kept.neurons, "-", config.d_ff, "neurons"),
+        fill(kept.heads, "M", config.ssm_heads, "heads"), fill(kept.channels, "M", config.ssm_head_dim, "channels"),
+    )
+
+
+def _check_indices(index: Tensor, size: int, what: str) -> None:
+    if index.dtype != torch.long or index.ndim != 1 or not len(index):
+        raise LabError(f"{what}: expected a non-empty vector of whole numbers, not {index}.")
+    if int(index.min()) < 0 or int(index.max()) >= size or len(index.unique()) < len(index):
+        raise LabError(f"{what}: {index.tolist()} must be different numbers from 0 to {size - 1}.")
+
+
+def _one_width(kept: Mapping[int, Tensor], plan: Kept, kind: str, what: str, default: int) -> int:
+    widths = {i: len(index) for i, index in kept.items()}
+    if len(set(widths.values())) > 1:
+        raise LabError(f"Layers keep different numbers of {what}, {widths}; all '{kind}' layers need the same.")
+    return next(iter(widths.values()), default)
+
+
+def _check_groups(config: HybridConfig, plan: Kept) -> None:
+    G = config.ssm_groups
+    for place, heads in plan.heads.items():
+        was = heads // (config.ssm_heads // G)
+        if not torch.equal(was, torch.arange(G).repeat_interleave(len(heads) // G)):
+            raise LabError(
+                f"Heads {heads.tolist()} of layer {place} would leave the groups whose B and C they read; keep as "
+                f"many of each group, group by group (`ranking.heads_within_groups` does)."
+            )
+
+
+def _check_size(child: HybridLM) -> None:
+    found, wanted = child.parameter_count(), costs.parameter_count(child.config)
+    if found != wanted:
+        raise LabError(f"The slice has {found:,} parameters, but its configuration stands for {wanted:,}.")

@@ -1,0 +1,84 @@
+"""Ranking of heads, channels, neurons and layers, against sorting by hand."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_pruning import TINY
+
+from nemo_lab.compression import ranking
+from nemo_lab.compression.importance import random_importance
+from nemo_lab.lab.home import LabError
+
+scores = st.lists(st.integers(0, 9), min_size=8, max_size=8).map(lambda x: torch.tensor(x, dtype=torch.float32))
+
+
+@given(scores, st.integers(1, 8))
+def test_top_keeps_the_highest_in_ascending_order_and_earlier_of_equals(score, count) -> None:
+    expected = sorted(sorted(range(8), key=lambda i: (-float(score[i]), i))[:count])
+    assert ranking.top(score, count).tolist() == expected
+
+
+@given(scores, st.sampled_from([1, 2, 4]), st.integers(1, 8))
+@settings(max_examples=80)
+def test_heads_are_ranked_inside_their_group(score, groups, multiple) -> None:
+    count = groups * min(multiple, 8 // groups)
+    kept = ranking.heads_within_groups(score, groups, count)
+    each, share = 8 // groups, count // groups
+    for g in range(groups):
+        mine = [h for h in kept.tolist() if h // each == g]
+        assert mine == kept.tolist()[g * share : (g + 1) * share]
+        left = [float(score[h]) for h in range(g * each, (g + 1) * each) if h not in mine]
+        assert all(float(score[h]) >= max(left, default=0) for h in mine)
+    if groups == 1:
+        assert torch.equal(kept, ranking.heads_across_groups(score, count))
+
+
+def test_global_ranking_breaks_groups_where_one_is_stronger() -> None:
+    score = torch.tensor([9.0, 8, 7, 6, 1, 2, 3, 4])
+    assert ranking.heads_within_groups(score, 2, 4).tolist() == [0, 1, 6, 7]
+    assert ranking.heads_across_groups(score, 4).tolist() == [0, 1, 2, 3]
+
+
+def test_heads_are_scored_on_the_channels_that_stay() -> None:
+    """Head 0 is strong in channel 0 only, which the other heads vote away (eq. 20-23)."""
+    importance = random_importance(TINY, 0)
+    score = torch.ones(8, 6)
+    score[:, 1:3] = 5.0
+    score[0] = torch.tensor([8.0, 0, 0, 0, 0, 0])
+    importance.mamba["x"][0] = score
+    kept = ranking.keep_best(importance, TINY, TINY.with_(ssm_head_dim=2, ssm_heads=6))
+    assert kept.channels[0].tolist() == [1, 2]
+    assert kept.heads[0].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_keep_best_keeps_what_it_says() -> None:
+    importance = random_importance(TINY, 4)
+    target = TINY.with_(d_model=10, d_ff=7, ssm_heads=4, ssm_head_dim=3)
+    kept = ranking.keep_best(importance, TINY, target, (0, 1, 4), mamba="flap", neurons="before")
+    assert kept.layers == (0, 1, 4)
+    assert set(kept.heads) == set(kept.channels) == {0, 4}
+    assert kept.embedding.tolist() == ranking.top(importance.embedding, 10).tolist()
+    assert kept.neurons[1].tolist() == ranking.top(importance.neurons["before"][1], 7).tolist()
+
+
+def test_layers_go_by_kind() -> None:
+    pattern, score = "M-M*-M", [0.5, 0.1, 0.2, 0.9, 0.3, 0.4]
+    assert ranking.lowest_by_kind(pattern, score, {"M": 2, "-": 1}) == (1, 2, 5)
+    assert ranking.without(pattern, (1, 2, 5)) == "M*-"
+    with pytest.raises(LabError, match=r"2 layers '\*' cannot be removed"):
+        ranking.lowest_by_kind(pattern, score, {"*": 2})
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: ranking.top(torch.ones(3), 4), "4 of 3 cannot be kept"),
+        (lambda: ranking.heads_within_groups(torch.ones(8), 2, 3), "3 of 8 heads cannot be shared by 2"),
+        (lambda: ranking.keep_best(random_importance(TINY, 0), TINY, TINY, mamba="y"), "Unknown score 'y'"),
+        (lambda: ranking.keep_best(random_importance(TINY, 0), TINY, TINY.with_(d_ff=21)), "21 of 20"),
+    ],
+)
+def test_mistakes_are_named(call, words) -> None:
+    with pytest.raises(LabError, match=words):
+        call()

@@ -1,0 +1,170 @@
+"""Slices of every tensor: equal to masks, sized as computed, right in Hugging Face, and refused where wrong."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_pruning import TINY, make_model, make_rows
+
+from nemo_lab.compression.importance import random_importance
+from nemo_lab.compression.ranking import keep_best
+from nemo_lab.compression.slicing import Kept, conv_rows, in_proj_rows, mask_model, removed_layers, slice_model
+from nemo_lab.lab.home import LabError
+from nemo_lab.modeling import HybridLM, costs
+from nemo_lab.modeling.huggingface import from_hf, save_hf, to_hf
+
+MAMBA = [i for i, kind in enumerate(TINY.pattern) if kind == "M"]
+ROWS = make_rows()
+
+
+def logits(model: HybridLM) -> torch.Tensor:
+    with torch.no_grad():
+        return model(ROWS.tokens_BL, ROWS.document_BL)
+
+
+def equal(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return torch.allclose(a, b, rtol=1e-9, atol=1e-11)
+
+
+def heads(order) -> Kept:
+    return Kept(heads={i: torch.tensor(order) for i in MAMBA})
+
+
+widths = st.builds(
+    dict, d_model=st.integers(1, 24), d_ff=st.integers(1, 20), ssm_heads=st.sampled_from([2, 4, 6, 8]),
+    ssm_head_dim=st.integers(1, 6),
+)
+
+
+@given(widths, st.sets(st.integers(0, 5), min_size=1), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_a_slice_equals_its_mask_and_has_the_computed_size(width, layers, seed) -> None:
+    model, target = make_model(seed=seed), TINY.with_(**width)
+    kept = keep_best(random_importance(TINY, seed), TINY, target, sorted(layers))
+    child = slice_model(model, kept)
+    pattern = "".join(TINY.pattern[i] for i in sorted(layers))
+    expected = target.with_(pattern=pattern)
+    if "-" not in pattern:
+        expected = expected.with_(d_ff=TINY.d_ff)
+    if "M" not in pattern:
+        expected = expected.with_(ssm_heads=TINY.ssm_heads, ssm_head_dim=TINY.ssm_head_dim)
+    assert child.config == expected
+    assert child.parameter_count() == costs.parameter_count(expected)
+    masked = mask_model(model, kept)
+    assert masked.parameter_count() == model.parameter_count()
+    assert equal(logits(child), logits(masked))
+
+
+def test_zeros_alone_are_not_a_slice_where_a_norm_shrinks() -> None:
+    model = make_model()
+    for width, same in (({"ssm_heads": 6}, False), ({"d_model": 20}, False), ({"ssm_head_dim": 4}, False),
+                        ({"d_ff": 15}, True)):  # fmt: skip
+        kept = keep_best(random_importance(TINY, 0), TINY, TINY.with_(**width))
+        child = slice_model(model, kept)
+        assert equal(logits(child), logits(mask_model(model, kept))), width
+        assert equal(logits(child), logits(mask_model(model, kept, norms=False))) == same, width
+
+
+def test_a_slice_owns_its_weights_and_leaves_the_parent_alone() -> None:
+    model = make_model()
+    before = logits(model)
+    child = slice_model(model, Kept())
+    assert torch.equal(logits(child), before)
+    with torch.no_grad():
+        for parameter in child.parameters():
+            parameter.zero_()
+    assert torch.equal(logits(model), before)
+    assert all(p.requires_grad for p in child.parameters())
+    logits_of_masked = logits(mask_model(model, Kept(layers=(0,))))
+    assert not equal(logits_of_masked, before)
+    assert torch.equal(logits(model), before)
+
+
+@given(st.permutations(range(4)), st.permutations(range(4)))
+@settings(max_examples=20, deadline=None)
+def test_permuting_heads_inside_groups_is_exact(first, second) -> None:
+    model = make_model()
+    order = [*first, *(4 + h for h in second)]
+    assert equal(logits(slice_model(model, heads(order))), logits(model))
+
+
+def test_permuting_heads_across_groups_is_another_function_and_refused() -> None:
+    model = make_model()
+    swapped = heads([4, 1, 2, 3, 0, 5, 6, 7])
+    with pytest.raises(LabError, match="leave the groups"):
+        slice_model(model, swapped)
+    broken = logits(slice_model(model, swapped, across_groups=True))
+    assert (broken - logits(model)).norm() > 1e-2 * logits(model).norm()
+
+
+def test_whole_groups_may_change_places_with_their_b_and_c() -> None:
+    """Derived, not in the paper: B and C of the groups permuted too, the function is the same."""
+    model = make_model()
+    moved = slice_model(model, heads([4, 5, 6, 7, 0, 1, 2, 3]), across_groups=True)
+    N, D = TINY.ssm_state, TINY.d_inner
+    with torch.no_grad():
+        for i in MAMBA:
+            mixer = moved.blocks[i].mixer
+            for tensor, start in ((mixer.in_proj.weight, 2 * D), (mixer.conv_weight, D), (mixer.conv_bias, D)):
+                shared = tensor[start : start + 4 * N]
+                shared.copy_(shared.clone().view(2, 2, N, -1).flip(1).reshape(shared.shape))
+    assert equal(logits(moved), logits(model))
+
+
+def test_permuting_every_other_axis_is_exact() -> None:
+    generator = torch.Generator().manual_seed(3)
+    order = {name: torch.randperm(n, generator=generator) for name, n in (("e", 24), ("f", 20), ("p", 6))}
+    kept = Kept(embedding=order["e"], neurons={1: order["f"]}, channels={0: order["p"]})
+    assert equal(logits(slice_model(make_model(), kept)), logits(make_model()))
+
+
+def test_rows_of_in_proj_and_convolution_by_hand() -> None:
+    """Two heads of three channels, one group of one state: [z 0-5 | x 6-11 | B 12 | C 13 | dt 14-15]."""
+    config = TINY.with_(ssm_heads=2, ssm_head_dim=3, ssm_state=1, ssm_groups=1)
+    h, p = torch.tensor([1]), torch.tensor([0, 2])
+    assert in_proj_rows(config, h, p).tolist() == [3, 5, 9, 11, 12, 13, 15]
+    assert conv_rows(config, h, p).tolist() == [3, 5, 6, 7]
+
+
+def test_removing_a_layer_is_skipping_it() -> None:
+    model = make_model()
+    x = model.embedding(ROWS.tokens_BL)
+    for i, block in enumerate(model.blocks):
+        x = x if i in (1, 2) else block(x, ROWS.document_BL)
+    child = removed_layers(model, (2, 1))
+    assert child.config.pattern == "M-M-"
+    assert equal(logits(child), model.head(model.norm(x)))
+
+
+def test_a_checkpoint_of_transformers_is_sliced_and_goes_back(tmp_path) -> None:
+    model = make_model().float()
+    folder = save_hf(model, tmp_path / "parent")
+    kept = keep_best(random_importance(TINY, 1), TINY, TINY.with_(d_model=16, ssm_heads=4, d_ff=8), (0, 1, 2, 3))
+    child = slice_model(from_hf(folder), kept)
+    theirs = to_hf(child)
+    with torch.no_grad():
+        ours, hf = child(ROWS.tokens_BL), theirs(ROWS.tokens_BL).logits
+    torch.testing.assert_close(ours, hf, rtol=1e-4, atol=1e-5)
+    back = from_hf(save_hf(child, tmp_path / "child"))
+    assert back.config == child.config
+    assert all(torch.equal(a, b) for a, b in zip(back.parameters(), child.parameters(), strict=True))
+    assert theirs.num_parameters() == costs.parameter_count(child.config) < model.parameter_count()
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [
+        (Kept(layers=()), "layers: expected a non-empty"),
+        (Kept(layers=(0, 0)), "must be different numbers from 0 to 5"),
+        (Kept(embedding=torch.tensor([24])), "from 0 to 23"),
+        (Kept(embedding=torch.tensor([0.5])), "whole numbers"),
+        (Kept(neurons={0: torch.tensor([1])}), "layer 0, which is no '-' layer"),
+        (Kept(neurons={1: torch.tensor([1])}), "different numbers of neurons"),
+        (heads([0, 1, 4]), "which its 2 groups cannot share"),
+        (heads([0, 1, 2, 4]), "leave the groups"),
+        (heads([0, 4, 1, 5]), "leave the groups"),
+    ],
+)
+def test_what_cannot_be_sliced_is_refused(kept, words) -> None:
+    with pytest.raises(LabError, match=words):
+        slice_model(make_model(), kept)
