@@ -137,6 +137,7 @@ def test_every_function_is_annotated(path: Path) -> None:
 # --- layers: who may import whom (folder to folders; every folder may import itself)
 
 PROGRESS, HOME, ARTIFACTS = "nemo_lab.lab.progress", "nemo_lab.lab.home", "nemo_lab.lab.artifacts"
+QUIET = "nemo_lab.lab.quiet"
 GROUND = {"modeling": set(), "precision": set(), "lab": set()}
 LAYERS: dict[str, set[str]] = {
     **GROUND,
@@ -147,9 +148,9 @@ LAYERS: dict[str, set[str]] = {
     "compression": {"training", "modeling", "precision"},
     "reasoning": {"training", "modeling", "precision"},
 }
-# Small modules of the lab that others may use: progress bars for all, artifacts for what makes files.
-LAB_FOR_ALL = {PROGRESS, HOME}
-LAB_FOR_FILES = {PROGRESS, HOME, ARTIFACTS}
+# Small modules of the lab that others may use: progress bars and silence for all, artifacts for what makes files.
+LAB_FOR_ALL = {PROGRESS, HOME, QUIET}
+LAB_FOR_FILES = {*LAB_FOR_ALL, ARTIFACTS}
 
 
 def imported(path: Path) -> set[str]:

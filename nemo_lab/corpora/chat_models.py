@@ -11,10 +11,7 @@ unknown token, which no text of a byte-level vocabulary holds. Models that are p
 
 from __future__ import annotations
 
-import contextlib
-import io
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +20,7 @@ from typing import Any
 from nemo_lab.corpora import archives, fetch
 from nemo_lab.lab.artifacts import artifact
 from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.lab.quiet import no_bars
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def convert_model(model: GGUFModel, folder: Path) -> None:
         raise LabError(f"{model.file}: transformers did not read the chat template; use transformers>=5.23.")
     tokenizer.pad_token = tokenizer.unk_token  # not the end token, see above
     network.config.pad_token_id = network.generation_config.pad_token_id = tokenizer.pad_token_id
-    with _no_bars():
+    with no_bars():
         network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -85,7 +83,7 @@ def read_gguf(file: Path) -> tuple[Any, Any]:
         "gguf_file": file.name,
         "local_files_only": True,
     }
-    with _no_bars():
+    with no_bars():
         loaded: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, output_loading_info=True)
         tokenizer = AutoTokenizer.from_pretrained(**where)
     read, report = loaded
@@ -105,18 +103,3 @@ def _chat_template(file: Path) -> str | None:
 
     field = GGUFReader(file).get_field("tokenizer.chat_template")
     return None if field is None else str(field.contents())
-
-
-@contextlib.contextmanager
-def _no_bars() -> Iterator[None]:
-    """Silence the bars of `transformers`; one of them heeds no setting and writes to stderr."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

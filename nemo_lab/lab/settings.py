@@ -135,6 +135,11 @@ class Performance:
     proxies: int = 16  # of a mixture search, trained in a round
     proxy_steps: int = 20  # of each
     proxy_rounds: int = 4  # ours and theirs in turn, so often
+    grpo_models: int = 2  # policies, the first so many
+    grpo_prompts: int = 32  # a step of GRPO
+    grpo_group: int = 16  # answers to a prompt
+    grpo_steps: int = 4  # timed a round
+    grpo_rounds: int = 3  # ours and theirs in turn, so often
 
 
 _CLIMB = ClimbMixing(
@@ -306,7 +311,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "90_performance": {
         "smoke": Performance(
             1, 1, 64, 1, new_tokens=4, largest_matrix=256, largest_mb=16, budget=0.01, proxies=2, proxy_steps=2,
-            proxy_rounds=1,
+            proxy_rounds=1, grpo_models=1, grpo_prompts=2, grpo_group=2, grpo_steps=1, grpo_rounds=1,
         ),
         "laptop": Performance(6, 4, 512, 3, new_tokens=64, largest_matrix=2048, largest_mb=256, budget=0.2),
         "gpu": Performance(6, 8, 2048, 9, new_tokens=99, largest_matrix=8192, largest_mb=4096, budget=0.5),

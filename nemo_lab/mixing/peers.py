@@ -17,11 +17,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -32,17 +31,18 @@ from torch.nn import functional as F
 from nemo_lab.corpora import tokenization
 from nemo_lab.lab.home import one_of
 from nemo_lab.mixing.pipeline import transformer
-from nemo_lab.mixing.pools import Blend, Floats, MixingError, Pools, draw_table, pools_by
+from nemo_lab.mixing.pools import Blend, Floats, Pools, draw_table, pools_by
 from nemo_lab.mixing.proxies import Plan, held_out_from, new_model, train_proxies
 from nemo_lab.mixing.samplers import sample_mixtures
 from nemo_lab.training import Packed, TrainSettings
 from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
+from nemo_lab.training.peers import run_side
 from nemo_lab.training.schedules import learning_rate
+from nemo_lab.training.settings import TrainingError
 
 SIDES = ("ours", "hf")
 SOURCES = 4
 WORDS = 30_000  # of each source
-TIME_LIMIT = 600.0  # seconds a process may take
 Result = dict[str, Any]
 
 
@@ -63,21 +63,11 @@ def measure(side: str, sizes: Sizes) -> Result:
     """Time one side in a process of its own; returns seconds, proxies a minute, and the score of each proxy.
 
     Raises:
-        MixingError: an unknown side, or the process failed; the sentence gives its last line.
+        TrainingError: an unknown side, or the process failed; the sentence gives its last line.
     """
     if side not in SIDES:
-        raise MixingError(one_of("side", side, SIDES))
-    numbers = [f"--{name.replace('_', '-')}={value}" for name, value in asdict(sizes).items()]
-    command = [sys.executable, "-m", "nemo_lab.mixing.peers", side, *numbers]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
-    except subprocess.TimeoutExpired:
-        raise MixingError(f"Timing {side} took over {TIME_LIMIT:.0f} s; choose smaller sizes.") from None
-    if done.returncode:
-        said = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise MixingError(f"Timing {side} failed with status {done.returncode}: {said[0]}")
-    result: Result = json.loads(done.stdout.splitlines()[-1])
-    return result
+        raise TrainingError(one_of("side", side, SIDES))
+    return run_side("nemo_lab.mixing.peers", [side], sizes)
 
 
 def random_plan(sizes: Sizes) -> Plan:

@@ -22,10 +22,9 @@ Shapes: B rows of a batch, L tokens of a row, K positions whose logits are neede
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,13 +35,13 @@ from torch.nn import functional as F
 
 from nemo_lab.lab.home import LabError, one_of
 from nemo_lab.lab.progress import progress as progress_bar
+from nemo_lab.lab.quiet import no_bars
+from nemo_lab.reasoning.rollouts import sample_responses
+from nemo_lab.reasoning.templates import END_THINK, MODES, SYSTEM_OFF, SYSTEM_ON, THINK, adheres
 from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
 from nemo_lab.training.packing import batch_rows
 from nemo_lab.training.schedules import learning_rate
 from nemo_lab.training.settings import TrainSettings
-
-MODES = ("on", "off")
-OPEN, CLOSE = "<think>", "</think>"
 
 Example = tuple[list[int], list[bool]]
 """Tokens of a conversation, and for each whether it is predicted: the response and its end, nothing else."""
@@ -66,23 +65,9 @@ def load_chat(folder: str | Path) -> Chat:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    with _no_bars():
+    with no_bars():
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
     return chat_of(model.eval(), tokenizer)
-
-
-@contextlib.contextmanager
-def _no_bars() -> Iterator[None]:
-    """Silence the bar of weights being read, which would stay in a notebook's stored output."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def chat_of(model: Any, tokenizer: Any) -> Chat:
@@ -102,7 +87,7 @@ def prompt_tokens(chat: Chat, question: str, mode: str) -> list[int]:
     if mode not in MODES:
         raise LabError(one_of("mode", mode, MODES))
     messages = [
-        {"role": "system", "content": f"detailed thinking {mode}"},
+        {"role": "system", "content": SYSTEM_ON if mode == "on" else SYSTEM_OFF},
         {"role": "user", "content": question},
     ]
     return list(chat.tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False))
@@ -110,7 +95,7 @@ def prompt_tokens(chat: Chat, question: str, mode: str) -> list[int]:
 
 def response_text(thought: str, answer: str, mode: str) -> str:
     """What the model shall say in this mode, without the end of the turn."""
-    return f"{OPEN}\n{thought}\n{CLOSE}\n\n{answer}" if mode == "on" else answer
+    return f"{THINK}\n{thought}\n{END_THINK}\n\n{answer}" if mode == "on" else answer
 
 
 def toggle_examples(pairs: Iterable[tuple[str, str, str]], chat: Chat) -> list[Example]:
@@ -262,8 +247,10 @@ def chat_answers(
     answers: list[str] = []
     for first in range(0, len(questions), batch):
         prompts = [prompt_tokens(chat, question, mode) for question in questions[first : first + batch]]
-        for tokens in _greedy(model, prompts, chat.end, max_new_tokens):
-            answers.append(chat.tokenizer.decode(tokens, skip_special_tokens=False))
+        filler = int(chat.end == 0)  # any token but the end; it is masked
+        found = sample_responses(model, prompts, max_new_tokens, end=chat.end, pad=filler, temperature=0.0)
+        for tokens, ended in zip(found.responses(), found.ended_B.tolist(), strict=True):
+            answers.append(chat.tokenizer.decode(tokens[:-1] if ended else tokens, skip_special_tokens=False))
     return answers
 
 
@@ -275,55 +262,11 @@ def _in_bf16(model: nn.Module) -> nn.Module:
     return twin
 
 
-@torch.no_grad()
-def _greedy(model: nn.Module, prompts: Sequence[list[int]], end: int, limit: int) -> list[list[int]]:
-    """Most likely tokens after each prompt up to `end` or `limit` tokens, with the cache of `transformers`.
-
-    Prompts are padded on the left, so that all rows go on in the same column; positions count real tokens.
-    """
-    device = next(model.parameters()).device
-    width = max(len(prompt) for prompt in prompts)
-    step_BL = torch.tensor([[end] * (width - len(p)) + p for p in prompts], device=device)
-    real_BL = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=device)
-    position_BL = (real_BL.cumsum(1) - 1).clamp_min(0)
-    done_B = torch.zeros(len(prompts), dtype=torch.bool, device=device)
-    cache, columns = None, []
-    for _ in range(limit):
-        out = model(
-            input_ids=step_BL,
-            attention_mask=real_BL,
-            position_ids=position_BL,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        cache = out.past_key_values
-        chosen_B = out.logits[:, -1].argmax(-1).masked_fill(done_B, end)
-        columns.append(chosen_B)
-        done_B = done_B | (chosen_B == end)
-        if bool(done_B.all()):
-            break
-        step_BL, position_BL = chosen_B[:, None], position_BL[:, -1:] + 1
-        real_BL = F.pad(real_BL, (0, 1), value=1)
-    rows = torch.stack(columns, 1).tolist()
-    return [row[: row.index(end)] if end in row else row for row in rows]
-
-
 def adherence(answers: Sequence[str], mode: str) -> float:
-    """Share of answers in the form of this mode.
-
-    On: the answer begins with the one opening tag and has the one closing tag after it. Off: no tag at all.
-    """
-    if mode not in MODES:
-        raise LabError(one_of("mode", mode, MODES))
-    return sum(_has_form(answer, mode) for answer in answers) / max(len(answers), 1)
-
-
-def _has_form(answer: str, mode: str) -> bool:
-    tags = (answer.count(OPEN), answer.count(CLOSE))
-    return tags == (0, 0) if mode == "off" else tags == (1, 1) and answer.startswith(OPEN)
+    """Share of answers in the form of this mode (`templates.adheres`)."""
+    return sum(adheres(answer, mode) for answer in answers) / max(len(answers), 1)
 
 
 def final_answer(answer: str) -> str:
     """What the answer says after its thought; all of it, if there is none."""
-    return answer.rpartition(CLOSE)[2].strip()
+    return answer.rpartition(END_THINK)[2].strip()

@@ -115,14 +115,5 @@ def _pass_at(n: int, c: int, k: int) -> float:
     return 1 - math.comb(n - c, k) / math.comb(n, k)
 
 
-def same_prompts(left: Sequence[Sequence[Answer]], right: Sequence[Sequence[Answer]]) -> tuple[list[int], list[int]]:
-    """Tokens of both sides' answers on the items that both solve (greedy answers, same items in the same order).
-
-    The better model also solves harder, longer items; only on the intersection are lengths comparable.
-    """
-    pairs = [(a[0], b[0]) for a, b in zip(left, right, strict=True) if a[0].right and b[0].right]
-    return [a.tokens for a, _ in pairs], [b.tokens for _, b in pairs]
-
-
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else math.nan

@@ -5,13 +5,13 @@
 
 A step samples `prompts` x `group` answers of up to `new_tokens` tokens at temperature 1, scores them with the same
 function, and takes one update: advantages divided by the group's spread, token mean, no KL term, gradients clipped
-at 1, float32. Two models: *hybrid*, a Mamba-2 and attention model, which for TRL is exported to transformers'
+at 1, float32 weights. Two models: *hybrid*, a Mamba-2 and attention model, which for TRL is exported to transformers'
 `nemotron_h`; and *llama*, a small `LlamaForCausalLM`, which both sides run as it is, so that only the engines differ.
 
-In fairness to TRL: gradient checkpointing and bf16, its defaults, are off (both are slower here); the hybrid's chunk
-is 8, so that transformers' scan does not pad 24 tokens to 64; the hybrid's update runs in four micro-batches on both
-sides, the faster of those tried; no reference model, no logging. What makes TRL fast on GPUs (vLLM, Mamba's kernels)
-is not to be had on a CPU.
+In fairness to TRL: gradient checkpointing, its default, is off; the hybrid's chunk is 8, so that transformers' scan
+does not pad 24 tokens to 64; the hybrid's update runs in four micro-batches on both sides, the faster of those tried;
+no reference model, no logging. Each side multiplies in the precision that suits it: `PRECISION`, which `--precision`
+overrides. What makes TRL fast on GPUs (vLLM, Mamba's kernels) is not to be had on a CPU.
 
 Each prints one line of JSON; `measure` starts such a process.
 """
@@ -23,12 +23,11 @@ import contextlib
 import io
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
 
@@ -43,13 +42,14 @@ from nemo_lab.reasoning.grpo import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.items import draw
 from nemo_lab.reasoning.policy import Policy
+from nemo_lab.training.peers import run_side
 from nemo_lab.training.settings import TrainingError
 
 SIDES = ("ours", "trl")
 MODELS = ("hybrid", "llama")
 WARMUP = 2  # steps that are not counted
+PRECISION = {"ours": "bf16", "trl": "fp32"}  # of matrix products; TRL is slower in bf16 on CPUs
 MICRO_BATCHES = {"hybrid": 4, "llama": 1}  # of an update, on both sides
-TIME_LIMIT = 600.0  # seconds a process may take
 LEARNING_RATE = 1e-4
 CODEC = Codec(words=())
 Result = dict[str, Any]
@@ -76,17 +76,7 @@ def measure(side: str, model: str, sizes: Sizes) -> Result:
     for kind, value, known in (("side", side, SIDES), ("model", model, MODELS)):
         if value not in known:
             raise TrainingError(one_of(kind, value, known))
-    numbers = [f"--{name.replace('_', '-')}={value}" for name, value in asdict(sizes).items()]
-    command = [sys.executable, "-m", "nemo_lab.reasoning.peers", side, model, *numbers]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
-    except subprocess.TimeoutExpired:
-        raise TrainingError(f"Timing {side} took over {TIME_LIMIT:.0f} s; choose smaller sizes.") from None
-    if done.returncode:
-        said = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise TrainingError(f"Timing {side} failed with status {done.returncode}: {said[0]}")
-    result: Result = json.loads(done.stdout.splitlines()[-1])
-    return result
+    return run_side("nemo_lab.reasoning.peers", [side, model], sizes)
 
 
 def questions(count: int) -> list[str]:
@@ -133,7 +123,7 @@ class _Log:
         }  # fmt: skip
 
 
-def run_ours(name: str, sizes: Sizes) -> Result:
+def run_ours(name: str, sizes: Sizes, precision: str) -> Result:
     """Our engine; the hybrid as it is, the Llama through its own forward pass and cache."""
     model = hybrid() if name == "hybrid" else llama()
     policy = Policy(model, CODEC.encode, CODEC.decode, CODEC.end, CODEC.pad)
@@ -146,7 +136,7 @@ def run_ours(name: str, sizes: Sizes) -> Result:
 
     settings = GRPOSettings(
         sizes.steps + WARMUP, prompts=sizes.prompts, group=sizes.group, max_new_tokens=sizes.new_tokens,
-        peak_lr=LEARNING_RATE, micro_batch=sizes.prompts * sizes.group // MICRO_BATCHES[name],
+        peak_lr=LEARNING_RATE, precision=precision, micro_batch=sizes.prompts * sizes.group // MICRO_BATCHES[name],
     )
     grpo(
         policy, lambda step, attempt: [Prompt(q) for q in asked[step * sizes.prompts : (step + 1) * sizes.prompts]],
@@ -155,7 +145,7 @@ def run_ours(name: str, sizes: Sizes) -> Result:
     return log.result(sum(p.numel() for p in model.parameters()))
 
 
-def run_trl(name: str, sizes: Sizes) -> Result:
+def run_trl(name: str, sizes: Sizes, precision: str) -> Result:
     """TRL's trainer on the same weights."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     from datasets import Dataset
@@ -180,8 +170,8 @@ def run_trl(name: str, sizes: Sizes) -> Result:
             model=model, reward_funcs=reward, processing_class=tokenizer(), callbacks=[Clock()],
             train_dataset=Dataset.from_dict({"prompt": questions(sizes.prompts * (sizes.steps + WARMUP))}),
             args=GRPOConfig(
-                output_dir=folder, use_cpu=not torch.cuda.is_available(), bf16=False, gradient_checkpointing=False,
-                per_device_train_batch_size=rows // micro, gradient_accumulation_steps=micro,
+                output_dir=folder, use_cpu=not torch.cuda.is_available(), bf16=precision == "bf16",
+                gradient_checkpointing=False, per_device_train_batch_size=rows // micro, gradient_accumulation_steps=micro,
                 num_generations=sizes.group, max_completion_length=sizes.new_tokens, num_iterations=1, beta=0.0,
                 loss_type="dapo", scale_rewards="group", learning_rate=LEARNING_RATE, max_grad_norm=1.0,
                 temperature=1.0, top_p=1.0, top_k=0, max_steps=sizes.steps + WARMUP, logging_strategy="no",
@@ -222,11 +212,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("model", choices=MODELS)
     for field in fields(Sizes):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=int, default=field.default, metavar="N")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), help="of matrix products; what suits the side")
     options = parser.parse_args(arguments)
-    run: Callable[[str, Sizes], Result] = {"ours": run_ours, "trl": run_trl}[options.side]
+    run: Callable[[str, Sizes, str], Result] = {"ours": run_ours, "trl": run_trl}[options.side]
+    sizes = Sizes(**{field.name: getattr(options, field.name) for field in fields(Sizes)})
+    precision = options.precision or PRECISION[options.side]
     with contextlib.redirect_stdout(io.StringIO()):  # TRL prints its summary
-        result = run(options.model, Sizes(**{field.name: getattr(options, field.name) for field in fields(Sizes)}))
-    print(json.dumps({"side": options.side, "model": options.model, "threads": torch.get_num_threads()} | result))
+        result = run(options.model, sizes, precision)
+    about = {"side": options.side, "model": options.model, "precision": precision, "threads": torch.get_num_threads()}
+    print(json.dumps(about | result))
     return 0
 
 

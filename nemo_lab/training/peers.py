@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
+from typing import Any
 
 import torch
 
@@ -36,7 +37,7 @@ from nemo_lab.training.peer_tasks import (
 )
 from nemo_lab.training.settings import TrainingError
 
-__all__ = ["CONFIG", "SIDES", "TASKS", "Sizes", "main", "measure"]
+__all__ = ["CONFIG", "SIDES", "TASKS", "Sizes", "main", "measure", "run_side"]
 
 SIDES = ("ours", "hf")
 TASKS = ("train", "prefill", "decode1", "decode16", "profile", "same", "matmuls")
@@ -57,15 +58,29 @@ def measure(side: str, tasks: Sequence[str], sizes: Sizes) -> Result:
     for kind, value, known in (("side", side, SIDES), *(("task", task, TASKS) for task in tasks)):
         if value not in known:
             raise TrainingError(one_of(kind, value, known))
-    numbers = [f"--{name.replace('_', '-')}={value}" for name, value in asdict(sizes).items()]
-    command = [sys.executable, "-m", "nemo_lab.training.peers", side, *tasks, *numbers]
+    return run_side("nemo_lab.training.peers", [side, *tasks], sizes)
+
+
+def run_side(module: str, words: Sequence[str], sizes: Any) -> Result:
+    """Run `python -m module WORD… --size=N…` and return the JSON of its last line.
+
+    Args:
+        module: one whose command line times a side, as those of this lab named `peers` do.
+        words: its positional arguments, the side first.
+        sizes: a dataclass of whole numbers, one option each.
+
+    Raises:
+        TrainingError: it took over `TIME_LIMIT`, or failed; the sentence gives its last line.
+    """
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in asdict(sizes).items()]
+    command = [sys.executable, "-m", module, *words, *options]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
     except subprocess.TimeoutExpired:
-        raise TrainingError(f"Timing {side} took over {TIME_LIMIT:.0f} s; choose smaller sizes.") from None
+        raise TrainingError(f"Timing {words[0]} took over {TIME_LIMIT:.0f} s; choose smaller sizes.") from None
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise TrainingError(f"Timing {side} failed with status {done.returncode}: {said[0]}")
+        raise TrainingError(f"Timing {words[0]} failed with status {done.returncode}: {said[0]}")
     result: Result = json.loads(done.stdout.splitlines()[-1])
     return result
 

@@ -88,7 +88,7 @@ def test_the_loss_counts_the_response_and_its_end_only(chat):
 def test_every_question_is_there_in_both_modes(chat):
     examples = toggle_examples(PAIRS, chat)
     assert len(examples) == 2 * len(PAIRS)
-    assert [chats.OPEN in text_of(chat, *row, True) for row in examples] == [True, False] * len(PAIRS)
+    assert [chats.THINK in text_of(chat, *row, True) for row in examples] == [True, False] * len(PAIRS)
 
 
 def test_the_end_token_counts_though_it_is_the_padding_token(chat):
@@ -256,7 +256,7 @@ def test_the_final_answer_stands_behind_the_thought():
     assert final_answer(" 4 ") == "4"
 
 
-@pytest.mark.parametrize("call", [lambda chat: prompt_tokens(chat, "?", "onn"), lambda chat: adherence([], "onn")])
+@pytest.mark.parametrize("call", [lambda chat: prompt_tokens(chat, "?", "onn"), lambda chat: adherence(["4"], "onn")])
 def test_an_unknown_mode_names_the_known(chat, call):
     with pytest.raises(LabError, match="Unknown mode 'onn', did you mean 'on'"):
         call(chat)

@@ -8,7 +8,7 @@ import tiny_policy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.reasoning.evaluate import Answer, answer, pass_at, pass_rates, same_prompts, score
+from nemo_lab.reasoning.evaluate import Answer, answer, pass_at, pass_rates, score
 from nemo_lab.reasoning.items import draw
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import prompt_of, response_of
@@ -33,10 +33,8 @@ def test_pass_at_needs_as_many_answers():
         pass_at([group([True, False])], 3)
 
 
-def test_lengths_are_compared_where_both_sides_are_right():
+def test_means_over_answers():
     left = [group([True], 9), group([True], 7), group([False], 1)]
-    right = [group([True], 4), group([False], 2), group([True], 3)]
-    assert same_prompts(left, right) == ([9], [4])
     assert pass_rates(left) == [1.0, 1.0, 0.0]
     assert score(left).tokens_right == 8
     assert math.isnan(score([group([False])]).tokens_right)
