@@ -171,11 +171,12 @@ def run_trl(name: str, sizes: Sizes, precision: str) -> Result:
             train_dataset=Dataset.from_dict({"prompt": questions(sizes.prompts * (sizes.steps + WARMUP))}),
             args=GRPOConfig(
                 output_dir=folder, use_cpu=not torch.cuda.is_available(), bf16=precision == "bf16",
-                gradient_checkpointing=False, per_device_train_batch_size=rows // micro, gradient_accumulation_steps=micro,
-                num_generations=sizes.group, max_completion_length=sizes.new_tokens, num_iterations=1, beta=0.0,
-                loss_type="dapo", scale_rewards="group", learning_rate=LEARNING_RATE, max_grad_norm=1.0,
-                temperature=1.0, top_p=1.0, top_k=0, max_steps=sizes.steps + WARMUP, logging_strategy="no",
-                save_strategy="no", report_to=[], disable_tqdm=True, dataloader_pin_memory=False, seed=0,
+                gradient_checkpointing=False, per_device_train_batch_size=rows // micro,
+                gradient_accumulation_steps=micro, num_generations=sizes.group,
+                max_completion_length=sizes.new_tokens, num_iterations=1, beta=0.0, loss_type="dapo",
+                scale_rewards="group", learning_rate=LEARNING_RATE, max_grad_norm=1.0, temperature=1.0, top_p=1.0,
+                top_k=0, max_steps=sizes.steps + WARMUP, logging_strategy="no", save_strategy="no", report_to=[],
+                disable_tqdm=True, dataloader_pin_memory=False, seed=0,
             ),
         )  # fmt: skip
         trainer.train()
