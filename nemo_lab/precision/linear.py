@@ -145,9 +145,8 @@ class Fp8Linear(nn.Linear):
     recipes leave it that of `nn.Linear`.
     """
 
-    def __init__(self, in_features: int, out_features: int, recipe: Recipe, *, bias: bool = False,
-                 device: torch.device | None = None) -> None:
-        super().__init__(in_features, out_features, bias=bias, device=device)
+    def __init__(self, in_features: int, out_features: int, recipe: Recipe, *, bias: bool = False) -> None:
+        super().__init__(in_features, out_features, bias=bias)
         self.recipe = recipe
         self.name = ""
         self.watch: Watch | None = None
@@ -160,14 +159,11 @@ class Fp8Linear(nn.Linear):
     @classmethod
     def of(cls, linear: nn.Linear, recipe: Recipe, name: str = "") -> Fp8Linear:
         """The same layer under a recipe, with the same parameters (not copies)."""
-        made = cls(linear.in_features, linear.out_features, recipe, device=torch.device("meta"))
-        made.scales.to_empty(device=linear.weight.device)
+        with torch.random.fork_rng(devices=[]):  # nn.Linear draws start values, which are replaced at once
+            made = cls(linear.in_features, linear.out_features, recipe)
+        made.scales.to(linear.weight.device)
         made.weight, made.bias, made.name = linear.weight, linear.bias, name
-        for scale in made.scales.values():
-            scale.history.zero_()
-            scale.scale.fill_(1.0)
-        made.train(linear.training)
-        return made
+        return made.train(linear.training)
 
     def forward(self, x: Tensor) -> Tensor:
         y_TO = self._product(x.reshape(-1, x.shape[-1]), channel_first=False)
@@ -182,7 +178,7 @@ class Fp8Linear(nn.Linear):
 
     def factor(self, role: str, x_MK: Tensor, along: int, dtype: torch.dtype, record: bool) -> Factor:
         """`factor_of` by this layer's recipe; `record` notes the amax where scales are delayed."""
-        delayed: Any = self.scales[role] if role in self.scales else None
+        delayed: Any = self.scales[role] if self.recipe.cast(role).scaling == "delayed" else None
         made = factor_of(x_MK, self.recipe.cast(role), along, dtype, delayed)
         if delayed is not None and record:
             delayed.observe(block_amax(x_MK, None))

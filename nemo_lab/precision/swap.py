@@ -14,12 +14,14 @@ from typing import NamedTuple
 
 from torch import nn
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.precision import engines
 from nemo_lab.precision.linear import Fp8Linear, Watch
 from nemo_lab.precision.recipes import Recipe
 
 QKV = ("q_proj", "k_proj", "v_proj")
 HEADS = ("head", "lm_head")
+BACKENDS = ("auto", "torch", "transformer-engine")
 
 
 class Swapped(NamedTuple):
@@ -44,26 +46,46 @@ def gemms(model: nn.Module) -> list[tuple[str, ...]]:
     return found
 
 
-def to_fp8(model: nn.Module, recipe: Recipe) -> Swapped:
-    """Replace, in place, all linear layers but the ends by `Fp8Linear`; parameters stay the same objects.
+def to_fp8(model: nn.Module, recipe: Recipe, backend: str = "auto") -> Swapped:
+    """Replace, in place, all linear layers but the ends by FP8 layers; make the optimiser afterwards.
 
-    A model that is in FP8 already gets the new recipe. Make the optimiser before or after, as you like.
+    Args:
+        model: any model of `nn.Linear` layers; one that is in FP8 already gets the new recipe.
+        recipe: see `recipes`.
+        backend: "torch" (`Fp8Linear`, which shares the parameters), "transformer-engine" (its own layers, which
+            copy them), or "auto": the latter for a model on a GPU where it is installed.
 
     Raises:
-        LabError: no layer would be left for FP8.
+        LabError: an unknown backend, no layer left for FP8, or what `engines.te_linear` raises.
     """
+    if backend not in BACKENDS:
+        raise LabError(one_of("FP8 backend", backend, BACKENDS))
     products = gemms(model)
     inner = products[recipe.first_bf16 : len(products) - recipe.last_bf16]
     if not inner:
         ends = f"{recipe.first_bf16} + {recipe.last_bf16}"
         raise LabError(f"The model has {len(products)} matrix products and {ends} stay in BF16: nothing is left.")
-    for name in (name for product in inner for name in product):
-        parent, _, own = name.rpartition(".")
-        linear = model.get_submodule(name)
-        setattr(model.get_submodule(parent), own, Fp8Linear.of(linear, recipe, name))  # type: ignore[arg-type]
-    fp8 = tuple(name for name, module in model.named_modules() if isinstance(module, Fp8Linear))
+    fp8 = tuple(name for product in inner for name in product)
     bf16 = tuple(name for product in products for name in product if name not in fp8)
+    left = [name for name in bf16 if isinstance(model.get_submodule(name), Fp8Linear)]
+    if left:
+        raise LabError(f"Layer {left[0]} is in FP8 and the recipe wants it in BF16; start from a fresh model.")
+    for name in fp8:
+        _put(model, name, _fp8_layer(model.get_submodule(name), recipe, name, backend))
     return Swapped(fp8, bf16)
+
+
+def _put(model: nn.Module, name: str, layer: nn.Module) -> None:
+    parent, _, own = name.rpartition(".")
+    setattr(model.get_submodule(parent), own, layer)
+
+
+def _fp8_layer(linear: nn.Module, recipe: Recipe, name: str, backend: str) -> nn.Module:
+    if not isinstance(linear, nn.Linear):
+        raise LabError(f"Layer {name} is a {type(linear).__name__}, not an nn.Linear; start from a fresh model.")
+    if backend == "transformer-engine" or (backend == "auto" and linear.weight.is_cuda and engines.available()):
+        return engines.te_linear(linear, recipe)
+    return Fp8Linear.of(linear, recipe, name)
 
 
 @contextmanager

@@ -1,0 +1,104 @@
+"""Which layers a recipe takes, that taking them has an effect, and that the model stays the same model."""
+
+import pytest
+import torch
+from torch import nn
+
+from nemo_lab.lab.home import LabError
+from nemo_lab.modeling import HybridConfig, HybridLM
+from nemo_lab.precision import RECIPES, Fp8Linear, to_fp8
+from nemo_lab.precision.swap import gemms, watching
+
+SMALL = HybridConfig(
+    pattern="M-*-M-", vocab_size=64, d_model=32, d_ff=48, n_heads=2, head_dim=16, ssm_heads=4, ssm_head_dim=16,
+    ssm_state=8,
+)
+TOKENS = torch.randint(64, (2, 24), generator=torch.Generator().manual_seed(0))
+
+
+def loss(model: nn.Module) -> torch.Tensor:
+    with torch.autocast("cpu", torch.bfloat16):
+        return model.loss(TOKENS[:, :-1], TOKENS[:, 1:])
+
+
+def test_query_key_and_value_are_one_product_and_the_head_is_none() -> None:
+    assert gemms(HybridLM(SMALL)) == [
+        ("blocks.0.mixer.in_proj",), ("blocks.0.mixer.out_proj",),
+        ("blocks.1.mixer.up_proj",), ("blocks.1.mixer.down_proj",),
+        ("blocks.2.mixer.q_proj", "blocks.2.mixer.k_proj", "blocks.2.mixer.v_proj"), ("blocks.2.mixer.o_proj",),
+        ("blocks.3.mixer.up_proj",), ("blocks.3.mixer.down_proj",),
+        ("blocks.4.mixer.in_proj",), ("blocks.4.mixer.out_proj",),
+        ("blocks.5.mixer.up_proj",), ("blocks.5.mixer.down_proj",),
+    ]  # fmt: skip
+
+
+def test_first_and_last_four_products_stay_in_bf16() -> None:
+    model = HybridLM(SMALL)
+    swapped = to_fp8(model, RECIPES["nemotron_h"])
+    inner = ("q_proj", "k_proj", "v_proj", "o_proj")
+    assert swapped.fp8 == (*(f"blocks.2.mixer.{name}" for name in inner), "blocks.3.mixer.up_proj",
+                           "blocks.3.mixer.down_proj")
+    assert len(swapped.bf16) == 8
+    for name, module in model.named_modules():
+        assert isinstance(module, Fp8Linear) == (name in swapped.fp8)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_swap_changes_the_loss_a_little_and_the_parameters_not_at_all(name: str) -> None:
+    plain, model = HybridLM(SMALL, seed=1), HybridLM(SMALL, seed=1)
+    parameters = dict(model.named_parameters())
+    swapped = to_fp8(model, RECIPES[name].with_(first_bf16=0, last_bf16=0))
+    assert len(swapped.fp8) == 14
+    assert swapped.bf16 == ()
+    assert all(parameters[key] is value for key, value in model.named_parameters())
+    before, after = loss(plain), loss(model)
+    assert 0 < abs((after - before).item()) < 0.1
+    after.backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_weights_go_back_into_a_plain_model() -> None:
+    model = HybridLM(SMALL, seed=2)
+    to_fp8(model, RECIPES["nano_v2"])
+    back = HybridLM(SMALL, seed=3)
+    back.load_state_dict(model.state_dict())
+    assert torch.equal(loss(back), loss(HybridLM(SMALL, seed=2)))
+
+
+def test_swapping_leaves_the_global_random_numbers_alone() -> None:
+    model = HybridLM(SMALL)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    to_fp8(model, RECIPES["nemotron_h"])
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_another_recipe_may_follow() -> None:
+    model = HybridLM(SMALL)
+    first = to_fp8(model, RECIPES["nemotron_h"])
+    assert to_fp8(model, RECIPES["nano_v2"]) == first
+    assert {m.recipe.name for m in model.modules() if isinstance(m, Fp8Linear)} == {"nano_v2"}
+    with pytest.raises(LabError, match=r"blocks.2.mixer.q_proj is in FP8 .* start from a fresh model"):
+        to_fp8(model, RECIPES["nano_v2"].with_(first_bf16=5))
+
+
+def test_gradients_are_watched_within_the_block_only() -> None:
+    model, seen = HybridLM(SMALL), []
+    with pytest.raises(LabError, match="no FP8 layer to watch"), watching(model, print):
+        pass
+    swapped = to_fp8(model, RECIPES["nemotron_h"].with_(first_bf16=0, last_bf16=0))
+    with watching(model, lambda name, dy: seen.append((name, dy.shape))):
+        loss(model).backward()
+    loss(model).backward()
+    assert sorted(name for name, _ in seen) == sorted(swapped.fp8)
+    assert dict(seen)["blocks.1.mixer.up_proj"] == (46, 48)
+
+
+def test_what_cannot_be_swapped_is_refused() -> None:
+    with pytest.raises(LabError, match=r"12 matrix products and 6 \+ 6 stay in BF16: nothing is left"):
+        to_fp8(HybridLM(SMALL), RECIPES["nemotron_h"].with_(first_bf16=6, last_bf16=6))
+    with pytest.raises(LabError, match=r"Unknown FP8 backend 'te'.*valid: auto, torch, transformer-engine"):
+        to_fp8(HybridLM(SMALL), RECIPES["nemotron_h"], backend="te")
+    with pytest.raises(LabError, match="nothing is left"):
+        to_fp8(nn.Sequential(nn.ReLU()), RECIPES["nemotron_h"])
