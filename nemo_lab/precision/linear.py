@@ -141,7 +141,7 @@ class Fp8Linear(nn.Linear):
     """`nn.Linear` with FP8 factors in its three products; the weight stays as it is, float32.
 
     Takes the place of `modeling.linear.Linear` and has its second method. `watch`, where set, is called with the
-    layer's name and dY in every backward pass. Delayed scales are buffers and appear in the state dict; all other
+    layer's name and dY, (T, out), in every backward pass. Delayed scales are buffers and appear in the state dict; all other
     recipes leave it that of `nn.Linear`.
     """
 
@@ -194,5 +194,5 @@ class Fp8Linear(nn.Linear):
             y: Tensor = _Fp8Product.apply(x_TI.to(dtype), self.weight, self, dtype, channel_first, record)
         if self.watch is not None and y.requires_grad:
             watch, name = self.watch, self.name
-            y.register_hook(lambda dy: watch(name, dy))
+            y.register_hook(lambda dy: watch(name, dy.t() if channel_first else dy))
         return y

@@ -93,6 +93,7 @@ def test_gradients_are_watched_within_the_block_only() -> None:
     loss(model).backward()
     assert sorted(name for name, _ in seen) == sorted(swapped.fp8)
     assert dict(seen)["blocks.1.mixer.up_proj"] == (46, 48)
+    assert dict(seen)["blocks.0.mixer.in_proj"] == (46, SMALL.in_proj_width)  # computed channel-first
 
 
 def test_what_cannot_be_swapped_is_refused() -> None:
