@@ -52,8 +52,8 @@ class DelayedScale(nn.Module):
     def __init__(self, fmt: Format, length: int) -> None:
         super().__init__()
         self.fmt = fmt
-        self.register_buffer("history", torch.zeros(length))
-        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("history", torch.zeros(length, device="cpu"))
+        self.register_buffer("scale", torch.ones((), device="cpu"))
 
     def observe(self, amax: Tensor) -> None:
         """Note the amax of this step and compute the scale of the next."""
@@ -159,7 +159,7 @@ class Fp8Linear(nn.Linear):
     @classmethod
     def of(cls, linear: nn.Linear, recipe: Recipe, name: str = "") -> Fp8Linear:
         """The same layer under a recipe, with the same parameters (not copies)."""
-        with torch.random.fork_rng(devices=[]):  # nn.Linear draws start values, which are replaced at once
+        with torch.device("meta"):  # without start values, which would be replaced at once
             made = cls(linear.in_features, linear.out_features, recipe)
         made.scales.to(linear.weight.device)
         made.weight, made.bias, made.name = linear.weight, linear.bias, name

@@ -9,7 +9,6 @@ import ast
 import sys
 import types
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -17,58 +16,57 @@ import torch
 from torch import nn
 
 from nemo_lab.lab.home import LabError
+from nemo_lab.modeling import kernels, mamba2
 from nemo_lab.precision import RECIPES, Cast, engines, to_fp8
 from nemo_lab.precision.formats import E4M3, E5M2, scale_from_amax
-from tests.precision import te_sources as te
+from tests.precision import sources
+from tests.precision.sources import arguments, definition, fields
+
+
+def te(member: str) -> ast.Module:
+    return sources.module("transformer-engine", member)
+
 
 RECIPE, QUANTIZATION, LINEAR = "common/recipe/__init__.py", "pytorch/quantization.py", "pytorch/module/linear.py"
-
-
-def our_calls() -> dict[str, set[str]]:
-    """Attributes of `te` that `engines` calls, with the keywords it passes."""
-    calls: dict[str, set[str]] = {}
-    for node in ast.walk(ast.parse(Path(engines.__file__).read_text(encoding="utf-8"))):
-        match node:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="te"), attr=name), keywords=keywords):
-                calls.setdefault(name, set()).update(keyword.arg for keyword in keywords)
-    return calls
 
 
 # --- the published sources
 
 
 def test_every_recipe_and_field_that_we_use_exists() -> None:
-    calls = our_calls()
+    calls = sources.calls(engines.__file__, "te")
     recipes = {"DelayedScaling", "Float8CurrentScaling", "Float8BlockScaling", "QParams"}
     assert recipes == set(calls) - {"autocast"}
     for name in recipes:
-        assert calls[name] <= set(te.fields(te.definition(RECIPE, name))), name
-    assert {"HYBRID", "E4M3"} <= set(te.fields(te.definition(RECIPE, "Format")))
+        assert calls[name] <= set(fields(definition(te(RECIPE), name))), name
+    assert {"HYBRID", "E4M3"} <= set(fields(definition(te(RECIPE), "Format")))
+    block = fields(definition(te(RECIPE), "Float8BlockScaling"))  # set after it is made
+    assert {"fp8_quant_fwd_inp", "fp8_quant_fwd_weight", "fp8_quant_bwd_grad"} <= set(block)
 
 
 def test_autocast_and_the_linear_layer_take_our_arguments() -> None:
-    autocast = te.arguments(te.definition(QUANTIZATION, "__init__", "autocast"))
-    assert our_calls()["autocast"] == {"enabled", "recipe"} <= set(autocast)
-    linear = te.arguments(te.definition(LINEAR, "__init__", "Linear"))
+    autocast = arguments(definition(definition(te(QUANTIZATION), "autocast"), "__init__"))
+    assert sources.calls(engines.__file__, "te")["autocast"] == {"enabled", "recipe"} <= set(autocast)
+    linear = arguments(definition(definition(te(LINEAR), "Linear"), "__init__"))
     assert linear[:2] == ["in_features", "out_features"]
     assert {"bias", "params_dtype", "device"} <= set(linear)
-    exported = {a.name for n in te.module("pytorch/__init__.py").body if isinstance(n, ast.ImportFrom) for a in n.names}
-    assert {"Linear", "autocast"} <= exported
+    imports = [node for node in te("pytorch/__init__.py").body if isinstance(node, ast.ImportFrom)]
+    assert {"Linear", "autocast"} <= {alias.name for node in imports for alias in node.names}
 
 
 def test_defaults_are_those_of_our_recipes() -> None:
-    current = te.fields(te.definition(RECIPE, "Float8CurrentScaling"))
+    current = fields(definition(te(RECIPE), "Float8CurrentScaling"))
     assert current["fp8_format"] == "Format.HYBRID"
     assert "'0'" in current["use_power_2_scales"]  # off unless the environment turns it on
-    block = te.fields(te.definition(RECIPE, "Float8BlockScaling"))
+    block = fields(definition(te(RECIPE), "Float8BlockScaling"))
     assert block["fp8_format"] == "Format.E4M3"
-    dims = [block[f"{name}_block_scaling_dim"] for name in ("x", "w", "grad")]
-    assert dims == ["1", "2", "1"]
+    assert [block[f"{name}_block_scaling_dim"] for name in ("x", "w", "grad")] == ["1", "2", "1"]
     assert block["fp8_quant_fwd_inp"] == "QParams(power_2_scale=not use_f32_scales, amax_epsilon=0.0)"
-    delayed = te.fields(te.definition(RECIPE, "DelayedScaling"))
+    assert "'0'" in block["use_f32_scales"]
+    delayed = fields(definition(te(RECIPE), "DelayedScaling"))
     assert (delayed["margin"], delayed["amax_compute_algo"]) == ("0", "'max'")
     assert int(delayed["amax_history_len"]) == RECIPES["delayed"].history
-    maxima = te.fields(te.definition(RECIPE, "Format"))
+    maxima = fields(definition(te(RECIPE), "Format"))
     assert f"max_fwd={E4M3.max:.0f}" in maxima["E4M3"]
     assert f"max_bwd={E5M2.max:.0f}" in maxima["E5M2"]
 
@@ -77,9 +75,9 @@ def test_defaults_are_those_of_our_recipes() -> None:
 @pytest.mark.parametrize("power_of_two", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_scales_are_those_of_the_published_reference(fmt, power_of_two, dtype) -> None:
-    function = te.definition("pytorch/custom_recipes/reference_current_scaling.py", "_scale_from_amax_tensor")
+    function = definition(te("pytorch/custom_recipes/reference_current_scaling.py"), "_scale_from_amax_tensor")
     names = {"torch": torch, "Tuple": tuple}
-    exec(compile(ast.Module([function], []), te.NAME, "exec"), names)  # the wheel's content was checked
+    exec(compile(ast.Module([function], []), "reference", "exec"), names)  # the archive's content was checked
     random = torch.Generator().manual_seed(0)
     amax = 10 ** torch.empty(5000).uniform_(-44, 38, generator=random)
     amax[:3] = torch.tensor([0.0, torch.inf, 448.0])
@@ -89,6 +87,23 @@ def test_scales_are_those_of_the_published_reference(fmt, power_of_two, dtype) -
     ours = scale_from_amax(amax, fmt, power_of_two=power_of_two, largest=torch.finfo(dtype).max)
     assert torch.equal(ours, scale)
     assert torch.equal(ours.reciprocal(), inverse)
+
+
+def test_flash_attention_takes_the_arguments_of_our_kernels() -> None:
+    tree = sources.module("flash-attn", "flash_attn_interface.py")
+    calls = sources.calls(kernels.__file__, "flash")
+    assert set(calls) == {"flash_attn_func", "flash_attn_varlen_func"}
+    for name, keywords in calls.items():
+        names = arguments(definition(tree, name))
+        assert names[:3] == ["q", "k", "v"]
+        assert keywords <= set(names)
+
+
+def test_causal_conv1d_is_the_module_that_the_doctor_looks_for() -> None:
+    """Our convolution has a backward pass of its own; the package serves mamba-ssm's modules."""
+    names = arguments(definition(sources.module("causal-conv1d", "causal_conv1d_interface.py"), "causal_conv1d_fn"))
+    assert names[:3] == ["x", "weight", "bias"]
+    assert sources.calls(mamba2.__file__, "causal_conv1d") == {}
 
 
 # --- a stand-in
