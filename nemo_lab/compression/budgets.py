@@ -1,0 +1,99 @@
+"""Memory budgets of deployment: what a compressed model must fit into, for the published sizes, by arithmetic.
+
+    bytes = parameters · bytes a weight + batch · (KV bytes a token · context + states)
+
+Two budgets decide the papers' compressions. MiniPuzzle (Nemotron-H, arXiv 2504.03624, section 3) fits 47 B
+parameters in FP4 and a million tokens of context into 31.7 GiB of a 32 GiB card. Nano v2 (arXiv 2508.14444,
+from digests of the paper) fits 128k tokens into an A10G: 22.06 GiB, less 5 % for the framework and 1.3 GiB
+for a vision encoder. A million tokens is read as 10^6. Activations are not counted, as in the papers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from nemo_lab.modeling import HybridConfig, costs
+from nemo_lab.modeling.costs import GIB
+from nemo_lab.modeling.presets import preset
+
+RTX_5090_GIB = 31.7
+A10G_GIB, FRAMEWORK_SHARE, VISION_GIB = 22.06, 0.05, 1.3
+NVFP4_BITS = 4.5  # 4-bit values and one 8-bit scale for every 16 of them
+MILLION, NANO_CONTEXT = 10**6, 131_072
+
+# Nano v2's second stage, ends included; the steps inside the ranges are ours, the paper's digests give none.
+NANO_LAYERS, NANO_ATTENTION = 56, 4
+NANO_D_MODEL, NANO_D_FF, NANO_HEADS = range(4480, 5121, 160), range(13440, 20481, 320), range(112, 129, 8)
+
+
+def a10g_budget_gib() -> float:
+    """22.06 · 0.95 - 1.3 = 19.66 GiB for weights and caches."""
+    return A10G_GIB * (1 - FRAMEWORK_SHARE) - VISION_GIB
+
+
+def deployed_gib(
+    config: HybridConfig, context: int, *, batch: int = 1, weight_bits: float = 16, kv_bits: float = 16,
+    ssm_bits: float = 16,
+) -> float:
+    """GiB of weights and of the caches of `batch` sequences of `context` tokens; convolution tails in bf16."""
+    cache = costs.cache_bytes(config, context, kv_bytes=kv_bits / 8, ssm_bytes=ssm_bits / 8)
+    return (costs.weight_bytes(config, weight_bits / 8) + batch * cache) / GIB
+
+
+@dataclass(frozen=True)
+class Sized:
+    """A configuration and what it takes."""
+
+    config: HybridConfig
+    gib: float
+
+
+def widths_under(
+    parent: HybridConfig, budget_gib: float, size: Callable[[HybridConfig], float], *, d_models: Iterable[int],
+    d_ffs: Iterable[int], heads: Iterable[int],
+) -> list[Sized]:
+    """Every combination of widths that fits, the largest first: the order in which Nano v2 picks candidates.
+
+    Args:
+        parent: gives the pattern and all that is not searched. size: GiB of a configuration.
+    """
+    grid = (parent.with_(d_model=d, d_ff=f, ssm_heads=h) for d, f, h in product(d_models, d_ffs, heads))
+    sized = (Sized(config, size(config)) for config in grid)
+    return sorted((one for one in sized if one.gib <= budget_gib), key=lambda one: -one.gib)
+
+
+def nano_candidates(budget_gib: float | None = None) -> list[Sized]:
+    """Nano v2's width search on the 56-layer pattern of the published 9B, at 131,072 tokens in bf16."""
+    parent = preset("nemotron-nano-12b-v2").with_(pattern=preset("nemotron-nano-9b-v2").pattern)
+    return widths_under(
+        parent, a10g_budget_gib() if budget_gib is None else budget_gib, lambda c: deployed_gib(c, NANO_CONTEXT),
+        d_models=NANO_D_MODEL, d_ffs=NANO_D_FF, heads=NANO_HEADS,
+    )
+
+
+def nano_models() -> dict[str, HybridConfig]:
+    """The 12B parent, the child of its first stage (depth only, 56 layers) and the published 9B."""
+    parent, child = preset("nemotron-nano-12b-v2"), preset("nemotron-nano-9b-v2")
+    return {"12B parent": parent, "depth only": parent.with_(pattern=child.pattern), "9B, published": child}
+
+
+def minipuzzle_table(bits: Sequence[tuple[float, float]] = ((16, 16), (8, 8), (4.5, 8), (4.5, 4), (4, 8))) -> Any:
+    """Rows of GiB at a million tokens for the 56B and the 47B, by bits of weights and of KV; a DataFrame.
+
+    The paper gives the bits of the weights (FP4) and the sum, not those of the cache: no row is *the* paper's.
+    """
+    import pandas as pd
+
+    rows = []
+    for name in ("nemotron-h-56b", "nemotron-h-47b-text"):
+        for weight_bits, kv_bits in bits:
+            gib = deployed_gib(preset(name), MILLION, weight_bits=weight_bits, kv_bits=kv_bits)
+            weights = costs.weight_bytes(preset(name), weight_bits / 8) / GIB
+            rows.append({
+                "model": name, "weight bits": weight_bits, "KV bits": kv_bits, "weights GiB": weights, "GiB": gib,
+                "fits": round(gib, 1) <= RTX_5090_GIB,  # the paper's figure has one decimal
+            })
+    return pd.DataFrame(rows)

@@ -1,0 +1,130 @@
+"""Children of one parent, each cut, scored, distilled and scored again: the runs behind every comparison.
+
+A `Recipe` says how a child is made, trained and named; `recover` runs a list of them with one teacher, whose
+answers are computed once for all, because all students see the same batches in the same order. What comes back
+are numbers only, so that lists of recipes run side by side in processes (`nemo_lab.training.train_many`).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nemo_lab.compression.distillation import Distilled, Teacher
+from nemo_lab.compression.slicing import Kept, slice_model, sliced_config
+from nemo_lab.modeling import HybridConfig, HybridLM
+from nemo_lab.training import Packed, TrainSettings, train
+
+Score = Callable[[HybridLM], float]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one child is made and trained.
+
+    `fresh` takes the child's shape but random weights; `across_groups` lets heads leave their group;
+    `objective` is one of `distillation.OBJECTIVES`; `steps` 0 means the settings' own.
+    """
+
+    name: str
+    kept: Kept = field(default_factory=Kept)
+    objective: str = "kl"
+    steps: int = 0
+    fresh: bool = False
+    across_groups: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a child: `zero_shot` and `recovered` are the score before and after training.
+
+    `curve` has (tokens seen, score) pairs, the last of them after training; `tokens` is their total.
+    """
+
+    name: str
+    config: HybridConfig
+    parameters: int
+    zero_shot: float
+    recovered: float
+    tokens: int
+    curve: tuple[tuple[int, float], ...]
+
+
+def make_child(parent: HybridLM, recipe: Recipe, seed: int = 0) -> HybridLM:
+    """The child of a recipe, untrained; `seed` is of the weights of a fresh one."""
+    if recipe.fresh:
+        return HybridLM(sliced_config(parent.config, recipe.kept), seed=seed)
+    return slice_model(parent, recipe.kept, across_groups=recipe.across_groups)
+
+
+def recover(
+    parent: HybridLM, recipes: Sequence[Recipe], data: Packed, settings: TrainSettings, score: Score
+) -> list[Outcome]:
+    """Make, score, train and score again every recipe's child, in order.
+
+    Args:
+        parent: the teacher; left as it was.
+        settings: of all runs; `steps` is replaced where a recipe has its own, `validate_every` gives the curve.
+        score: of a model, such as held-out bits per byte.
+    """
+    teacher = Teacher(copy.deepcopy(parent), precision=settings.precision)
+    return [_recover_one(parent, teacher, recipe, data, settings, score)[0] for recipe in recipes]
+
+
+def recover_model(
+    parent: HybridLM, recipe: Recipe, data: Packed, settings: TrainSettings, score: Score
+) -> tuple[Outcome, HybridLM]:
+    """One recipe, with the trained child."""
+    teacher = Teacher(copy.deepcopy(parent), precision=settings.precision)
+    return _recover_one(parent, teacher, recipe, data, settings, score)
+
+
+def from_scratch(
+    config: HybridConfig, data: Packed, settings: TrainSettings, score: Score, name: str = "scratch"
+) -> Outcome:
+    """A model of random weights trained on the text itself, without any teacher."""
+    model = HybridLM(config, seed=settings.seed)
+    before = score(model)
+    history = train(model, data, settings, validate=lambda _: {"score": score(model)}, progress=False)
+    return _outcome(name, model, before, history)
+
+
+def _recover_one(
+    parent: HybridLM, teacher: Teacher, recipe: Recipe, data: Packed, settings: TrainSettings, score: Score
+) -> tuple[Outcome, HybridLM]:
+    child = make_child(parent, recipe, settings.seed)
+    before = score(child)
+    own = replace(settings, steps=recipe.steps) if recipe.steps else settings
+    own = replace(own, warmup_steps=min(own.warmup_steps, own.steps))
+    distilled = Distilled(child, teacher, recipe.objective)
+    history = train(distilled, data, own, validate=lambda _: {"score": score(child)}, progress=False)
+    return _outcome(recipe.name, child, before, history), child.eval()
+
+
+def _outcome(name: str, model: HybridLM, before: float, history: Any) -> Outcome:
+    scored = history.dropna(subset=["score"])
+    curve = tuple((int(t), float(s)) for t, s in zip(scored.tokens, scored.score, strict=True))
+    return Outcome(name, model.config, model.parameter_count(), before, curve[-1][1], curve[-1][0], curve)
+
+
+def tokens_to_reach(runs: Sequence[Outcome], target: float) -> tuple[float, bool]:
+    """Tokens that training from scratch needs to come down to a score, from runs of growing length.
+
+    Each run is a whole schedule, decayed to its end, because a run stopped half way is worse than a short one.
+    Between the last run above the target and the first below, interpolated in the logarithm of the tokens.
+
+    Returns:
+        The tokens, and whether the target was reached; if not, the longest run's tokens, a lower bound.
+    """
+    ordered = sorted(runs, key=lambda run: run.tokens)
+    earlier = None
+    for run in ordered:
+        if run.recovered <= target:
+            if earlier is None:
+                return float(run.tokens), True
+            share = (earlier.recovered - target) / (earlier.recovered - run.recovered)
+            return float(earlier.tokens * (run.tokens / earlier.tokens) ** share), True
+        earlier = run
+    return float(ordered[-1].tokens), False

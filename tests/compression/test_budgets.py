@@ -1,0 +1,58 @@
+"""Budgets of the published sizes, against figures of the papers and arithmetic by hand."""
+
+import pytest
+from tiny_pruning import TINY
+
+from nemo_lab.compression import budgets
+from nemo_lab.modeling import costs
+from nemo_lab.modeling.presets import preset
+
+
+def test_the_a10g_leaves_what_the_paper_says() -> None:
+    assert round(budgets.a10g_budget_gib(), 2) == 19.66
+
+
+def test_bytes_are_counted_by_hand() -> None:
+    """Weights in 4.5 bits, two sequences of ten tokens, 8-bit keys and values, 32-bit states, bf16 tails."""
+    cache = 10 * 1 * 2 * 2 * 8 * 1  # one attention layer, keys and values, 2 heads of 8
+    states = 2 * (48 * 5 * 4 + 3 * (48 + 2 * 2 * 5) * 2)  # two Mamba-2 layers
+    expected = costs.parameter_count(TINY) * 4.5 / 8 + 2 * (cache + states)
+    found = budgets.deployed_gib(TINY, 10, batch=2, weight_bits=4.5, kv_bits=8, ssm_bits=32)
+    assert found * 2**30 == pytest.approx(expected, abs=1e-6)
+
+
+def test_of_the_nano_models_only_the_published_child_fits() -> None:
+    fits = {
+        name: budgets.deployed_gib(config, budgets.NANO_CONTEXT) <= budgets.a10g_budget_gib()
+        for name, config in budgets.nano_models().items()
+    }
+    assert fits == {"12B parent": False, "depth only": False, "9B, published": True}
+    assert costs.parameter_count(budgets.nano_models()["depth only"]) / 1e9 == pytest.approx(11.39, abs=0.005)
+
+
+def test_the_search_returns_all_that_fits_and_nothing_else() -> None:
+    found = budgets.nano_candidates()
+    sizes = [one.gib for one in found]
+    assert sizes == sorted(sizes, reverse=True)
+    assert max(sizes) <= budgets.a10g_budget_gib() < min(sizes) + 5
+    everything = budgets.nano_candidates(1e9)
+    grid = len(budgets.NANO_D_MODEL) * len(budgets.NANO_D_FF) * len(budgets.NANO_HEADS)
+    assert len(everything) == grid
+    assert sum(one.gib <= budgets.a10g_budget_gib() for one in everything) == len(found)
+    published = preset("nemotron-nano-9b-v2")
+    assert published in [one.config for one in found]
+    assert all(one.config.pattern.count("*") == budgets.NANO_ATTENTION for one in found)
+    assert len(published.pattern) == budgets.NANO_LAYERS
+
+
+def test_a_smaller_budget_never_adds_a_candidate() -> None:
+    less, more = (budgets.nano_candidates(gib) for gib in (18.0, 19.0))
+    assert {one.config for one in less} < {one.config for one in more}
+
+
+def test_minipuzzle_fits_its_card_and_its_parent_does_not() -> None:
+    table = budgets.minipuzzle_table().set_index(["model", "weight bits", "KV bits"]).sort_index()
+    assert round(table.loc[("nemotron-h-56b", 4.5, 8), "weights GiB"], 1) == 29.5  # the paper's figure for FP4
+    assert round(table.loc[("nemotron-h-47b-text", 4, 8), "GiB"], 1) == 31.7
+    assert not table.loc["nemotron-h-56b", "fits"].any()
+    assert table.loc["nemotron-h-47b-text", "fits"].sum() == 2

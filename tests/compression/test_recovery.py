@@ -1,0 +1,87 @@
+"""Runs of children: what they start from, what they are compared with, and how tokens are counted."""
+
+import copy
+
+import pytest
+import torch
+from tiny_pruning import TINY, make_model
+
+from nemo_lab.compression.importance import random_importance
+from nemo_lab.compression.ranking import keep_best
+from nemo_lab.compression.recovery import (
+    Outcome,
+    Recipe,
+    from_scratch,
+    make_child,
+    recover,
+    recover_model,
+    tokens_to_reach,
+)
+from nemo_lab.compression.slicing import slice_model
+from nemo_lab.modeling import HybridLM, costs
+from nemo_lab.training import TrainSettings, pack
+from nemo_lab.training.packing import batch
+
+ROWS = pack([[1 + (3 * i + j * j) % 30 for j in range(40)] for i in range(8)], 16, eos=0)
+SETTINGS = TrainSettings(steps=6, batch_size=4, peak_lr=3e-3, warmup_steps=2, precision="fp32", validate_every=3)
+KEPT = keep_best(random_importance(TINY, 0), TINY, TINY.with_(ssm_heads=4, d_model=16))
+
+
+def score(model: HybridLM) -> float:
+    with torch.no_grad():
+        return float(model.loss(*batch(ROWS, 8, 1, 0)))
+
+
+@pytest.fixture
+def parent() -> HybridLM:
+    return make_model().float()
+
+
+def test_recover_scores_before_and_after_and_leaves_the_parent_alone(parent) -> None:
+    before = copy.deepcopy(parent.state_dict())
+    recipes = [Recipe("kl", KEPT), Recipe("again", KEPT), Recipe("ce", KEPT, objective="ce"),
+               Recipe("fresh", KEPT, fresh=True), Recipe("long", KEPT, steps=9)]  # fmt: skip
+    kl, again, ce, fresh, long = recover(parent, recipes, ROWS, SETTINGS, score)
+    assert all(torch.equal(before[name], tensor) for name, tensor in parent.state_dict().items())
+    assert all(p.requires_grad for p in parent.parameters())
+    assert kl.zero_shot == ce.zero_shot == score(slice_model(parent, KEPT))
+    assert kl.zero_shot != fresh.zero_shot
+    assert (kl.recovered, kl.curve) == (again.recovered, again.curve)
+    assert kl.recovered != ce.recovered
+    assert len(kl.curve) == 2
+    assert kl.curve[-1][0] == kl.tokens > kl.curve[0][0] > 0
+    assert kl.recovered == kl.curve[-1][1] < kl.zero_shot
+    assert len(long.curve) == 3
+    assert long.tokens > kl.tokens
+    assert kl.parameters == costs.parameter_count(kl.config) < parent.parameter_count()
+
+
+def test_the_trained_child_is_what_was_scored(parent) -> None:
+    outcome, child = recover_model(parent, Recipe("kl", KEPT), ROWS, SETTINGS, score)
+    assert score(child) == outcome.recovered
+    assert child.config == outcome.config
+
+
+def test_make_child_knows_slices_fresh_weights_and_broken_groups(parent) -> None:
+    broken = keep_best(random_importance(TINY, 3), TINY, TINY.with_(ssm_heads=4), across_groups=True)
+    assert make_child(parent, Recipe("b", broken, across_groups=True)).config.ssm_heads == 4
+    fresh = make_child(parent, Recipe("f", KEPT, fresh=True), seed=4)
+    assert torch.equal(fresh.head.weight, HybridLM(fresh.config, seed=4).head.weight)
+
+
+def test_from_scratch_learns_from_the_text_alone() -> None:
+    run = from_scratch(TINY, ROWS, SETTINGS, score)
+    assert run.recovered < run.zero_shot == score(HybridLM(TINY, seed=0))
+
+
+def _run(tokens: int, recovered: float) -> Outcome:
+    return Outcome("x", TINY, 1, 9.0, recovered, tokens, ((tokens, recovered),))
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [(3.0, (100.0, True)), (2.5, (200.0, True)), (2.0, (400.0, True)), (1.9, (400.0, False)), (5.0, (100.0, True))],
+)
+def test_tokens_to_reach_interpolates_in_the_logarithm(target, expected) -> None:
+    found = tokens_to_reach([_run(400, 2.0), _run(100, 3.0)], target)
+    assert found == (pytest.approx(expected[0]), expected[1])
