@@ -53,7 +53,7 @@ def matrices(draw: st.DrawFn) -> torch.Tensor:
 @example(torch.zeros(3, 130), torch.float32, "e4m3", (1, 128), True)
 @example(torch.full((2, 2), 1e-44), torch.float32, "e5m2", (128, 128), True)
 @example(torch.full((2, 2), 1e-38), torch.bfloat16, "e5m2", (1, 128), False)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_equals_the_reference_bit_for_bit(x, dtype, fmt, tile, power_of_two) -> None:
     x = x.to(dtype)
     q = quantize(x, fmt, tile=tile, power_of_two=power_of_two)
@@ -94,7 +94,7 @@ def test_error_is_at_most_half_a_step(tile) -> None:
 def test_tiles_across_the_sum_are_quantised_anew() -> None:
     """A row's outlier must not cost the other columns their precision in the transposed copy, and vice versa."""
     x = torch.ones(256, 256) * torch.linspace(0.9, 1.1, 256)
-    x[3, 7] = 1e4
+    x[3, 7] = 1e6
     q = quantize(x, "e4m3", tile=(1, 128))
     assert q.scale.shape == q.scale_t.shape == (256, 2)
     row, column = (q.dequantize() - x).abs(), (q.dequantize_t().t() - x).abs()
