@@ -12,7 +12,8 @@ runtime limit tokens / T, which is linear. No limit on parameters is needed: run
     choice = solve(slots, "score", {"runtime": 3.0})         # an option a slot
 
 A slot is whatever is chosen independently: a layer in the paper, an attention or a feed-forward sub-block in notebook
-08. The first option of each slot is the parent's. Budgets that nothing meets raise `Infeasible`, which says by how much.
+08. The first option of each slot is the parent's. Budgets that nothing meets raise `Infeasible`, which says by how
+much.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from nemo_lab.compression import puzzle_search as search
 from nemo_lab.lab.home import LabError
 
@@ -134,6 +135,6 @@ def test_numbers_that_no_solver_should_see():
 
 
 def test_infeasible_says_by_how_much():
-    with pytest.raises(search.Infeasible, match="exceeds runtime 1.5 by 0.5") as error:
+    with pytest.raises(search.Infeasible, match=r"exceeds runtime 1\.5 by 0\.5") as error:
         search.solve([{"full": DEAR, "none": CHEAP}] * 2, "score", {"runtime": 1.5, "memory": 9.0})
     assert error.value.excess == {"runtime": 0.5, "memory": 0.0}

@@ -1,0 +1,185 @@
+"""What each option of Puzzle's library costs on this machine: time measured, memory computed.
+
+A target says what shall be fast: `tokens` read at once by `batch` sequences that have `context` tokens behind them.
+Decoding has one token and a context, prefill many and none. For each option a model of as many layers as the parent
+is built that has this sub-block in each layer and nothing else, and what it takes beyond a model without layers,
+divided by the layers, is the cost of one (Puzzle, arXiv 2411.19146, section 4.1: runtime is measured by sub-block on
+the target hardware, a model's is the sum). So weights come from memory, not from a cache that a single block would
+sit in, and all that the library around the products does is in the time too. Measurements take turns, so that a slow
+minute hits all options, and of each the median counts.
+
+Memory: two bytes a weight, and two a key or value of every token of every sequence. Only what the search can change is
+counted; embedding, head and what is spent once a call are the parent's and the child's alike (`fixed`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from torch import nn
+
+from nemo_lab.compression.puzzle_library import Recipe
+from nemo_lab.compression.puzzle_model import LINEAR, Part, PuzzleConfig, PuzzleForCausalLM, PuzzleLayer
+from nemo_lab.compression.puzzle_parts import KINDS, part_named
+from nemo_lab.lab.progress import progress as progress_bar
+
+BYTES = 2  # of a weight, a key, a value: bf16
+
+
+@dataclass(frozen=True)
+class Target:
+    """What shall be fast: a call that reads `tokens` of each of `batch` sequences with `context` tokens behind them."""
+
+    name: str
+    tokens: int
+    context: int
+    batch: int = 1
+
+
+def parameters(config: Any, kind: str, part: Part) -> int:
+    """Weights of a sub-block and its norm."""
+    width = config.hidden_size
+    if part == 0:
+        return 0
+    if part == LINEAR:
+        return width * width + width
+    if kind == "ffn":
+        return 3 * width * int(part) + width
+    head = config.head_dim
+    return 2 * width * head * (config.num_attention_heads + int(part)) + width
+
+
+def memory_bytes(config: Any, kind: str, part: Part, target: Target) -> int:
+    """Weights, and keys and values of all tokens at the end of the call."""
+    heads = 0 if kind == "ffn" or part == LINEAR else int(part)
+    kept = target.batch * (target.context + target.tokens) * 2 * heads * config.head_dim
+    return BYTES * (parameters(config, kind, part) + kept)
+
+
+# --- time
+
+
+def measure_parts(
+    config: PuzzleConfig, recipe: Recipe, target: Target, repeats: int, *, seed: int = 0, progress: bool = True
+) -> dict[str, dict[str, float]]:
+    """Return seconds a call by kind and option, and what a call takes without any layer as `["fixed"]["0"]`.
+
+    Args:
+        config: the parent's; its number of layers is that of each stack.
+    """
+    torch.manual_seed(seed)  # of weights that nobody looks at; zeros might be faster than numbers
+    frame = shell(config, [[0, 0]] * config.num_hidden_layers)
+    calls = {("fixed", "0"): _call(frame, frame.model.layers, target)}
+    for kind in KINDS:
+        for part in recipe.options(kind):
+            if part != 0:
+                calls[kind, str(part)] = _call(frame, _stack(config, kind, part), target)
+    seconds = alternate(calls, repeats, progress=progress)
+    fixed = median(seconds.pop(("fixed", "0")))
+    costs: dict[str, dict[str, float]] = {"fixed": {"0": fixed}, "attention": {"0": 0.0}, "ffn": {"0": 0.0}}
+    for (kind, name), samples in seconds.items():
+        costs[kind][name] = max(0.0, median(samples) - fixed) / config.num_hidden_layers
+    return costs
+
+
+def measure_models(
+    models: Mapping[str, Any], target: Target, repeats: int, *, progress: bool = True
+) -> dict[str, list[float]]:
+    """Return seconds of each call of whole models, measured in turns."""
+    calls = {name: _call(model, model.model.layers, target) for name, model in models.items()}
+    return alternate(calls, repeats, progress=progress)
+
+
+def alternate(
+    calls: Mapping[Any, Callable[[], object]], repeats: int, *, progress: bool = True
+) -> dict[Any, list[float]]:
+    """Time the calls in turns, forwards and backwards; the first call of each is not counted."""
+    seconds: dict[Any, list[float]] = {name: [] for name in calls}
+    rounds = range(repeats + 1)
+    for number in progress_bar(rounds, desc="timing", unit="round") if progress else rounds:
+        for name in list(calls)[:: 1 if number % 2 else -1]:
+            began = time.perf_counter()
+            calls[name]()
+            if number:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def shell(config: PuzzleConfig, blocks: Sequence[Sequence[Part]]) -> Any:
+    """Return a model of these blocks with random weights in bf16: as fast as any other of them."""
+    given = {key: value for key, value in config.to_dict().items() if key not in ("blocks", "dtype")}
+    model: Any = PuzzleForCausalLM(PuzzleConfig(**given, blocks=[list(block) for block in blocks]))
+    return model.to(torch.bfloat16).eval()
+
+
+def _stack(config: PuzzleConfig, kind: str, part: Part) -> nn.ModuleList:
+    """As many layers as the parent has, with this sub-block alone."""
+    heads, width = (part, 0) if kind == "attention" else (0, part)
+    layers = [PuzzleLayer(config, heads, width, place) for place in range(config.num_hidden_layers)]
+    return nn.ModuleList(layers).to(torch.bfloat16).eval()
+
+
+def _call(model: Any, layers: nn.ModuleList, target: Target) -> Callable[[], None]:
+    """Return one call of the target on `model` with these layers; keys and values of the context are random."""
+    from transformers import DynamicCache
+
+    tokens_BL = torch.randint(model.config.vocab_size, (target.batch, target.tokens))
+    cache = DynamicCache() if target.context else None
+    if cache is not None:
+        parts: list[Any] = [layer.self_attn for layer in layers]
+        for attention in parts:
+            if hasattr(attention, "k_proj"):
+                heads = attention.k_proj.out_features // attention.head_dim
+                kv = torch.randn(target.batch, heads, target.context, attention.head_dim, dtype=torch.bfloat16)
+                cache.update(kv, kv.clone(), attention.layer_idx)
+
+    @torch.inference_mode()
+    def call() -> None:
+        model.model.layers = layers
+        model(input_ids=tokens_BL, past_key_values=cache, use_cache=cache is not None, logits_to_keep=1)
+        if cache is not None and cache.get_seq_length():
+            cache.crop(-target.tokens)
+
+    return call
+
+
+# --- the table of the search
+
+
+def slots_of(
+    scores: Sequence[Mapping[str, Mapping[str, float]]],
+    config: Any,
+    costs: Mapping[str, Any],
+    targets: Sequence[Target],
+) -> list[dict[str, dict[str, float]]]:
+    """Put scores and costs together: for each slot its options, for each the numbers that a search can use.
+
+    These are its scores, `parameters`, and for each target milliseconds (as `decode`) and MB (`decode memory`).
+
+    Args:
+        scores: of `read_scores`. costs: of `measure_parts` by the target's name.
+    """
+    slots = []
+    for number, options in enumerate(scores):
+        kind = KINDS[number % 2]
+        slot = {}
+        for name, numbers in options.items():
+            part = part_named(name)
+            slot[name] = {**numbers, "parameters": float(parameters(config, kind, part))}
+            for target in targets:
+                slot[name][target.name] = 1e3 * costs[target.name][kind][name]
+                slot[name][f"{target.name} memory"] = memory_bytes(config, kind, part, target) / 1e6
+        slots.append(slot)
+    return slots
+
+
+def predicted_ms(slots: Sequence[Mapping[str, Mapping[str, float]]], choice: Sequence[str], costs: Mapping[str, Any],
+                 target: Target) -> float:
+    """Milliseconds a call of a whole model: the fixed part and the sum over its sub-blocks."""
+    blocks = sum(options[name][target.name] for options, name in zip(slots, choice, strict=True))
+    return float(1e3 * costs[target.name]["fixed"]["0"] + blocks)

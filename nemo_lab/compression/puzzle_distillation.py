@@ -1,0 +1,176 @@
+"""Global distillation of Puzzle's child, from what its parent said once.
+
+    L = KL( p_parent ‖ p_child ) + mean over layers of (1 - cos(h_child, h_parent))
+
+(Puzzle, arXiv 2411.19146, section 5 and Table 17.) There is no loss on the text: with it the paper's child got worse.
+The parent's answers to the distillation text are recorded once, in bf16, for all children and all runs: its streams
+behind some layers, and its last hidden states, from which the head makes the logits again.
+
+Relative to the paper: the embedding, which is the head too, stays as it is, and the cosine is taken behind every few
+layers instead of each, to keep the record small.
+
+Shapes: S batches, K recorded streams, B rows, L length, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from nemo_lab.compression.distillation import cosine_loss, kl_loss
+from nemo_lab.compression.puzzle_scores import Reference, true_scores, walk_layers
+from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.lab.progress import progress as progress_bar
+from nemo_lab.training.memory import keep_freed_memory
+from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
+from nemo_lab.training.schedules import learning_rate
+from nemo_lab.training.settings import TrainSettings
+
+OBJECTIVES = ("kl+cosine", "kl", "text")
+
+
+@dataclass(frozen=True)
+class Record:
+    """The distillation text in batches and the parent's answers to it, and the same for a text held out."""
+
+    tokens_SBL: Tensor
+    hidden_SBLD: Tensor  # behind the last norm
+    streams_SKBLD: Tensor  # behind the layers `behind`
+    behind: tuple[int, ...]
+    held_out: Reference
+
+
+@torch.no_grad()
+def record_parent(parent: Any, tokens_SBL: Tensor, held_out_NL: Tensor, every: int, file: Path) -> None:
+    """Write what the parent says to these batches, behind every `every`-th layer, unless `file` is there."""
+    from safetensors.torch import save_file
+
+    if file.exists():
+        return
+    behind = list(range(every - 1, len(parent.model.layers), every))
+    hidden, streams = [], []
+    for tokens_BL in tokens_SBL:
+        last_BLD, seen = walk_layers(parent, tokens_BL, behind)
+        hidden.append(last_BLD)
+        streams.append(torch.stack(seen))
+    content = {"tokens": tokens_SBL.contiguous(), "hidden": torch.stack(hidden), "streams": torch.stack(streams)}
+    content |= {"behind": torch.tensor(behind), "held_out": held_out_NL.contiguous()}
+    content["held_out_hidden"] = Reference.of(parent, held_out_NL).hidden_TD
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(f".{os.getpid()}.tmp")
+    save_file(content, temporary)
+    os.replace(temporary, file)
+
+
+def read_record(file: Path, head: Any) -> Record:
+    """Read what `record_parent` wrote; `head` is the parent's, for its answers to the text held out."""
+    from safetensors.torch import load_file
+
+    stored = load_file(file)
+    held_out = Reference.from_hidden(head, stored["held_out"], stored["held_out_hidden"])
+    return Record(stored["tokens"], stored["hidden"], stored["streams"], tuple(stored["behind"].tolist()), held_out)
+
+
+def distillation_loss(
+    child: Any, record: Record, step: int, objective: str = "kl+cosine", order_T: Tensor | None = None
+) -> Tensor:
+    """Return the mean loss over the predicted tokens of batch `step`, counted round and round.
+
+    Args:
+        objective: "kl+cosine", the paper's; "kl"; or "text", the cross-entropy of the text alone.
+        order_T: a permutation of the batch's positions; each then gets the parent's answer to another one, a control.
+    """
+    number = step % len(record.tokens_SBL)
+    tokens_BL = record.tokens_SBL[number]
+    hidden_BLD, streams = walk_layers(child, tokens_BL, record.behind)
+    logits_TV = child.lm_head(hidden_BLD[:, :-1].flatten(0, 1))
+    if objective == "text":
+        return F.cross_entropy(logits_TV.float(), tokens_BL[:, 1:].flatten())
+
+    def moved(states_BLD: Tensor) -> Tensor:
+        return states_BLD if order_T is None else states_BLD.flatten(0, 1)[order_T].view_as(states_BLD)
+
+    with torch.no_grad():
+        parent_TV = child.lm_head(moved(record.hidden_SBLD[number])[:, :-1].flatten(0, 1))
+    loss = kl_loss(logits_TV, parent_TV)
+    if objective == "kl":
+        return loss
+    pairs = zip(streams, record.streams_SKBLD[number], strict=True)
+    return loss + torch.stack([cosine_loss(own, moved(parents)) for own, parents in pairs]).mean()
+
+
+def distil_child(
+    child: Any,
+    record: Record,
+    *,
+    steps: int,
+    lr: float,
+    objective: str = "kl+cosine",
+    shuffled: bool = False,
+    points: Sequence[int] = (),
+    progress: bool = True,
+) -> list[dict[str, float]]:
+    """Distil `child`, given in float32, in place: AdamW without weight decay, a tenth of warm-up, cosine decay, bf16.
+
+    Args:
+        shuffled: the control of `distillation_loss`.
+        points: after so many steps the child is compared with its parent on the text held out.
+
+    Returns:
+        One row a point: `tokens` read so far, and `kl`, `cosine`, `loss` of `true_scores`.
+
+    Raises:
+        LabError: an unknown objective, a loss that is not a number, or a child that did not change.
+    """
+    if objective not in OBJECTIVES:
+        raise LabError(one_of("objective", objective, OBJECTIVES))
+    keep_freed_memory()
+    settings = TrainSettings(max(steps, 1), len(record.tokens_SBL[0]), lr, warmup_steps=steps // 10, weight_decay=0.0)
+    child.requires_grad_(True)
+    child.model.embed_tokens.requires_grad_(False)
+    child.lm_head.requires_grad_(False)
+    optimizer = adamw(child, settings)
+    before = _fingerprint(child)
+    order_T = _order(record) if shuffled else None
+    rows = [_row(child, record, 0)] if 0 in points else []
+    for step in progress_bar(range(steps), desc="distilling", unit="step") if progress else range(steps):
+        with torch.autocast(record.tokens_SBL.device.type, torch.bfloat16):
+            loss = distillation_loss(child, record, step, objective, order_T)
+        if not torch.isfinite(loss):
+            raise LabError(f"The loss is {float(loss)} at step {step}; lower lr, which is {lr}.")
+        loss.backward()
+        clip_gradients(child.parameters(), settings.clip)
+        set_learning_rate(optimizer, learning_rate(step + 1, settings))
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if step + 1 in points:
+            rows.append(_row(child, record, step + 1))
+    if steps and _fingerprint(child) == before:
+        raise LabError(f"{steps} steps with lr {lr} changed nothing; raise lr.")
+    return rows
+
+
+def _row(child: Any, record: Record, step: int) -> dict[str, float]:
+    with torch.autocast(record.tokens_SBL.device.type, torch.bfloat16):
+        return {"tokens": float(step * record.tokens_SBL[0].numel()), **true_scores(child, record.held_out)}
+
+
+def _order(record: Record) -> Tensor:
+    """Return a permutation that moves every position of a batch, the same in every run."""
+    count = record.tokens_SBL[0].numel()
+    shift = 1 + int(torch.randint(count - 1, (1,), generator=torch.Generator().manual_seed(0)))
+    shuffle_T = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    order_T = torch.empty_like(shuffle_T)
+    order_T[shuffle_T] = shuffle_T.roll(shift)
+    return order_T
+
+
+def _fingerprint(child: Any) -> list[float]:
+    return [float(weight.detach().double().sum()) for weight in child.parameters()]

@@ -1,0 +1,257 @@
+"""Puzzle's library: for every sub-block of a Llama cheaper ones that answer as nearly alike as can be.
+
+Alternatives that are initialised from the parent (`puzzle_parts`) are distilled locally (Puzzle, arXiv 2411.19146,
+section 3): each gets the parent's own input of its place and is to give the parent's output, with the error measured
+against the output's energy,
+
+    L = MSE(o_parent, o_child) / MSE(o_parent, 0).
+
+No gradient crosses a block, and attention and feed-forward are distilled apart (the paper's decoupled form), so the
+work is one walk through the parent, a layer at a time: all that is held are the streams of the calibration text.
+
+Relative to the paper. It trains every weight on a billion tokens. On thousands of tokens the last matrix of a part is
+better *solved* for: L is quadratic in it, so its minimum is a system of linear equations (`refit`). A ridge holds it
+near its start, which is first given its best length; how strongly is decided on rows held out. `steps` of Adam on all
+weights may follow; notebook 08 shows what each of the two buys.
+
+A layer's alternatives are one safetensors file, written whole or not at all: a killed run goes on with the next layer.
+
+Shapes: N rows, L length, D width of the stream, T = N·L tokens, F inputs of a last matrix.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nemo_lab.compression.puzzle_model import Part, attention_part, ffn_part
+from nemo_lab.compression.puzzle_parts import (
+    KINDS,
+    Visit,
+    answer,
+    channel_contributions,
+    inputs_of_last,
+    last_matrix,
+    norm_of,
+    untrained,
+    walk,
+)
+from nemo_lab.lab.home import LabError
+from nemo_lab.lab.progress import progress as progress_bar
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Which alternatives there are, the parent's own first, and how they are distilled."""
+
+    heads: tuple[Part, ...]  # of attention: numbers of key-value heads, "linear", 0
+    widths: tuple[Part, ...]  # of the feed-forward part: intermediate widths, "linear", 0
+    ridges: tuple[float, ...] = (0.03, 0.3, 3.0)  # that `refit` may choose from; none: do not solve
+    steps: int = 0  # of Adam on each alternative after that
+    lr: float = 1e-3
+    held_out: float = 0.25  # share of the rows on which the errors are measured, not used for anything else
+
+    def options(self, kind: str) -> tuple[Part, ...]:
+        """Return the alternatives of one kind of sub-block."""
+        return self.heads if kind == "attention" else self.widths
+
+
+# --- block-wise local distillation
+
+
+def relative_error(parent: Tensor, child: Tensor) -> Tensor:
+    """MSE(o_parent, o_child) / MSE(o_parent, 0): 0 for the parent itself, 1 for silence."""
+    return (parent.float() - child.float()).square().sum() / parent.float().square().sum()
+
+
+@dataclass(frozen=True)
+class Moments:
+    """All that solving for a last matrix needs to know of the tokens: Σ x xᵀ, Σ x oᵀ and Σ ‖o‖²."""
+
+    gram_FF: Tensor
+    cross_FD: Tensor
+    energy: float
+
+    @classmethod
+    def of(cls, inputs_TF: Tensor, target_TD: Tensor) -> Moments:
+        """Sum over the tokens, in float32."""
+        return cls(inputs_TF.T @ inputs_TF, inputs_TF.T @ target_TD, float(target_TD.square().sum()))
+
+    def error(self, matrix_DF: Tensor) -> float:
+        """Return L of a last matrix on these tokens, from the moments alone."""
+        fitted = ((matrix_DF @ self.gram_FF) * matrix_DF).sum() - 2 * (matrix_DF.T * self.cross_FD).sum()
+        return float(fitted) / self.energy + 1
+
+
+def refit(fit: Moments, held_out: Moments, matrix_DF: Tensor, ridges: Sequence[float]) -> Tensor:
+    """Solve for the last matrix: W of least ‖X Wᵀ - O‖² + λ ‖W - αW₀‖², λ = ridge · the mean energy of an input.
+
+    αW₀ is the start at its best length, α = ⟨O, X W₀ᵀ⟩ / ‖X W₀ᵀ‖². Of the ridges, and of αW₀ itself, the one with
+    the least error on the tokens held out is taken.
+    """
+    length = (matrix_DF.T * fit.cross_FD).sum() / ((matrix_DF @ fit.gram_FF) * matrix_DF).sum()
+    start_DF = matrix_DF * length
+    tries = [start_DF]
+    right_FD = fit.cross_FD - fit.gram_FF @ start_DF.T
+    for ridge in ridges:
+        gram_FF = fit.gram_FF.clone()
+        gram_FF.diagonal().add_(ridge * fit.gram_FF.diagonal().mean() + 1e-12)
+        tries.append(start_DF + torch.cholesky_solve(right_FD, torch.linalg.cholesky(gram_FF)).T)
+    return min(tries, key=held_out.error)
+
+
+def distil(part: nn.Module, kind: str, normed_NLD: Tensor, target_NLD: Tensor, context: dict[str, Any], recipe: Recipe,
+           seed: int) -> nn.Module:
+    """Return the part after `recipe.steps` of Adam on the relative error, a quarter of the rows a step."""
+    trained = part.float()
+    optimizer = torch.optim.Adam(trained.parameters(), lr=recipe.lr, betas=(0.9, 0.95))
+    generator = torch.Generator().manual_seed(seed)
+    rows = max(1, len(normed_NLD) // 4)
+    for step in range(recipe.steps):
+        chosen = torch.randperm(len(normed_NLD), generator=generator)[:rows]
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.lr * (1 - step / recipe.steps)
+        with torch.autocast(normed_NLD.device.type, torch.bfloat16):
+            out_NLD = answer(trained, kind, normed_NLD[chosen], context)
+        loss = relative_error(target_NLD[chosen], out_NLD)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    return trained
+
+
+def alternatives(
+    layer: Any, visit: Visit, config: Any, recipe: Recipe, seed: int = 0
+) -> Iterator[tuple[Part, nn.Module, dict[str, float]]]:
+    """Make the alternatives of one sub-block, the parent's own and nothing left out.
+
+    Yields:
+        The part, its module, and its relative errors on rows held out: start, solved, trained.
+    """
+    parent = layer.self_attn if visit.kind == "attention" else layer.mlp
+    with torch.no_grad():
+        normed_NLD = norm_of(layer, visit.kind)(visit.stream_NLD)
+    rows = len(normed_NLD) - max(1, round(recipe.held_out * len(normed_NLD)))
+    local = _Local(visit, normed_NLD, rows)
+    hidden_TF = local.hidden(parent)
+    contributions_F = channel_contributions(hidden_TF, last_matrix(parent).weight)
+    for part in recipe.options(visit.kind)[1:]:
+        if part == 0:
+            continue
+        made = untrained(parent, visit.kind, part, config, contributions_F)
+        errors = {"start": local.error(made)}
+        if recipe.ridges:
+            matrix = last_matrix(made).weight.data
+            matrix.copy_(refit(*local.moments(made), matrix.float(), recipe.ridges))
+            errors["solved"] = local.error(made)
+        if recipe.steps:
+            target_NLD = visit.out_NLD[:rows]
+            made = distil(made, visit.kind, normed_NLD[:rows], target_NLD, visit.context, recipe, seed)
+            made = made.to(visit.stream_NLD.dtype)
+            errors["trained"] = local.error(made)
+        yield part, made, errors
+
+
+@dataclass
+class _Local:
+    """What the alternatives of one sub-block are fitted to: the first rows, and measured on: the others."""
+
+    visit: Visit
+    normed_NLD: Tensor
+    rows: int
+
+    @torch.no_grad()
+    def hidden(self, part: nn.Module) -> Tensor:
+        """Return what enters the last matrix of a part, (T, F)."""
+        return inputs_of_last(part, self.visit.kind, self.normed_NLD, self.visit.context)
+
+    @torch.no_grad()
+    def moments(self, part: nn.Module) -> tuple[Moments, Moments]:
+        """Return the moments to fit and those held out."""
+        inputs_TF, target_TD = self.hidden(part), self.visit.out_NLD.flatten(0, 1).float()
+        cut = self.rows * self.normed_NLD.shape[1]
+        return Moments.of(inputs_TF[:cut], target_TD[:cut]), Moments.of(inputs_TF[cut:], target_TD[cut:])
+
+    @torch.no_grad()
+    def error(self, part: nn.Module) -> float:
+        """Return the relative error on the rows held out."""
+        out_NLD = answer(part, self.visit.kind, self.normed_NLD[self.rows :], self.visit.context)
+        return float(relative_error(self.visit.out_NLD[self.rows :], out_NLD))
+
+
+# --- the library on disk
+
+
+def layer_file(folder: Path, layer: int) -> Path:
+    """Return where the alternatives of a layer are kept."""
+    return folder / f"layer-{layer:03d}.safetensors"
+
+
+def build_library(
+    model: Any, tokens_NL: Tensor, recipe: Recipe, folder: Path, layers: Sequence[int] | None = None, *,
+    seed: int = 0, progress: bool = True,
+) -> None:
+    """Write the alternatives of these layers (all without `layers`) into `folder`; files that are there stay.
+
+    Args:
+        model: a `PuzzleForCausalLM` whose layers are all full. tokens_NL: calibration text.
+    """
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = set(range(len(model.model.layers)) if layers is None else layers)
+    weights: dict[str, Tensor] = {}
+    report: dict[str, dict[str, float]] = {}
+    visits: Iterable[Visit] = walk(model, tokens_NL)
+    bar = progress_bar(visits, total=2 * len(model.model.layers), desc="library", unit="block") if progress else visits
+    for visit in bar:
+        file = layer_file(folder, visit.layer)
+        if visit.layer not in wanted or file.exists():
+            continue
+        layer = model.model.layers[visit.layer]
+        for part, made, errors in alternatives(layer, visit, model.config, recipe, seed):
+            name = f"{visit.kind}.{part}"
+            report[name] = errors
+            weights |= {f"{name}.{key}": tensor.contiguous() for key, tensor in made.state_dict().items()}
+        if visit.kind == KINDS[-1]:
+            temporary = file.with_suffix(f".{os.getpid()}.tmp")
+            save_file(weights, temporary, metadata={"errors": json.dumps(report)})
+            os.replace(temporary, file)
+            weights, report = {}, {}
+
+
+def read_errors(folder: Path, layer: int) -> dict[str, dict[str, float]]:
+    """Return the relative errors of a layer's alternatives, such as `{"ffn.768": {"start": …, "solved": …}}`."""
+    from safetensors import safe_open
+
+    with safe_open(layer_file(folder, layer), "pt") as file:
+        errors: dict[str, dict[str, float]] = json.loads(file.metadata()["errors"])
+    return errors
+
+
+def read_part(folder: Path, layer: int, kind: str, part: Part, config: Any, dtype: torch.dtype) -> nn.Module:
+    """Return one alternative out of the library.
+
+    Raises:
+        LabError: it is not there.
+    """
+    from safetensors import safe_open
+
+    made = attention_part(config, part, 0) if kind == "attention" else ffn_part(config, part)
+    file = layer_file(folder, layer)
+    if made is None or not file.exists():
+        raise LabError(f"The library {folder.name!r} has no {kind} {part!r} of layer {layer}; build it first.")
+    prefix = f"{kind}.{part}."
+    with safe_open(file, "pt") as stored:
+        names = [name for name in list(stored.keys()) if name.startswith(prefix)]
+        weights = {name.removeprefix(prefix): stored.get_tensor(name) for name in names}
+    made = made.to(dtype)
+    made.load_state_dict(weights)
+    return made.eval()

@@ -1,0 +1,98 @@
+"""Children: assembled as chosen, distilled towards the parent and not without reason."""
+
+import pytest
+import tiny_puzzle
+import torch
+
+from nemo_lab.compression import puzzle_child, puzzle_costs
+from nemo_lab.compression import puzzle_distillation as distillation
+from nemo_lab.compression.puzzle_library import build_library, read_part
+from nemo_lab.compression.puzzle_scores import walk_layers
+from nemo_lab.lab.home import LabError
+
+CHOICE = ["3", "24", "1", "12", "linear", "linear", "0", "0"]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Parent, library and record."""
+    folder = tmp_path_factory.mktemp("child")
+    model = tiny_puzzle.parent()
+    build_library(model, tiny_puzzle.rows(), tiny_puzzle.RECIPE, folder, progress=False)
+    text = tiny_puzzle.rows(40, seed=3).view(10, 4, 16)
+    distillation.record_parent(model, text, tiny_puzzle.rows(8, seed=4), 2, folder / "record.safetensors")
+    return model, folder, distillation.read_record(folder / "record.safetensors", model.lm_head)
+
+
+def test_assembled_as_chosen(lab):
+    model, folder, _ = lab
+    child = puzzle_child.assemble(model, CHOICE, [folder] * 4)
+    assert child.config.blocks == [[3, 24], [1, 12], ["linear", "linear"], [0, 0]]
+    stored, own = child.state_dict(), model.state_dict()
+    assert all(torch.equal(stored[name], own[name]) for name in own if ".layers.0." in name or ("norm.weight" in name
+               and name in stored))  # fmt: skip
+    part = read_part(folder, 1, "ffn", 12, model.config, torch.float32)
+    assert torch.equal(child.model.layers[1].mlp.down_proj.weight, part.down_proj.weight)
+    parts = zip(("attention", "ffn") * 4, [3, 24, 1, 12, "linear", "linear", 0, 0], strict=True)
+    counted = sum(puzzle_costs.parameters(model.config, kind, part) for kind, part in parts)
+    assert sum(weight.numel() for weight in child.parameters()) == counted + 64 * 36 + 36
+
+
+def test_the_parents_choice_is_the_parent(lab):
+    model, folder, _ = lab
+    tokens = tiny_puzzle.rows(2)
+    assert torch.equal(puzzle_child.assemble(model, ["3", "24"] * 4, [folder] * 4)(tokens).logits, model(tokens).logits)
+
+
+def test_first_layers():
+    whole, short = tiny_puzzle.parent(), puzzle_child.first_layers(tiny_puzzle.parent(), 2)
+    tokens = tiny_puzzle.rows(1)
+    _, streams = walk_layers(whole, tokens, [1])
+    torch.testing.assert_close(walk_layers(short, tokens)[0], whole.model.norm(streams[0]))
+    assert short.config.blocks == [[3, 24]] * 2
+
+
+def test_the_loss_of_the_parent_itself_is_zero(lab):
+    model, _, record = lab
+    assert distillation.distillation_loss(model, record, 3).item() == pytest.approx(0, abs=1e-5)
+    assert distillation.distillation_loss(model, record, 3, order_T=distillation._order(record)).item() > 0.1
+    moved = distillation._order(record)
+    assert sorted(moved.tolist()) == list(range(64))
+    assert not (moved == torch.arange(64)).any()
+
+
+@pytest.mark.parametrize("objective", distillation.OBJECTIVES)
+def test_distillation_recovers(lab, objective):
+    model, folder, record = lab
+    child = puzzle_child.assemble(model, CHOICE, [folder] * 4)
+    frozen = child.lm_head.weight.clone()
+    rows = distillation.distil_child(
+        child, record, steps=40, lr=3e-3, objective=objective, points=(0, 20, 40), progress=False
+    )
+    assert [row["tokens"] for row in rows] == [0, 20 * 64, 40 * 64]
+    if objective != "text":  # random text has nothing to say about the parent
+        assert rows[2]["kl"] < rows[1]["kl"] < rows[0]["kl"]
+        assert rows[2]["kl"] < 0.7 * rows[0]["kl"]
+    assert torch.equal(child.lm_head.weight, frozen)
+
+
+def test_shuffled_answers_teach_nothing(lab):
+    model, folder, record = lab
+    ends = []
+    for shuffled in (False, True):
+        child = puzzle_child.assemble(model, CHOICE, [folder] * 4)
+        rows = distillation.distil_child(
+            child, record, steps=40, lr=3e-3, shuffled=shuffled, points=(0, 40), progress=False
+        )
+        ends.append(rows[1]["kl"] / rows[0]["kl"])
+    assert ends[0] < 0.7
+    assert ends[1] > ends[0] + 0.2
+
+
+def test_what_cannot_be_distilled(lab):
+    model, folder, record = lab
+    child = puzzle_child.assemble(model, CHOICE, [folder] * 4)
+    with pytest.raises(LabError, match="Unknown objective 'mse'"):
+        distillation.distil_child(child, record, steps=1, lr=1e-3, objective="mse")
+    with pytest.raises(LabError, match="changed nothing"):
+        distillation.distil_child(child, record, steps=1, lr=1e-30, progress=False)

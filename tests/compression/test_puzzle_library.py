@@ -1,0 +1,100 @@
+"""Local distillation: the solution is the least-squares one, errors fall, and a killed run ends with the same table."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import killed_library
+import pytest
+import tiny_puzzle
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nemo_lab.compression import puzzle_library as library
+from nemo_lab.compression.puzzle_model import LINEAR
+from nemo_lab.compression.puzzle_parts import answer, walk
+from nemo_lab.lab.home import LabError
+
+
+@given(st.integers(0, 1000), st.floats(0.01, 10))
+@settings(max_examples=25, deadline=None)
+def test_refit_is_the_ridge_solution(seed, ridge):
+    generator = torch.Generator().manual_seed(seed)
+    x, o, start = (torch.randn(*shape, generator=generator) for shape in ((40, 6), (40, 3), (3, 6)))
+    moments = library.Moments.of(x, o)
+    found = library.refit(moments, moments, start, (ridge,))
+    length = (o * (x @ start.T)).sum() / (x @ start.T).square().sum()
+    weight = ridge * x.square().sum(0).mean()
+    stacked = torch.cat([x, weight.sqrt() * torch.eye(6)])
+    targets = torch.cat([o, weight.sqrt() * length * start.T])
+    expected = torch.linalg.lstsq(stacked.double(), targets.double()).solution.T.float()
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+
+
+def test_refit_keeps_what_it_cannot_improve():
+    """Held-out tokens on which the solution is worse: the start at its best length stays."""
+    x, o = torch.randn(8, 6), torch.randn(8, 3)
+    good, start = library.Moments.of(torch.randn(200, 6), torch.zeros(200, 3)), torch.randn(3, 6)
+    far = library.Moments(good.gram_FF, good.cross_FD, 1.0)
+    found = library.refit(library.Moments.of(x, o), far, start, (1e-4,))
+    torch.testing.assert_close(found / found[0, 0], start / start[0, 0], atol=1e-4, rtol=1e-4)
+
+
+def test_error_from_moments_is_the_error():
+    x, o, matrix = torch.randn(30, 6), torch.randn(30, 4), torch.randn(4, 6)
+    from_moments = library.Moments.of(x, o).error(matrix)
+    assert from_moments == pytest.approx(float(library.relative_error(o, x @ matrix.T)), rel=1e-4)
+
+
+def test_relative_error_of_the_parent_and_of_silence():
+    o = torch.randn(5, 4)
+    assert library.relative_error(o, o) == 0
+    assert library.relative_error(o, torch.zeros_like(o)) == 1
+
+
+def test_errors_fall_and_adam_goes_on_where_solving_ends():
+    model = tiny_puzzle.parent()
+    recipe = replace(tiny_puzzle.RECIPE, steps=60, lr=3e-3)
+    solved = trained = 0.0
+    for visit in walk(model, tiny_puzzle.rows(32)):
+        layer = model.model.layers[visit.layer]
+        parent = layer.self_attn if visit.kind == "attention" else layer.mlp
+        before = [weight.clone() for weight in parent.parameters()]
+        for part, _, errors in library.alternatives(layer, visit, model.config, recipe):
+            assert errors["solved"] <= min(errors["start"], 1.0) + 1e-6, (visit.layer, part)
+            if part != LINEAR:  # of a linear part the solution is the best already
+                solved, trained = solved + errors["solved"], trained + errors["trained"]
+        assert all(torch.equal(a, b) for a, b in zip(before, parent.parameters(), strict=True))
+    assert trained < 0.95 * solved
+
+
+def test_a_library_on_disk_is_the_one_in_memory(tmp_path):
+    model, tokens = tiny_puzzle.parent(), tiny_puzzle.rows()
+    library.build_library(model, tokens, tiny_puzzle.RECIPE, tmp_path, [1], progress=False)
+    assert [file.name for file in tmp_path.iterdir()] == ["layer-001.safetensors"]
+    visits = [visit for visit in walk(model, tokens) if visit.layer == 1]
+    for visit in visits:
+        for part, made, errors in library.alternatives(
+            model.model.layers[1], visit, model.config, tiny_puzzle.RECIPE
+        ):
+            read = library.read_part(tmp_path, 1, visit.kind, part, model.config, torch.float32)
+            x = torch.randn(1, 16, 36)
+            assert torch.equal(answer(read, visit.kind, x, visit.context), answer(made, visit.kind, x, visit.context))
+            assert library.read_errors(tmp_path, 1)[f"{visit.kind}.{part}"] == errors
+    with pytest.raises(LabError, match="of layer 2; build it first"):
+        library.read_part(tmp_path, 2, "ffn", 12, model.config, torch.float32)
+
+
+@pytest.mark.parametrize("stage", ["library", "scores"])
+def test_a_killed_run_resumes_and_gives_the_same_table(tmp_path, stage):
+    whole = killed_library.build(tmp_path / "whole")
+    script = Path(killed_library.__file__)
+    command = [sys.executable, str(script), str(tmp_path / "killed"), stage]
+    done = subprocess.run(command, capture_output=True, cwd=script.parent, check=False)
+    assert done.returncode == -9, done.stderr
+    kept = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "killed").iterdir() if file.suffix != ".tmp"}
+    assert 0 < len(kept) < 8
+    assert killed_library.build(tmp_path / "killed") == whole
+    assert all((tmp_path / "killed" / name).stat().st_mtime_ns == time for name, time in kept.items())

@@ -1,0 +1,68 @@
+"""Scores against the assembled model itself, and against the textbook formulas."""
+
+import pytest
+import tiny_puzzle
+import torch
+import torch.nn.functional as F
+
+from nemo_lab.compression import puzzle_scores as scores
+from nemo_lab.compression.puzzle_child import assemble
+from nemo_lab.compression.puzzle_library import build_library
+from nemo_lab.lab.home import LabError
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Parent, reference, and a library with scores of layers 1 and 2; the others are not there."""
+    folder = tmp_path_factory.mktemp("library")
+    model, reference = tiny_puzzle.parent(), scores.Reference.of(tiny_puzzle.parent(), tiny_puzzle.rows(3, seed=2))
+    build_library(model, tiny_puzzle.rows(), tiny_puzzle.RECIPE, folder, [1, 2], progress=False)
+    scores.score_library(model, reference, tiny_puzzle.RECIPE, folder, [1, 2], progress=False)
+    return model, reference, folder
+
+
+def choice_with(slot, name):
+    parent = ["3", "24"] * 4
+    return [*parent[:slot], name, *parent[slot + 1 :]]
+
+
+def test_a_score_is_the_model_with_that_block(lab):
+    model, reference, folder = lab
+    for slot, names in ((2, ("3", "1", "linear", "0")), (5, ("24", "12", "linear", "0"))):
+        table = dict(enumerate(scores._slots_of(folder, slot // 2)))[slot % 2]
+        assert list(table) == list(names)
+        for name in names:
+            child = assemble(model, choice_with(slot, name), [folder] * 4)
+            found = scores.true_scores(child, reference)
+            assert table[name] == pytest.approx(found, abs=2e-5), (slot, name)
+        assert table[names[0]] == {"kl": 0.0, "cosine": 0.0, "loss": 0.0}
+        assert table["0"]["kl"] > 1e-3
+
+
+def test_numbers_are_the_textbooks(lab):
+    model, reference, folder = lab
+    child, tokens = assemble(model, choice_with(3, "0"), [folder] * 4), reference.tokens_NL
+    with torch.no_grad():
+        p, q = (torch.log_softmax(m(tokens).logits[:, :-1].double(), -1) for m in (model, child))
+    found = scores.true_scores(child, reference)
+    expected = F.kl_div(q, p, log_target=True, reduction="none").sum(-1).mean().item()
+    assert found["kl"] == pytest.approx(expected, abs=1e-5)
+    gathered = [(-m.gather(2, tokens[:, 1:, None])).mean().item() for m in (q, p)]
+    assert found["loss"] == pytest.approx(gathered[0] - gathered[1], abs=1e-5)
+    assert reference.loss == pytest.approx(gathered[1], abs=1e-5)
+    assert scores.true_scores(model, reference) == pytest.approx({"kl": 0.0, "cosine": 0.0, "loss": 0.0}, abs=1e-5)
+
+
+def test_logits_in_pieces_change_nothing(lab, monkeypatch):
+    model, reference, folder = lab
+    child = assemble(model, choice_with(3, "12"), [folder] * 4)
+    whole = scores.true_scores(child, reference)
+    monkeypatch.setattr(scores, "ROWS", 7)
+    pieces = scores.Reference.of(model, reference.tokens_NL)
+    assert len(pieces.shares) > len(reference.shares)
+    assert scores.true_scores(child, pieces) == pytest.approx(whole, abs=1e-5)
+
+
+def test_missing_scores(lab):
+    with pytest.raises(LabError, match="no scores of layer 0"):
+        scores.read_scores([lab[2]] * 4)
