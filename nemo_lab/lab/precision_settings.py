@@ -26,7 +26,7 @@ class Fp8Pretraining:
 
 
 _FP8 = Fp8Pretraining(
-    seeds=5, steps=160, batch_size=16, length=128, peak_lr=8e-3, peak_lr_attention=4e-3, d_model=64, pairs=4,
+    seeds=3, steps=180, batch_size=16, length=128, peak_lr=8e-3, peak_lr_attention=4e-3, d_model=64, pairs=4,
     vocab_size=1024, domains=6, train_bytes=200_000, held_out_bytes=10_000, windows=10, probes=8,
 )
 
