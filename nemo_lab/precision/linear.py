@@ -141,8 +141,8 @@ class Fp8Linear(nn.Linear):
     """`nn.Linear` with FP8 factors in its three products; the weight stays as it is, float32.
 
     Takes the place of `modeling.linear.Linear` and has its second method. `watch`, where set, is called with the
-    layer's name and dY, (T, out), in every backward pass. Delayed scales are buffers and appear in the state dict; all other
-    recipes leave it that of `nn.Linear`.
+    layer's name and dY, (T, out), in every backward pass. Delayed scales are buffers and appear in the state dict;
+    all other recipes leave it that of `nn.Linear`.
     """
 
     def __init__(self, in_features: int, out_features: int, recipe: Recipe, *, bias: bool = False) -> None:

@@ -29,23 +29,29 @@ class Sizes(Protocol):
     """The part of a model's configuration that decides; `HybridConfig` has it."""
 
     @property
-    def pattern(self) -> str: ...
+    def pattern(self) -> str:
+        """One letter a layer: M, * or -."""
     @property
-    def d_model(self) -> int: ...
+    def d_model(self) -> int:
+        """Width of the residual stream."""
     @property
-    def d_ff(self) -> int: ...
+    def d_ff(self) -> int:
+        """Width of a feed-forward layer."""
     @property
-    def n_heads(self) -> int: ...
+    def n_heads(self) -> int:
+        """Query heads."""
     @property
-    def n_kv_heads(self) -> int: ...
+    def n_kv_heads(self) -> int:
+        """Key and value heads."""
     @property
-    def head_dim(self) -> int: ...
+    def head_dim(self) -> int:
+        """Width of a head."""
     @property
-    def in_proj_width(self) -> int: ...
+    def in_proj_width(self) -> int:
+        """Outputs of a Mamba-2 layer's input projection."""
     @property
-    def d_inner(self) -> int: ...
-    @property
-    def vocab_size(self) -> int: ...
+    def d_inner(self) -> int:
+        """Inputs of its output projection."""
 
 
 class Gemm(NamedTuple):
