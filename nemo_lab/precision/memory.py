@@ -31,24 +31,31 @@ class Sizes(Protocol):
     @property
     def pattern(self) -> str:
         """One letter a layer: M, * or -."""
+
     @property
     def d_model(self) -> int:
         """Width of the residual stream."""
+
     @property
     def d_ff(self) -> int:
         """Width of a feed-forward layer."""
+
     @property
     def n_heads(self) -> int:
         """Query heads."""
+
     @property
     def n_kv_heads(self) -> int:
         """Key and value heads."""
+
     @property
     def head_dim(self) -> int:
         """Width of a head."""
+
     @property
     def in_proj_width(self) -> int:
         """Outputs of a Mamba-2 layer's input projection."""
+
     @property
     def d_inner(self) -> int:
         """Inputs of its output projection."""
