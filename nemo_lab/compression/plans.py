@@ -45,16 +45,16 @@ class Plan:
 PLANS = (
     Plan("FFN"),
     Plan("embedding", embedding=3 / 4),
-    Plan("more embedding", embedding=2 / 3),
-    Plan("depth", layers=2 / 3),
-    Plan("depth and embedding", layers=5 / 6, embedding=5 / 6),
-    Plan("heads", heads=3 / 4, embedding=5 / 6),
+    Plan("less embedding", embedding=7 / 8),
+    Plan("depth", layers=7 / 10),
+    Plan("depth and embedding", layers=8 / 10, embedding=7 / 8),
+    Plan("heads", heads=3 / 4),
     Plan("published ratios", heads=7 / 8, embedding=3 / 4),
-    Plan("heads, embedding", heads=3 / 4, embedding=3 / 4),
-    Plan("half the heads", heads=1 / 2, embedding=11 / 12),
-    Plan("heads and depth", heads=7 / 8, layers=5 / 6, embedding=5 / 6),
-    Plan("channels", channels=3 / 4, embedding=5 / 6),
-    Plan("heads and channels", heads=7 / 8, channels=5 / 6, embedding=5 / 6),
+    Plan("heads, less embedding", heads=3 / 4, embedding=7 / 8),
+    Plan("half the heads", heads=1 / 2),
+    Plan("heads and depth", heads=7 / 8, layers=8 / 10),
+    Plan("channels", channels=3 / 4),
+    Plan("heads and channels", heads=7 / 8, channels=7 / 8),
 )
 
 
@@ -97,13 +97,13 @@ def layers_to_remove(plan: Plan, pattern: str, scores: Sequence[float]) -> tuple
 
 def planned_child(
     plan: Plan, parent: HybridConfig, target: int, importance: Importance, layer_scores: Sequence[float], *,
-    across_groups: bool = False,
+    heads: str = "within",
 ) -> Kept:
     """What stays of the parent under a plan, by its scores; arguments as in `planned_config` and `keep_best`."""
     removed = layers_to_remove(plan, parent.pattern, layer_scores)
     config = planned_config(plan, parent, target, removed)
     stay = [i for i in range(len(parent.pattern)) if i not in removed]
-    return keep_best(importance, parent, config, stay, across_groups=across_groups)
+    return keep_best(importance, parent, config, stay, heads=heads)
 
 
 def feasible(plans: Sequence[Plan], parent: HybridConfig, target: int, layer_scores: Sequence[float]) -> list[Plan]:

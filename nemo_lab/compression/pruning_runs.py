@@ -20,7 +20,7 @@ from nemo_lab.compression.importance import MAMBA_SCORES, Importance, measure_im
 from nemo_lab.compression.layers import MEASURES, layer_scores, remove_iteratively
 from nemo_lab.compression.minipuzzle import Candidate, candidates, greedy_scores
 from nemo_lab.compression.plans import PLANS, feasible, planned_child
-from nemo_lab.compression.ranking import keep_best
+from nemo_lab.compression.ranking import HEAD_RANKINGS, keep_best
 from nemo_lab.compression.recovery import Recipe, Score
 from nemo_lab.compression.slicing import Kept, removed_layers, slice_model
 from nemo_lab.modeling import HybridConfig, HybridLM
@@ -70,14 +70,10 @@ def sweep(parent: Parent, score: Score, axis: str, sizes: Sequence[int]) -> list
 
 
 def group_gap(parent: Parent, score: Score, heads: int) -> dict[str, float]:
-    """Scores with so many heads left, ranked within groups, across them, and drawn at random within groups."""
+    """Scores with so many heads left, by every ranking of `HEAD_RANKINGS`, and drawn at random within groups."""
     target = parent.config.with_(ssm_heads=heads)
-    by_chance = random_importance(parent.config, 0)
-    kept = {
-        "within": keep_best(parent.importance, parent.config, target),
-        "across": keep_best(parent.importance, parent.config, target, across_groups=True),
-        "random": keep_best(by_chance, parent.config, target),
-    }
+    kept = {name: keep_best(parent.importance, parent.config, target, heads=name) for name in HEAD_RANKINGS}
+    kept["random"] = keep_best(random_importance(parent.config, 0), parent.config, target)
     return {name: score(slice_model(parent.model, one, across_groups=True)) for name, one in kept.items()}
 
 
@@ -126,7 +122,7 @@ def random_heads_recipe(parent: Parent, plan: str, target: int, measure: str = "
     chosen = next(one for one in PLANS if one.name == plan)
     chance = random_importance(parent.config, 1)
     mixed = dataclasses.replace(parent.importance, mamba=chance.mamba)
-    kept = planned_child(chosen, parent.config, target, mixed, parent.layers[measure], across_groups=True)
+    kept = planned_child(chosen, parent.config, target, mixed, parent.layers[measure], heads="across")
     return Recipe(f"{plan}, random heads", kept, across_groups=True)
 
 

@@ -2,14 +2,17 @@
 
 Algorithm of group-aware SSM pruning (arXiv 2504.11409, eq. 19-25): channels of a head are ranked once for all
 heads of a layer, by the root of the sum of squares over heads; heads are then scored on the surviving channels
-alone and ranked *inside their group*, and every group keeps the same number. `across_groups` ranks all heads of
-a layer together instead, as one would rank FFN neurons: the paper's negative example, whose slices pair heads
-with the B and C of another group.
+alone and ranked *inside their group*, and every group keeps the same number.
+
+Two rankings that ignore the groups stand beside it as negative examples, for `slice_model(…, across_groups=True)`.
+"across" does to heads what Minitron does to neurons: sort all of a layer by their score and cut behind the last
+that stays, so that any head may land in any group. "in place" picks the same heads but keeps their order, so
+that only those slip into another group before which the groups lost more or fewer than their share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -28,7 +31,12 @@ def top(scores: Tensor, count: int) -> Tensor:
     """
     if not 1 <= count <= len(scores):
         raise LabError(f"{count} of {len(scores)} cannot be kept; choose 1 to {len(scores)}.")
-    return torch.argsort(scores, descending=True, stable=True)[:count].sort().values
+    return _ranked(scores, count).sort().values
+
+
+def _ranked(scores: Tensor, count: int) -> Tensor:
+    """Indices of the `count` highest scores, best first."""
+    return torch.argsort(scores, descending=True, stable=True)[:count]
 
 
 def channels_of_heads(score_HP: Tensor, count: int) -> Tensor:
@@ -37,7 +45,7 @@ def channels_of_heads(score_HP: Tensor, count: int) -> Tensor:
 
 
 def heads_within_groups(score_H: Tensor, groups: int, count: int) -> Tensor:
-    """The `count` heads with the highest scores in their own group, count/groups each, group by group.
+    """The `count` heads with the highest scores in their own group, count/groups each, group by group, best first.
 
     Raises:
         LabError: `groups` does not divide `count` or the number of heads.
@@ -45,18 +53,28 @@ def heads_within_groups(score_H: Tensor, groups: int, count: int) -> Tensor:
     if count % groups or len(score_H) % groups:
         raise LabError(f"{count} of {len(score_H)} heads cannot be shared by {groups} groups; use multiples of them.")
     each = len(score_H) // groups
-    ranked = [top(part, count // groups) + g * each for g, part in enumerate(score_H.split(each))]
+    ranked = [_ranked(part, count // groups) + g * each for g, part in enumerate(score_H.split(each))]
     return torch.cat(ranked)
 
 
-def heads_across_groups(score_H: Tensor, count: int) -> Tensor:
-    """The `count` heads with the highest scores, whichever group they are of: what the constraint forbids."""
+def heads_across_groups(score_H: Tensor, groups: int, count: int) -> Tensor:
+    """The `count` heads with the highest scores of the layer, best first: what the constraint forbids."""
+    return _ranked(score_H, count)
+
+
+def heads_in_place(score_H: Tensor, groups: int, count: int) -> Tensor:
+    """The same heads as `heads_across_groups`, in the parent's order."""
     return top(score_H, count)
+
+
+HEAD_RANKINGS: dict[str, Callable[[Tensor, int, int], Tensor]] = {
+    "within": heads_within_groups, "across": heads_across_groups, "in place": heads_in_place,
+}
 
 
 def keep_best(
     importance: Importance, parent: HybridConfig, target: HybridConfig, layers: Sequence[int] | None = None, *,
-    mamba: str = "x", neurons: str = "after", across_groups: bool = False,
+    mamba: str = "x", neurons: str = "after", heads: str = "within",
 ) -> Kept:
     """What stays of `parent` in a child of `target`'s widths.
 
@@ -64,26 +82,24 @@ def keep_best(
         importance: scores of the parent.
         layers: the parent's layers that stay, all by default; `target.pattern` is not read.
         mamba: the score of heads and channels, one of x, z, out, flap. neurons: before, after, flap.
-        across_groups: rank heads over the whole layer; needs `slice_model(…, across_groups=True)`.
+        heads: one of `HEAD_RANKINGS`; all but "within" need `slice_model(…, across_groups=True)`.
 
     Raises:
-        LabError: an unknown score, or a target larger than the parent.
+        LabError: an unknown score or ranking, or a target larger than the parent.
     """
-    if mamba not in MAMBA_SCORES or neurons not in NEURON_SCORES:
-        wrong = (mamba, MAMBA_SCORES) if mamba not in MAMBA_SCORES else (neurons, NEURON_SCORES)
-        raise LabError(one_of("score", *wrong))
+    choices = (mamba, MAMBA_SCORES), (neurons, NEURON_SCORES), (heads, tuple(HEAD_RANKINGS))
+    for value, known in choices:
+        if value not in known:
+            raise LabError(one_of("score or ranking", value, known))
     places = tuple(range(len(parent.pattern)) if layers is None else layers)
-    channels, heads = {}, {}
+    channels, chosen_heads = {}, {}
     for i in (i for i in places if parent.pattern[i] == "M"):
         score_HP = importance.mamba[mamba][i]
         channels[i] = channels_of_heads(score_HP, target.ssm_head_dim)
         score_H = score_HP[:, channels[i]].square().sum(1)
-        heads[i] = (
-            heads_across_groups(score_H, target.ssm_heads) if across_groups
-            else heads_within_groups(score_H, parent.ssm_groups, target.ssm_heads)
-        )
+        chosen_heads[i] = HEAD_RANKINGS[heads](score_H, parent.ssm_groups, target.ssm_heads)
     chosen = {i: top(importance.neurons[neurons][i], target.d_ff) for i in places if parent.pattern[i] == "-"}
-    return Kept(places, top(importance.embedding, target.d_model), chosen, heads, channels)
+    return Kept(places, top(importance.embedding, target.d_model), chosen, chosen_heads, channels)
 
 
 def lowest_by_kind(pattern: str, scores: Sequence[float], counts: dict[str, int]) -> tuple[int, ...]:

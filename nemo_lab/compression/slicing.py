@@ -110,7 +110,7 @@ def sliced_config(parent: HybridConfig, kept: Kept) -> HybridConfig:
 def mask_model(model: HybridLM, kept: Kept, *, norms: bool = True) -> HybridLM:
     """A full-size copy of `model` in which all that is not kept is zero: the slice's logits, the parent's shape.
 
-    Indices must be in ascending order, for zeros cannot reorder.
+    Zeros cannot reorder: where a slice also permutes, the two agree only because the permutation is harmless.
 
     Args:
         norms: scale norms as the module's docstring says, which makes it equal to the slice; False only zeroes.

@@ -13,8 +13,8 @@ class Pruning:
 
     seeds: int  # parents, each with all its children
     pattern: str  # of the parent's layers, with two attention layers at least
-    d_model: int  # its width; the FFN is four times as wide, the Mamba-2 layers twice
-    ssm_heads: int  # of its Mamba-2 layers, in two groups, a multiple of 16
+    d_model: int  # its width, a multiple of 16; the FFN is six times as wide, the Mamba-2 layers three times
+    ssm_heads: int  # of its Mamba-2 layers, in three groups, a multiple of 24
     vocab_size: int  # tokens of the tokenizer
     domains: int  # corpora of the text
     train_bytes: int  # of text of each
@@ -38,16 +38,16 @@ class Pruning:
     repeats: int  # timings
 
     def __post_init__(self) -> None:
-        if self.ssm_heads % 16:
-            raise LabError(f"Parameter ssm_heads is {self.ssm_heads}, expected a multiple of 16.")
+        if self.ssm_heads % 24:
+            raise LabError(f"Parameter ssm_heads is {self.ssm_heads}, expected a multiple of 24.")
         if self.pattern.count("*") < 2:
             raise LabError(f"Parameter pattern is {self.pattern!r}, expected two attention layers (*) at least.")
 
 
 _PRUNING = Pruning(
-    seeds=3, pattern="M-M*-M-M*-M-", d_model=96, ssm_heads=16, vocab_size=512, domains=6, train_bytes=400_000,
-    held_out_bytes=8_000, length=128, batch_size=8, steps=600, peak_lr=6e-3, control_steps=60, calibration=4,
-    share=0.62, heal_steps=50, heal_lr=3e-3, long_steps=200, scratch=(1, 2, 4, 8), memory=0.7, tried=20,
+    seeds=3, pattern="M-M*-M-M*-", d_model=64, ssm_heads=24, vocab_size=512, domains=6, train_bytes=400_000,
+    held_out_bytes=3_000, length=128, batch_size=8, steps=700, peak_lr=8e-3, control_steps=60, calibration=4,
+    share=0.62, heal_steps=40, heal_lr=4e-3, long_steps=160, scratch=(1, 3, 6), memory=0.7, tried=20,
     context=4096, long_context=8192, decode_tokens=128, repeats=5,
 )
 
@@ -60,14 +60,14 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
         ),
         "laptop": _PRUNING,
         "gpu": replace(
-            _PRUNING, seeds=5, pattern="M-M-M*-M-M-M-M*-M-M-M-", d_model=768, ssm_heads=32, vocab_size=16_384,
+            _PRUNING, seeds=5, pattern="M-M-M*-M-M-M-M*-M-M-M-", d_model=768, ssm_heads=48, vocab_size=16_384,
             domains=13, train_bytes=50_000_000, held_out_bytes=200_000, length=1024, batch_size=64, steps=10_000,
             peak_lr=1e-3, control_steps=500, calibration=16, heal_steps=500, heal_lr=3e-4, long_steps=4000,
             tried=100, context=16_384, long_context=65_536, decode_tokens=1024, repeats=10,
         ),
         "cluster": replace(
             _PRUNING, seeds=5, pattern="M-M-M-M*-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M-", d_model=2048,
-            ssm_heads=64, vocab_size=65_536, domains=13, train_bytes=1_000_000_000, held_out_bytes=1_000_000,
+            ssm_heads=96, vocab_size=65_536, domains=13, train_bytes=1_000_000_000, held_out_bytes=1_000_000,
             length=4096, batch_size=256, steps=50_000, peak_lr=3e-4, control_steps=1000, calibration=32,
             heal_steps=2000, heal_lr=1e-4, long_steps=20_000, tried=200, context=65_536, long_context=65_536,
             decode_tokens=1024, repeats=10,

@@ -18,8 +18,8 @@ from nemo_lab.training import TrainSettings, pack
 ROWS = pack([[1 + (3 * i + j * j) % 30 for j in range(40)] for i in range(8)], 16, eos=0)
 BATCHES = runs.calibration_batches(ROWS, 2, 4)
 WIDE = HybridConfig(
-    pattern="M-M*-M-M*-M-", vocab_size=31, d_model=96, d_ff=384, n_heads=6, n_kv_heads=2, head_dim=16, ssm_heads=16,
-    ssm_head_dim=12, ssm_state=16, ssm_groups=2, chunk=32,
+    pattern="M-M*-M-M*-", vocab_size=31, d_model=64, d_ff=384, n_heads=4, n_kv_heads=2, head_dim=16, ssm_heads=24,
+    ssm_head_dim=8, ssm_state=16, ssm_groups=3, chunk=32,
 )
 
 

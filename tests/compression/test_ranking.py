@@ -28,16 +28,18 @@ def test_heads_are_ranked_inside_their_group(score, groups, multiple) -> None:
     for g in range(groups):
         mine = [h for h in kept.tolist() if h // each == g]
         assert mine == kept.tolist()[g * share : (g + 1) * share]
+        assert mine == sorted(mine, key=lambda h: (-float(score[h]), h))
         left = [float(score[h]) for h in range(g * each, (g + 1) * each) if h not in mine]
         assert all(float(score[h]) >= max(left, default=0) for h in mine)
     if groups == 1:
-        assert torch.equal(kept, ranking.heads_across_groups(score, count))
+        assert torch.equal(kept, ranking.heads_across_groups(score, 1, count))
 
 
 def test_global_ranking_breaks_groups_where_one_is_stronger() -> None:
     score = torch.tensor([9.0, 8, 7, 6, 1, 2, 3, 4])
-    assert ranking.heads_within_groups(score, 2, 4).tolist() == [0, 1, 6, 7]
-    assert ranking.heads_across_groups(score, 4).tolist() == [0, 1, 2, 3]
+    assert ranking.heads_within_groups(score, 2, 4).tolist() == [0, 1, 7, 6]
+    assert ranking.heads_across_groups(score.flip(0), 2, 4).tolist() == [7, 6, 5, 4]
+    assert ranking.heads_in_place(score.flip(0), 2, 4).tolist() == [4, 5, 6, 7]
 
 
 def test_heads_are_scored_on_the_channels_that_stay() -> None:
@@ -49,7 +51,7 @@ def test_heads_are_scored_on_the_channels_that_stay() -> None:
     importance.mamba["x"][0] = score
     kept = ranking.keep_best(importance, TINY, TINY.with_(ssm_head_dim=2, ssm_heads=6))
     assert kept.channels[0].tolist() == [1, 2]
-    assert kept.heads[0].tolist() == [1, 2, 3, 4, 5, 6]
+    assert kept.heads[0].tolist() == [1, 2, 3, 4, 5, 6]  # the first of equals in each group
 
 
 def test_keep_best_keeps_what_it_says() -> None:
@@ -75,7 +77,7 @@ def test_layers_go_by_kind() -> None:
     [
         (lambda: ranking.top(torch.ones(3), 4), "4 of 3 cannot be kept"),
         (lambda: ranking.heads_within_groups(torch.ones(8), 2, 3), "3 of 8 heads cannot be shared by 2"),
-        (lambda: ranking.keep_best(random_importance(TINY, 0), TINY, TINY, mamba="y"), "Unknown score 'y'"),
+        (lambda: ranking.keep_best(random_importance(TINY, 0), TINY, TINY, mamba="y"), "Unknown score or ranking 'y'"),
         (lambda: ranking.keep_best(random_importance(TINY, 0), TINY, TINY.with_(d_ff=21)), "21 of 20"),
     ],
 )

@@ -63,7 +63,7 @@ def test_the_trained_child_is_what_was_scored(parent) -> None:
 
 
 def test_make_child_knows_slices_fresh_weights_and_broken_groups(parent) -> None:
-    broken = keep_best(random_importance(TINY, 3), TINY, TINY.with_(ssm_heads=4), across_groups=True)
+    broken = keep_best(random_importance(TINY, 3), TINY, TINY.with_(ssm_heads=4), heads="across")
     assert make_child(parent, Recipe("b", broken, across_groups=True)).config.ssm_heads == 4
     fresh = make_child(parent, Recipe("f", KEPT, fresh=True), seed=4)
     assert torch.equal(fresh.head.weight, HybridLM(fresh.config, seed=4).head.weight)
