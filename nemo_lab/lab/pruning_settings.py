@@ -34,7 +34,7 @@ class Pruning:
     tried: int  # candidates that it scores without training
     context: int  # tokens behind a decoded one, for MiniPuzzle's budget
     long_context: int  # the same for the comparison with a Transformer
-    decode_tokens: int  # tokens of a timing; long_context is 64 times as many
+    decode_tokens: int  # tokens that a timing decodes, of one for every 64 of the context
     repeats: int  # timings
 
     def __post_init__(self) -> None:
@@ -46,9 +46,9 @@ class Pruning:
 
 _PRUNING = Pruning(
     seeds=3, pattern="M-M*-M-M*-", d_model=64, ssm_heads=24, vocab_size=512, domains=6, train_bytes=400_000,
-    held_out_bytes=3_000, length=128, batch_size=8, steps=700, peak_lr=8e-3, control_steps=60, calibration=4,
-    share=0.62, heal_steps=40, heal_lr=4e-3, long_steps=160, scratch=(1, 3, 6), memory=0.7, tried=20,
-    context=4096, long_context=8192, decode_tokens=128, repeats=5,
+    held_out_bytes=3_000, length=128, batch_size=8, steps=600, peak_lr=8e-3, control_steps=60, calibration=4,
+    share=0.62, heal_steps=32, heal_lr=4e-3, long_steps=200, scratch=(1, 2, 5), memory=0.65, tried=16,
+    context=4096, long_context=32_768, decode_tokens=64, repeats=5,
 )
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
