@@ -37,6 +37,17 @@ class ToggleRL:
     chat_questions: int  # held-out questions of each kind
     chat_tokens: int  # of an answer at most
 
+    def __post_init__(self) -> None:
+        _share("slip", self.slip)
+        for name in ("sft_lr", "rl_lr", "chat_lr"):
+            if not 0 < getattr(self, name) < 1:
+                raise LabError(f"Parameter {name} is {getattr(self, name)}, expected between 0 and 1, such as 3e-4.")
+
+
+def _share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise LabError(f"Parameter {name} is {value}, expected from 0 to 1, such as 0.8.")
+
 
 _TOGGLE = ToggleRL(
     seeds=3, pairs=2, d_model=64, items=12_000, exam_items=400, slip=0.8, sft_steps=1500, batch_size=64, sft_lr=4e-3,
@@ -72,6 +83,7 @@ class RetroSearch:
     ablations: int  # traces on which kinds of revision, and revisers on their way, are compared
 
     def __post_init__(self) -> None:
+        _share("leave", self.leave)
         if not 0 < self.gamma <= 1:
             raise LabError(f"Parameter gamma is {self.gamma}, expected above 0 and at most 1, such as 0.9.")
         if self.weak_steps[0] != 0:

@@ -60,10 +60,15 @@ def load_chat(folder: str | Path) -> Chat:
     """Open a local folder or a Hugging Face id in fp32; safetensors only, and no code of the model's own.
 
     Raises:
-        LabError: the tokenizer has no chat template, or one that ends a turn with nothing.
+        LabError: a folder that holds no model, or a tokenizer without chat template or with one that ends a turn with
+            nothing.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    place = Path(folder)
+    local = place.exists() or place.is_absolute() or len(place.parts) != 2  # an id of the hub is owner/name
+    if local and not (place / "config.json").is_file():
+        raise LabError(f"{str(folder)!r} is no folder of a model: it has no config.json; give a folder or owner/name.")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     with no_bars():
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)

@@ -8,6 +8,7 @@ B answers, P prompts, G answers to a prompt, L tokens of a row, T tokens of an a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,7 @@ Prompts = Callable[[int, int], Sequence[Prompt]]
 """The prompts of (step, attempt); attempts above 0 are dynamic sampling's. Nothing else may decide them."""
 
 Reward = Callable[[Prompt, str, bool], float]
-"""The reward of (prompt, response text, whether it ended by itself)."""
+"""The reward of (prompt, response text without its end token, whether it ended by itself)."""
 
 Row = dict[str, float]
 
@@ -89,6 +90,8 @@ def _attempt(
     asked = list(prompts(step, attempt))
     if len(asked) != settings.prompts:
         raise TrainingError(f"The prompts of step {step} are {len(asked)}, not prompts={settings.prompts}.")
+    if strange := [prompt for prompt in asked if not isinstance(prompt, Prompt)]:
+        raise TrainingError(f"A prompt of step {step} is {strange[0]!r}; make each a `Prompt`, as Prompt('2+3=').")
     seed = np.random.SeedSequence([settings.seed, step, attempt]).generate_state(1, np.uint64)[0]
     generator = torch.Generator(next(policy.model.parameters()).device).manual_seed(int(seed) >> 1)
     policy.model.eval()
@@ -98,10 +101,24 @@ def _attempt(
             pad=policy.pad, group=settings.group, temperature=settings.temperature, generator=generator,
         )  # fmt: skip
     repeated = [prompt for prompt in asked for _ in range(settings.group)]
-    texts = [policy.decode(tokens) for tokens in rollout.responses()]
     ended = rollout.ended_B.tolist()
-    rewards = [reward(p, text, end) for p, text, end in zip(repeated, texts, ended, strict=True)]
+    answers = zip(repeated, rollout.responses(), ended, strict=True)
+    rewards = [_judge(reward, p, policy.decode(tokens[:-1] if end else tokens), end) for p, tokens, end in answers]
     return experience_of(rollout, torch.tensor(rewards, dtype=torch.float32), policy.pad, settings)
+
+
+def _judge(reward: Reward, prompt: Prompt, text: str, ended: bool) -> float:
+    """The reward of an answer; one that is no finite number would spoil every weight."""
+    found = reward(prompt, text, ended)
+    try:
+        worth = float(found)
+    except (TypeError, ValueError):
+        worth = math.nan
+    if not math.isfinite(worth):
+        raise TrainingError(
+            f"The reward of {text[:60]!r} to {prompt.text[:60]!r} is {found!r}; a reward must be a finite number."
+        )
+    return worth
 
 
 def experience_of(rollout: Rollout, reward_B: Tensor, pad: int, settings: GRPOSettings) -> Experience:
@@ -131,7 +148,7 @@ def example(rewards: Sequence[float], lengths: Sequence[int]) -> Experience:
 def advantages(reward_B: Tensor, counted_B: Tensor, settings: GRPOSettings) -> Tensor:
     """Advantage of each answer within its group, 0 for answers that do not count and in groups of one.
 
-    Masked answers enter neither the baseline nor the spread (so does NVIDIA's released code, sheet of notebook 09).
+    Masked answers enter neither the baseline nor the spread (so does NVIDIA's released code).
     """
     r_PG, w_PG = (x.view(-1, settings.group) for x in (reward_B, counted_B.float()))
     n_P1 = w_PG.sum(1, keepdim=True)

@@ -57,7 +57,8 @@ def grpo(
     Args:
         prompts: `settings.prompts` prompts for (step, attempt). reward: scores one answer.
         reference: the frozen model of the KL term; needed where `settings.kl` is above 0.
-        folder: where checkpoints go and where to go on from; None keeps nothing.
+        folder: where checkpoints go, every `settings.checkpoint_every` steps and after the last, and where to go on
+            from; None keeps nothing. That prompts and reward are those of the earlier run is not checked.
         on_step: called after each step with its row of the history.
 
     Returns:
@@ -68,12 +69,14 @@ def grpo(
         grad_norm, lr, attempts, tokens (sampled so far), seconds_sampling and seconds_update (of this step).
 
     Raises:
-        TrainingError: no reference for a KL term, a wrong number of prompts, another run's folder.
+        TrainingError: no reference for a KL term, a wrong number of prompts or something else than prompts, a reward
+            that is no finite number, a folder of other settings or another model.
     """
     if settings.kl and reference is None:
         raise TrainingError("kl is above 0, but there is no reference model; pass reference=… or set kl=0.")
     keep_freed_memory()
     optimizer = adamw(policy.model, _optimizer_settings(settings))
+    optimizer.zero_grad(set_to_none=True)  # what a run that failed half way may have left
     where = Path(folder) if folder is not None else None
     run = {"settings": asdict(settings), "model": {"parameters": sum(p.numel() for p in policy.model.parameters())}}
     history = checkpoints.resume(where, policy.model, optimizer, run) if where else []

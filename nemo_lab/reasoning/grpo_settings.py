@@ -19,6 +19,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from nemo_lab.training.settings import TrainingError
@@ -43,7 +44,8 @@ class GRPOSettings:
     `prompts` and `group` count the prompts of a step and the answers to each; `updates` cuts the answers of a
     step into so many optimiser updates, in whole groups; `micro_batch` is the number of answers in memory at once
     (0: all of an update) and changes no result. `overlong_cache` counts the tokens before `max_new_tokens` over
-    which the soft punishment grows. `temperature` is the sampler's, and the trainer's.
+    which the soft punishment grows. `temperature` is the sampler's, and the trainer's. Every `checkpoint_every` steps
+    (0: after the last only) weights and moments, three times the model, go to the run's folder.
     """
 
     steps: int
@@ -80,12 +82,16 @@ class GRPOSettings:
             if type(value) is not int or value < least:
                 raise TrainingError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
         for name in ("peak_lr", "temperature", "clip_low", "clip_high", "clip"):
-            if not 0 < getattr(self, name) < float("inf"):
+            if not _is_number(getattr(self, name)) or getattr(self, name) <= 0:
                 raise TrainingError(f"{name} is {getattr(self, name)!r}; it must be a positive number.")
         for name in ("kl", "sampler_cap"):
-            if not 0 <= getattr(self, name) < float("inf"):
+            if not _is_number(getattr(self, name)) or getattr(self, name) < 0:
                 raise TrainingError(f"{name} is {getattr(self, name)!r}; it must be 0 (off) or a positive number.")
         if self.prompts % self.updates:
             raise TrainingError(
                 f"prompts={self.prompts} cannot be cut into updates={self.updates} equal parts; choose a divisor."
             )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

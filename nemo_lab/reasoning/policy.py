@@ -25,7 +25,8 @@ class Policy:
     Attributes:
         model: a `HybridLM` or a causal language model of Hugging Face.
         encode: text to token ids, without an end token. decode: ids to text, without special tokens.
-        end: the token that closes a response. pad: what fills rows; not `end`.
+        end: the token that closes a response. pad: what fills rows; not `end`. It is masked everywhere, so that any
+            other token of the vocabulary will do where a tokenizer has none of its own.
     """
 
     model: Any
@@ -35,6 +36,9 @@ class Policy:
     pad: int
 
     def __post_init__(self) -> None:
+        for name, token in (("end", self.end), ("pad", self.pad)):
+            if type(token) is not int or token < 0:
+                raise ValueError(f"{name} is {token!r}; it must be the id of a token, a whole number")
         if self.end == self.pad:
             raise ValueError(f"end and pad are both token {self.end}; give another pad, or the end is never learned")
 

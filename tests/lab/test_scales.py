@@ -72,6 +72,9 @@ def test_misspelt_knob_is_one_sentence_with_suggestion_and_list():
         ("03_climb_mixing", "clusters", 1, "expected at least 2"),
         ("04_two_phase_pretraining", "ratio", -2.0, "Parameter ratio is -2.0, expected a positive number"),
         ("04_two_phase_pretraining", "odds", 0.0, "Parameter odds is 0.0, expected a positive number"),
+        ("09_reasoning_toggle_rl", "slip", 2.0, "Parameter slip is 2.0, expected from 0 to 1"),
+        ("09_reasoning_toggle_rl", "rl_lr", -1.0, "Parameter rl_lr is -1.0, expected between 0 and 1"),
+        ("11_retro_search", "leave", 1.5, "Parameter leave is 1.5, expected from 0 to 1"),
     ],
 )
 def test_values_that_an_experiment_cannot_use_are_refused_at_the_start(monkeypatch, notebook, knob, value, words):

@@ -280,3 +280,12 @@ def test_weights_in_a_pickle_are_not_read(chat, tmp_path):
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(OSError, match="safetensors"):
         load_chat(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["missing", "empty", "file", "/no/such/folder"])
+def test_what_is_no_model_is_said_at_once(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("{}")
+    with pytest.raises(LabError, match="is no folder of a model: it has no config"):
+        chats.load_chat(name)

@@ -246,6 +246,50 @@ def test_mistakes_are_named(tmp_path):
         grpo(policy, lambda step, attempt: PROMPTS[:1], letters, SETTINGS)
     for wrong, said in [({"group": 1}, "group is 1"), ({"advantage": "z"}, "choose one of std"),
                         ({"updates": 2}, "cannot be cut"), ({"peak_lr": 0.0}, "peak_lr is 0.0"),
-                        ({"kl": -1.0}, "kl is -1.0")]:  # fmt: skip
+                        ({"kl": -1.0}, "kl is -1.0"), ({"peak_lr": "1e-6"}, "peak_lr is '1e-6'"),
+                        ({"clip_low": None}, "clip_low is None")]:  # fmt: skip
         with pytest.raises(TrainingError, match=said):
             replace(SETTINGS, **wrong)
+    with pytest.raises(TrainingError, match=r"is 'abc'; make each a `Prompt`"):
+        grpo(policy, lambda step, attempt: ["abc"] * 3, letters, SETTINGS)
+
+
+@pytest.mark.parametrize("found", [float("nan"), float("inf"), None, "much"])
+def test_a_reward_that_is_no_number_is_named_and_spoils_nothing(found):
+    policy, control = tiny_policy.tiny_policy(), tiny_policy.tiny_policy()
+    with pytest.raises(TrainingError, match=r"to '1.1=' is .*; a reward must be a finite number"):
+        grpo(policy, lambda step, attempt: PROMPTS, lambda prompt, text, ended: found, SETTINGS)
+    for run in (policy, control):
+        grpo(run, lambda step, attempt: PROMPTS, letters, SETTINGS)
+    for ours, theirs in zip(policy.model.parameters(), control.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_gradients_of_a_run_that_failed_are_forgotten():
+    policy, control = tiny_policy.tiny_policy(), tiny_policy.tiny_policy()
+    for weight in policy.model.parameters():
+        weight.grad = torch.full_like(weight, torch.nan)
+    for run in (policy, control):
+        grpo(run, lambda step, attempt: PROMPTS, letters, SETTINGS)
+    for ours, theirs in zip(policy.model.parameters(), control.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_reward_sees_no_end_token():
+    """Also where `decode` would show it, as a tokenizer of Hugging Face does."""
+    policy, seen = tiny_policy.tiny_policy(), []
+    shown = replace(policy, decode=lambda tokens: " ".join(map(str, tokens)))
+
+    def note(prompt, text, ended):
+        seen.append((text.split(), ended))
+        return float(len(seen) % 2)
+
+    grpo(shown, lambda step, attempt: PROMPTS, note, replace(SETTINGS, steps=8, group=16, max_new_tokens=20))
+    assert any(ended for _, ended in seen)
+    assert not any(str(policy.end) in tokens for tokens, _ in seen)
+
+
+@pytest.mark.parametrize("end", [None, "<|im_end|>", -1, True])
+def test_an_end_that_is_no_token_is_named(end):
+    with pytest.raises(ValueError, match=r"end is .*; it must be the id of a token"):
+        replace(tiny_policy.tiny_policy(), end=end)
