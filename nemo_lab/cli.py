@@ -1,4 +1,4 @@
-"""The command `nemo-lab`: run, report, ledger, verify, doctor, fetch, climbmix.
+"""The command `nemo-lab`: run, report, ledger, verify, doctor, fetch, extract, climbmix.
 
 Thin on purpose: it reads arguments, calls one function of `nemo_lab.lab` (or `corpora`) and prints. Every
 import is made inside the command that needs it, so `nemo-lab --help` answers at once. A user's mistake
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"nemo-lab: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        onward = "the same command goes on" if command is _climbmix else "go on with --resume"
+        onward = "the same command goes on" if command in (_climbmix, _extract) else "go on with --resume"
         print(f"\nnemo-lab: stopped; what was finished is kept, {onward}.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output (head, less) has gone
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "say what this machine can do and what to install")
     fetch = add("fetch", _fetch, "fetch corpora now, so that later runs need no network")
     fetch.add_argument("names", nargs="*", metavar="NAME", help="corpora (default: all)")
+    _extract_arguments(add("extract", _extract, "web pages to clean, scored text: WARC files, parquet or folders"))
     _climbmix_arguments(add("climbmix", _climbmix, "find the mixture of texts that serves a goal, as a dataset"))
     return parser
 
@@ -116,6 +117,20 @@ def _climbmix_arguments(parser: argparse.ArgumentParser) -> None:
     cores = os.cpu_count() or 1
     parser.add_argument(
         "--jobs", type=_count, default=cores, metavar="N", help="proxies at a time (default: all cores)"
+    )
+
+
+def _extract_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help=".warc.gz, .parquet, a page or a folder")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the shards and the report")
+    parser.add_argument("--min-score", type=float, default=0.0, metavar="S", help="leave out pages below, 0 to 5")
+    parser.add_argument("--keep-duplicates", action="store_true", help="do not look for near-duplicates")
+    parser.add_argument(
+        "--keep-out", type=Path, action="append", default=[], metavar="FILE",
+        help="test items, one a line or a jsonl or parquet file with a column text; pages that quote one are left out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--jobs", type=_count, default=os.cpu_count() or 1, metavar="N", help="processes (default: all cores)"
     )
 
 
@@ -217,6 +232,18 @@ def _climbmix(options: argparse.Namespace) -> int:
     if warning:
         print(f"nemo-lab: {warning}", file=sys.stderr)
     print(options.out)
+    return 0
+
+
+def _extract(options: argparse.Namespace) -> int:
+    from nemo_lab.curation import Options, extract_to
+    from nemo_lab.curation.decontamination import read_items
+
+    if not 0 <= options.min_score <= 5:
+        raise LabError(f"--min-score is {options.min_score}, expected a score from 0 to 5.")
+    items = [item for file in options.keep_out for item in read_items(file)]
+    choices = Options(min_score=options.min_score, deduplicate=not options.keep_duplicates)
+    print(extract_to(options.inputs, options.out, choices, keep_out=items, jobs=options.jobs).lines())
     return 0
 
 

@@ -1,0 +1,23 @@
+"""Web pages to clean, scored text: Nemotron-CC-Math's pipeline, from bytes to a report of what was lost.
+
+`extract_html` takes one page, `extract` several, `extract_to` whole archives (`nemo-lab extract`). The steps are
+modules: `decoding`, `prepass` (formulas, code and tables held back), `lynx`, `cleaning`, `fidelity`, `quality`,
+`near_duplicates`, `decontamination`. Pages are the least trusted input the lab has; every step has limits.
+"""
+
+from nemo_lab.curation.extraction import Extraction, Failure, Losses, extract, extract_html
+from nemo_lab.curation.pipeline import Options, Summary, extract_to
+from nemo_lab.curation.records import Damaged, Page
+
+__all__ = [
+    "Damaged",
+    "Extraction",
+    "Failure",
+    "Losses",
+    "Options",
+    "Page",
+    "Summary",
+    "extract",
+    "extract_html",
+    "extract_to",
+]

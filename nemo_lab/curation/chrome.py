@@ -1,0 +1,110 @@
+"""Navigation, sidebars, footers and permalinks: parts of a page that its markup itself calls so.
+
+Only what says its purpose is removed here: HTML5's `<nav>`, `<footer>` and `<aside>`, ARIA roles, and classes or
+ids that hold such a word. Lists and blocks that are links and nothing else go as well. A page whose author
+misuses a word must not be lost: unless the page marks its main part, no part goes that holds more than `SHARE`
+of the text, and the main part never goes nor anything that holds it.
+"""
+
+import re
+from typing import Any
+
+from nemo_lab.curation.mathml import tag_of
+
+SHARE = 0.4
+_ROLES = frozenset(
+    (
+        "navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar", "toolbar", "tablist",
+    )
+)  # fmt: skip
+_TAGS = frozenset(("nav", "footer", "aside"))
+_NAMES = (
+    r"nav(?:bar|igation|links?|path|row|s)?", r"menu\w*", r"\w*sidebar\w*", r"bread-?crumbs?", r"footer\w*",
+    r"site-?header",
+    r"page-?header", r"mastheads?", r"cookies?\w*", r"social\w*", r"share\w*", r"advert\w*", "ads?", "pagination",
+    "pager",
+    "related", r"prev-?next", r"skip-?links?", r"search\w*", r"edit-?section", r"jump-?to-?nav", "toc",
+    r"comment-?form",
+    "newsletter", "subscribe", "login", r"sponsor\w*", "copyright", r"print-?footer", r"chlink\w+", "mw-editsection",
+    "catlinks", r"MSearch\w*", r"tabs\d?", "tablist",
+)  # fmt: skip
+_WORDS = re.compile(rf"(?:^|[\s_-])(?:{'|'.join(_NAMES)})(?=$|[\s_-])", re.IGNORECASE)
+_PERMALINK = re.compile(
+    r"(?:^|\s)(?:headerlink|anchorjs-link|header-anchor|permalink|viewcode-link|toc-backref-link|copybtn)(?:$|\s)"
+)
+_CANDIDATES = frozenset(("div", "section", "header", "ul", "ol", "table", "p", "td", "span", "form", "dl"))
+_LINK_LISTS = frozenset(("ul", "ol", "table", "dl", "div", "p"))
+_CONTENT = frozenset(("pre", "math", "script", "img", "h1", "h2"))
+
+
+def drop_chrome(root: Any) -> int:
+    """Remove navigation and the like in place and return how many parts went."""
+    kept = _main_part(root)
+    limit = float("inf") if kept else SHARE * max(1, _length(root))
+    dropped, skip = 0, 0
+    for element in list(root.iter()):
+        skip -= 1
+        tag = tag_of(element)
+        if skip >= 0 or not tag or element in kept or element.getparent() is None:
+            continue
+        if _is_chrome(element, tag) and _length(element) <= limit:
+            skip = sum(1 for _ in element.iter()) - 1
+            dropped += _remove(element)
+    return dropped
+
+
+def _main_part(root: Any) -> set[Any]:
+    """Return the element that the page marks as its main part, with all round it; empty when it marks none."""
+    for element in root.iter("main", "article", "div", "section"):
+        marked = tag_of(element) in ("main", "article") or element.get("role") == "main"
+        if marked and _length(element) >= 200:
+            return {element, *element.iterancestors()}
+    return set()
+
+
+def _is_chrome(element: Any, tag: str) -> bool:
+    if tag == "a":
+        return bool(_PERMALINK.search(element.get("class") or ""))
+    if tag in ("body", "html", "main", "article"):
+        return False
+    return _says_so(element, tag) or (tag in _LINK_LISTS and _only_links(element))
+
+
+def _says_so(element: Any, tag: str) -> bool:
+    if tag in _TAGS or element.get("role") in _ROLES:
+        return True
+    if tag not in _CANDIDATES:
+        return False
+    named = f"{element.get('class') or ''} {element.get('id') or ''}"
+    return named != " " and bool(_WORDS.search(named))
+
+
+def _only_links(element: Any) -> bool:
+    """Return whether a block is at least three links and hardly anything else, code and formulas least of all."""
+    links = list(element.iter("a"))
+    if len(links) < 3 or any(True for _ in element.iter(*_CONTENT)):
+        return False
+    return sum(map(_length, links)) >= 0.85 * _length(element)
+
+
+def _length(element: Any) -> int:
+    """Return how many characters of text are in it, blanks and scripts not counted."""
+    total = 0
+    for inner in element.iter():
+        tag = inner.tag
+        if inner.text and tag not in ("script", "style") and isinstance(tag, str):
+            total += len("".join(inner.text.split()))
+        if inner.tail and inner is not element:
+            total += len("".join(inner.tail.split()))
+    return total
+
+
+def _remove(element: Any) -> int:
+    parent, previous, tail = element.getparent(), element.getprevious(), element.tail
+    if tail and previous is not None:
+        previous.tail = (previous.tail or "") + tail
+    elif tail:
+        parent.text = (parent.text or "") + tail
+    element.tail = None
+    parent.remove(element)
+    return 1

@@ -1,0 +1,115 @@
+"""Blocks of code in a page, with their indentation: `<pre>`, highlighters' tables, and `<br>` with `&nbsp;`.
+
+Indentation is meaning in Python and YAML, and it is what most extractors lose. A block's text is taken from the
+page's tree, before any rendering: line breaks and blanks as written, `<br>` as a line break, non-breaking blanks
+as blanks, line numbers and copy buttons left out.
+"""
+
+import re
+from typing import Any
+
+from nemo_lab.curation.mathml import tag_of
+
+_NUMBERS = re.compile(
+    r"(?:^|[\s_-])(?:linenos?|line-?numbers?|lineno\w*|gutter|rouge-gutter|copybtn|copy-?button|hljs-ln-numbers)(?=$|[\s_-])"
+)
+_LANGUAGE = re.compile(r"(?:lang(?:uage)?|highlight(?:-source)?|brush:?|sourceCode|src)[-:\s]+([A-Za-z][\w+#.]*)")
+_PLAIN_NAMES = frozenset(
+    (
+        "default", "none", "text", "notranslate", "highlight", "linenumbers", "plaintext", "plain", "literal-block",
+        "numberlines",
+    )
+)  # fmt: skip
+_CODE_LOOK = re.compile(
+    r"[={}()\[\];]|^\s*(?:def|for|if|elif|else|while|return|import|from|class|print|end|begin|var|let)\b|:\s*$|^\s*(?:#|//)"
+)
+_BLOCKS = frozenset(("div", "p", "tr", "li", "table", "ul", "ol", "section"))
+
+
+def is_block(element: Any, tag: str) -> bool:
+    """Return whether the element is a block of code: preformatted, or indented lines with `<br>` that look so."""
+    if tag == "pre" or tag in ("listing", "xmp"):
+        return True
+    if tag not in ("div", "p", "td", "code", "blockquote", "font", "tt"):
+        return False
+    style = element.get("style") or ""
+    if "white-space" in style and re.search(r"white-space:\s*pre(?!-line)", style):
+        return "\n" in "".join(element.itertext()).strip()
+    return _broken_lines(element)
+
+
+def _broken_lines(element: Any) -> bool:
+    """Return whether `<br>` separates lines, some of them indented, most of them looking like code."""
+    breaks = 0
+    for child in element:
+        name = tag_of(child)
+        breaks += name == "br"
+        if name in _BLOCKS or name == "pre":
+            return False
+    if breaks < 2 or not any("\u00a0" in text for text in element.itertext()):
+        return False
+    lines = [line for line in block_text(element).split("\n") if line.strip()]
+    indented = sum(line.startswith("  ") for line in lines)
+    return bool(indented) and sum(bool(_CODE_LOOK.search(line)) for line in lines) >= 0.6 * len(lines)
+
+
+def block_text(element: Any) -> str:
+    """Return the block's lines: no blank lines around, no blanks at line ends, indentation as it was."""
+    preformatted = tag_of(element) in ("pre", "listing", "xmp") or "white-space" in (element.get("style") or "")
+    pieces: list[str] = []
+    _collect(element, pieces, preformatted, 0)
+    text = "".join(pieces).replace("\u00a0", " ").replace("\r\n", "\n").replace("\r", "\n").replace("\u200b", "")
+    lines = [line.rstrip() for line in text.expandtabs(8).split("\n")]
+    while lines and not lines[0]:
+        lines.pop(0)
+    while lines and not lines[-1]:
+        lines.pop()
+    return "\n".join(lines)
+
+
+def _collect(element: Any, pieces: list[str], preformatted: bool, depth: int) -> None:
+    pieces.append(_shown(element.text, preformatted))
+    for child in element:
+        tag = tag_of(child)
+        if tag == "br":
+            pieces.append("\n")
+        elif tag and not _NUMBERS.search(child.get("class") or "") and tag not in ("button", "script", "style"):
+            own_line = tag in _BLOCKS and pieces and not pieces[-1].endswith("\n")
+            pieces.append("\n" if own_line else "")
+            _collect(child, pieces, preformatted, depth + 1) if depth < 50 else pieces.append(
+                "".join(child.itertext())
+            )
+            pieces.append("\n" if own_line else "")
+        pieces.append(_shown(child.tail, preformatted))
+
+
+def _shown(text: str | None, preformatted: bool) -> str:
+    """Collapse blanks where a browser would; non-breaking ones are kept."""
+    if not text:
+        return ""
+    if preformatted:
+        return text
+    return re.sub(r"[ \t\r\n\f]+", lambda blanks: "" if "\n" in blanks[0] else " ", text)
+
+
+def language_of(element: Any) -> str:
+    """Return what the page calls the block's language (on it, in it or round it), or an empty string."""
+    around = [element, *list(element)[:1]]
+    parent = element.getparent()
+    for _ in range(2):
+        if parent is not None:
+            around.append(parent)
+            parent = parent.getparent()
+    for one in around:
+        found = _LANGUAGE.search(one.get("class") or "") if tag_of(one) else None
+        if found and found[1].lower() not in _PLAIN_NAMES:
+            return found[1].lower()
+    return ""
+
+
+def numbered_table(element: Any) -> Any | None:
+    """Return the `<pre>` with the code in a highlighter's table of line numbers and code, or None."""
+    if not re.search(r"highlighttable|rouge-table|syntaxhighlighter|code-?table", element.get("class") or ""):
+        return None
+    blocks = [inner for inner in element.iter() if tag_of(inner) == "pre"]
+    return blocks[-1] if blocks and all(tag_of(inner) != "table" for inner in list(element.iter())[1:]) else None

@@ -1,0 +1,77 @@
+"""Documents that quote a test: found by shared word n-grams.
+
+The paper embeds documents and questions with Qwen2.5-32B and drops documents with a cosine above 0.9; the
+released tutorial has no such step. N-grams of words are what most others use: exact, explainable (the report
+shows the words) and independent of a model, but blind to paraphrase. A document is contaminated when it holds
+any `n` words in a row of a test item, or the whole of an item that is shorter.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nemo_lab.lab.home import LabError
+
+_WORD = re.compile(r"\\?\w+|[=+*/^<>-]")
+N = 13  # words in a row, as GPT-3's report and many since
+SHORTEST = 8  # words of an item; shorter ones ("what is 2 + 2") match by chance and are not looked for
+
+
+def read_items(file: Path) -> list[str]:
+    """Return the test items of a file: lines of a text file, the column `text` of jsonl or parquet.
+
+    Raises:
+        LabError: there is no such file, or nothing in it can be read.
+    """
+    if not file.is_file():
+        raise LabError(f"There is no file {str(file)!r}; give test items, one a line, or a jsonl or parquet file.")
+    if file.suffix in (".txt", ".md", ".text", ""):
+        return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    from nemo_lab.corpora.files import read_files
+
+    return [str(text) for text in read_files(file)["text"]]
+
+
+def words(text: str) -> list[str]:
+    """Return words, control words and operators in lower case; layout and punctuation do not count."""
+    return _WORD.findall(text.lower())
+
+
+@dataclass
+class TestSet:
+    """Test items to keep out: their n-grams with the item each is from; `skipped` counts those too short."""
+
+    __test__ = False  # not a test of pytest
+
+    n: int = N
+    grams: dict[tuple[str, ...], str] = field(default_factory=dict)
+    lengths: set[int] = field(default_factory=set)
+    skipped: int = 0
+
+    @classmethod
+    def of(cls, items: Iterable[str], n: int = N) -> "TestSet":
+        """Return the index of these test items (question and answer in one text, or apart)."""
+        index = cls(n)
+        for item in items:
+            found = words(item)
+            if len(found) < SHORTEST:
+                index.skipped += 1
+                continue
+            size = min(n, len(found))
+            index.lengths.add(size)
+            for at in range(len(found) - size + 1):
+                index.grams.setdefault(tuple(found[at : at + size]), item)
+        return index
+
+    def match(self, text: str) -> str:
+        """Return the test item that the text quotes, or an empty string."""
+        if not self.grams:
+            return ""
+        found = words(text)
+        for size in sorted(self.lengths):
+            for at in range(len(found) - size + 1):
+                item = self.grams.get(tuple(found[at : at + size]))
+                if item is not None:
+                    return item
+        return ""

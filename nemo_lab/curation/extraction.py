@@ -1,0 +1,145 @@
+"""Pages to text: decode, route by type, hold back formulas and code, render, clean, put back, and count losses.
+
+`extract` takes several pages because lynx is started once for all of them; each page's result is the same as if
+it had come alone, and each page that fails does so for itself, with a reason.
+"""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from nemo_lab.curation import cleaning, decoding, lynx, prepass
+from nemo_lab.curation.lynx import Limits, RenderError
+from nemo_lab.curation.placeholders import CODE
+from nemo_lab.curation.records import Page
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a page had and what its text has; `forms` counts formulas by the markup they came in."""
+
+    math_nodes: int = 0
+    math_spans: int = 0
+    code_blocks: int = 0
+    code_kept: int = 0
+    boilerplate_lines: int = 0
+    forms: dict[str, int] = field(default_factory=dict)
+
+    def sentence(self) -> str:
+        """Return the report of a page in one line."""
+        return (
+            f"formulas {self.math_spans} of {self.math_nodes}, code blocks {self.code_kept} of {self.code_blocks}, "
+            f"{self.boilerplate_lines} lines of boilerplate removed"
+        )
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """A page's text; `kind` is html, notebook or text."""
+
+    text: str
+    kind: str
+    title: str = ""
+    losses: Losses = field(default_factory=Losses)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a page has no text."""
+
+    reason: str
+
+
+class _TimeUp(Exception):
+    """A page took too long before or after rendering."""
+
+
+def extract(pages: Sequence[Page], limits: Limits | None = None) -> list[Extraction | Failure]:
+    """Return each page's text or the reason why it has none, in the pages' order."""
+    limits = limits or Limits()
+    results: list[Extraction | Failure | prepass.Prepared] = [_prepared(page, limits) for page in pages]
+    waiting = [number for number, result in enumerate(results) if isinstance(result, prepass.Prepared)]
+    markup = [result.html for result in results if isinstance(result, prepass.Prepared)]
+    for number, rendered in zip(waiting, lynx.render(markup, limits), strict=True):
+        results[number] = _finished(results[number], rendered, limits)
+    return [result for result in results if not isinstance(result, prepass.Prepared)]
+
+
+def extract_html(html: str | bytes) -> Extraction:
+    """Return the text of one HTML page.
+
+    Raises:
+        ValueError: the page cannot be read or rendered; says why.
+    """
+    content = html.encode("utf-8", "replace") if isinstance(html, str) else html
+    (result,) = extract([Page(content, "", "", "text/html")])
+    if isinstance(result, Failure):
+        raise ValueError(result.reason)
+    return result
+
+
+def _prepared(page: Page, limits: Limits) -> Extraction | Failure | prepass.Prepared:
+    """Decode and route; HTML comes back prepared for the renderer, the other kinds finished."""
+    try:
+        with _time_limit(limits.seconds):
+            text = decoding.decode(page.content, page.charset)
+            kind = decoding.kind_of(text, page.content_type)
+            if kind == decoding.HTML:
+                return prepass.prepare(text)
+            text = decoding.notebook_text(text) if kind == decoding.NOTEBOOK else text.replace("\r\n", "\n")
+            cleaned = cleaning.clean(text)
+            return Extraction(cleaned.text, kind, losses=Losses(boilerplate_lines=cleaned.dropped_lines))
+    except (ValueError, RecursionError, MemoryError) as error:
+        return Failure(str(error) or type(error).__name__)
+    except _TimeUp:
+        return Failure(f"took more than {limits.seconds:g} s before rendering")
+
+
+def _finished(
+    page: Extraction | Failure | prepass.Prepared, rendered: str | RenderError, limits: Limits
+) -> Extraction | Failure:
+    """Clean the rendered text, put formulas and code back, and count."""
+    if isinstance(rendered, RenderError):
+        return Failure(str(rendered))
+    assert isinstance(page, prepass.Prepared)
+    try:
+        with _time_limit(limits.seconds):
+            return _restored(page, rendered)
+    except _TimeUp:
+        return Failure(f"took more than {limits.seconds:g} s after rendering")
+
+
+def _restored(page: prepass.Prepared, rendered: str) -> Extraction:
+    cleaned = cleaning.clean(rendered)
+    text, back = page.shelf.restore(cleaned.text)
+    code = sum(held.kind == CODE for held in back)
+    losses = Losses(
+        page.math_nodes,
+        len(back) - code,
+        page.code_blocks,
+        code,
+        cleaned.dropped_lines,
+        dict(sorted(page.forms.items())),
+    )
+    return Extraction(cleaning.even_paragraphs(text), decoding.HTML, page.title, losses)
+
+
+@contextlib.contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise _TimeUp in the block after so many seconds; only in a main thread, where signals arrive."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise _TimeUp
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

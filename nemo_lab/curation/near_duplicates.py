@@ -1,0 +1,165 @@
+r"""Near-duplicates by MinHash and LSH, with the parameters of Nemotron-CC-Math.
+
+Documents are sets of 24-character n-grams. A MinHash signature keeps, for each of 260 hash functions, the
+smallest value over the set; two documents agree in one place with probability J, their Jaccard similarity. The
+signature is cut into 20 bands of 13; documents that agree in a whole band are candidates, which happens with
+
+    P(J) = 1 - (1 - J^13)^20,      0.177 at 0.7, 0.677 at 0.8, 0.924 at 0.85, 0.997 at 0.9.
+
+So the '0.8 threshold' catches two thirds of the pairs that sit exactly there. As in the paper there is no check
+of the candidates; groups are connected components, and of each group the first document stays (the paper keeps
+one at random; the first makes the result independent of a seed and of how a run was interrupted).
+
+Relative to the paper: instead of 260 seeds of Murmur3 one 64-bit hash of each n-gram is put through 260 random
+multiply-and-add functions, the usual way to save hashing; `agreement` lets tests hold it to J.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+BANDS, ROWS, GRAM = 20, 13, 24
+_SEED = 42
+_BLOCK = 4096  # n-grams hashed at a time, so that the table stays in the cache
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Bands, rows of a band, and characters of an n-gram."""
+
+    bands: int = BANDS
+    rows: int = ROWS
+    gram: int = GRAM
+
+    @property
+    def hashes(self) -> int:
+        """The signature's length."""
+        return self.bands * self.rows
+
+
+PAPER = Parameters()
+
+
+def candidate_probability(similarity: ArrayLike, bands: int = BANDS, rows: int = ROWS) -> NDArray[np.float64]:
+    """Return P(candidate) = 1 - (1 - S^rows)^bands for Jaccard similarities S."""
+    return 1 - (1 - np.asarray(similarity, dtype=np.float64) ** rows) ** bands
+
+
+def shingles(text: str, gram: int = GRAM) -> NDArray[np.uint64]:
+    """Return the 64-bit hashes of the text's distinct n-grams; a shorter text is one n-gram.
+
+    Blanks are made even and letters lower case first, so that layout does not hide a copy.
+    """
+    letters = np.frombuffer(" ".join(text.lower().split()).encode("utf-32-le", "replace"), dtype=np.uint32)
+    letters = letters.astype(np.uint64)
+    width = max(1, min(gram, len(letters)))
+    if not len(letters):
+        return np.zeros(0, dtype=np.uint64)
+    count = len(letters) - width + 1
+    value = np.zeros(count, dtype=np.uint64)
+    for offset in range(width):
+        value *= np.uint64(0x100000001B3)
+        value += letters[offset : offset + count] + np.uint64(1)
+    value ^= value >> np.uint64(31)
+    value *= np.uint64(0x9E3779B97F4A7C15)
+    value ^= value >> np.uint64(29)
+    return np.unique(value)
+
+
+@cache
+def _functions(hashes: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    generator = np.random.default_rng(_SEED)
+    draw = generator.integers(0, 2**32, size=(2, hashes), dtype=np.uint32)
+    return draw[0] | np.uint32(1), draw[1]
+
+
+def signature(text: str, parameters: Parameters = PAPER) -> NDArray[np.uint32]:
+    """Return the MinHash signature of a text (uint32, `bands * rows`); of an empty text all ones."""
+    grams = shingles(text, parameters.gram)
+    low = (grams >> np.uint64(32)).astype(np.uint32)
+    factor, shift = _functions(parameters.hashes)
+    least = np.full(parameters.hashes, 2**32 - 1, dtype=np.uint32)
+    for start in range(0, len(low), _BLOCK):
+        block = low[start : start + _BLOCK]
+        for number in range(parameters.hashes):
+            mixed = block * factor[number]
+            mixed += shift[number]
+            mixed ^= mixed >> np.uint32(15)
+            mixed *= np.uint32(0x85EBCA6B)
+            least[number] = min(least[number], mixed.min())
+    return least
+
+
+def agreement(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> float:
+    """Return the share of places where two signatures agree, an estimate of the Jaccard similarity."""
+    return float((one == other).mean())
+
+
+def jaccard(one: str, other: str, gram: int = GRAM) -> float:
+    """Return the exact Jaccard similarity of two texts' n-grams, which signatures estimate."""
+    a, b = set(shingles(one, gram).tolist()), set(shingles(other, gram).tolist())
+    return len(a & b) / len(a | b) if a | b else 1.0
+
+
+def band_keys(found: NDArray[np.uint32], parameters: Parameters = PAPER) -> list[bytes]:
+    """Return one key a band; documents that share a key are candidates."""
+    rows = found.reshape(parameters.bands, parameters.rows)
+    return [bytes([number]) + row.tobytes() for number, row in enumerate(rows)]
+
+
+class DuplicateIndex:
+    """Groups of near-duplicates, one document after the other.
+
+    `add` answers at once whether a document joins an earlier group. Joining can merge groups, so `groups` at the
+    end tells the components; the first document of each stays.
+    """
+
+    def __init__(self, parameters: Parameters = PAPER) -> None:
+        self.parameters = parameters
+        self._first: dict[bytes, int] = {}
+        self._parent: list[int] = []
+
+    def add(self, found: NDArray[np.uint32]) -> int:
+        """Enter a signature; return the number of the document that its group begins with (its own if new)."""
+        number = len(self._parent)
+        self._parent.append(number)
+        for key in band_keys(found, self.parameters):
+            earlier = self._first.setdefault(hash_key(key), number)
+            self._join(earlier, number)
+        return self._root(number)
+
+    def groups(self) -> list[int]:
+        """Return for each document, in the order they came, the number of its group's first document."""
+        return [self._root(number) for number in range(len(self._parent))]
+
+    def _root(self, number: int) -> int:
+        while self._parent[number] != number:
+            self._parent[number] = self._parent[self._parent[number]]
+            number = self._parent[number]
+        return number
+
+    def _join(self, one: int, other: int) -> None:
+        low, high = sorted((self._root(one), self._root(other)))
+        self._parent[high] = low
+
+
+def hash_key(key: bytes) -> bytes:
+    """Return a band's key in 8 bytes, which is what an index keeps; two bands collide once in 2**32 pages."""
+    return hashlib.blake2b(key, digest_size=8).digest()
+
+
+def duplicate_groups(texts: Iterable[str], parameters: Parameters = PAPER) -> list[int]:
+    """Return for each text the number of the first text of its group."""
+    index = DuplicateIndex(parameters)
+    for text in texts:
+        index.add(signature(text, parameters))
+    return index.groups()
+
+
+def kept(groups: Sequence[int]) -> list[int]:
+    """Return the numbers of the documents that stay: the first of each group."""
+    return [number for number, root in enumerate(groups) if number == root]

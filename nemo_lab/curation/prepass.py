@@ -1,0 +1,235 @@
+"""The pass over a page's tree before lynx sees it: formulas and code held back, chrome and active content out.
+
+One walk in document order. An element that is a formula or a block of code gives its place to a word
+(`placeholders`), tables of data become lines, `<sup>` and `<sub>` become `^{…}` and `_{…}`. What could run,
+load or submit (scripts, frames, forms, images, styles) is removed, so that the renderer gets a page that refers
+to nothing outside itself. Navigation is removed when the markup says that it is navigation.
+
+Relative to the paper: it renders pages as they are and lets Phi-4 translate what lynx prints. This pass does the
+part of that work that needs no language model, and it recovers what lynx does not print at all.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from nemo_lab.curation import code_blocks, math_nodes, scripts, tables
+from nemo_lab.curation.chrome import drop_chrome
+from nemo_lab.curation.latex import LONGEST
+from nemo_lab.curation.mathml import tag_of
+from nemo_lab.curation.placeholders import CODE, DISPLAY, INLINE, Shelf
+
+_ACTIVE = frozenset(
+    (
+        "script", "style", "template", "iframe", "frame", "object", "embed", "applet", "link", "meta", "base", "input",
+        "select", "button", "textarea", "svg", "canvas", "audio", "video", "map", "area", "source", "track", "param",
+        "dialog", "img", "noframes", "mjx-assistive-mml", "head", "title", "label",
+    )
+)  # fmt: skip
+_CODE_TAGS = frozenset(
+    (
+        "pre", "code", "tt", "kbd", "samp", "xmp", "listing", "textarea", "script", "style",
+    )
+)  # fmt: skip
+_HIDDEN = re.compile(r"display:\s*none|visibility:\s*hidden", re.IGNORECASE)
+_TAG = 50_000  # characters of one tag, addresses of data not counted
+_LONG_TAG = re.compile(rf"<[A-Za-z][^<>]{{{_TAG}}}")
+_DATA = re.compile(r"data:[\w.+/;=,-]{100,}")
+_BLANK = re.compile(r"\s+")
+DEPTH = 200  # nested elements; the content of deeper ones is kept, flat
+
+
+class PageError(ValueError):
+    """A page that cannot be read as HTML; says why in a few words."""
+
+
+@dataclass
+class Prepared:
+    """A page for the renderer, with what was held back and what was found.
+
+    Attributes:
+        html: well-formed markup of the page's body, referring to nothing.
+        shelf: formulas and code by the words that stand for them.
+        title: the page's title.
+        math_nodes, code_blocks: how many the page has; `forms` counts formulas by markup.
+        formulas: whether each markup node gave LaTeX, `math_nodes` minus these are lost already.
+    """
+
+    html: str
+    shelf: Shelf
+    title: str = ""
+    math_nodes: int = 0
+    code_blocks: int = 0
+    forms: Counter[str] = field(default_factory=Counter)
+
+
+def prepare(page: str) -> Prepared:
+    """Return the page for the renderer.
+
+    Raises:
+        PageError: there is no HTML in it.
+    """
+    root = _tree(page)
+    prepared = Prepared("", Shelf.for_page(page), title=_title(root))
+    drop_chrome(root)
+    skip = 0
+    for element in list(root.iter()):
+        if skip:
+            skip -= 1
+            continue
+        tag = tag_of(element)
+        size = _handle(element, tag, prepared) if tag else _drop(element)
+        skip = size - 1
+    _flatten(root)
+    prepared.html = _markup(root)
+    return prepared
+
+
+def _tree(page: str) -> Any:
+    import lxml.etree
+    import lxml.html
+
+    page = re.sub(r"^\s*<\?xml[^>]*\?>", "", page.replace("\x00", ""), count=1)
+    if _LONG_TAG.search(page):  # the parser's time grows with the square of the attributes
+        page = _DATA.sub("data:", page)
+        if _LONG_TAG.search(page):
+            raise PageError(f"a tag of more than {_TAG:,} characters")
+    parser = lxml.html.HTMLParser(huge_tree=True, no_network=True, remove_comments=True, remove_pis=True)
+    try:
+        root = lxml.html.document_fromstring(page, parser=parser)
+    except (lxml.etree.LxmlError, ValueError, UnicodeError, AssertionError) as error:
+        raise PageError(f"not readable as HTML ({type(error).__name__})") from error
+    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
+        raise PageError("elements nest deeper than the parser goes")  # it would drop their content silently
+    return root
+
+
+def _title(root: Any) -> str:
+    title = next(iter(root.iter("title")), None)
+    return _BLANK.sub(" ", title.text_content()).strip()[:500] if title is not None else ""
+
+
+def _handle(element: Any, tag: str, prepared: Prepared) -> int:
+    """Do what this element asks for; return how many elements of the walk are done with."""
+    formula = math_nodes.formula_of(element, tag)
+    if formula is not None:
+        return _hold_formula(element, formula, prepared)
+    if tag in _ACTIVE or element.get("hidden") is not None or _HIDDEN.search(element.get("style") or ""):
+        return _drop(element)
+    if code_blocks.is_block(element, tag):
+        return _hold_code(element, element, prepared)
+    if tag == "table" and (inner := code_blocks.numbered_table(element)) is not None:
+        return _hold_code(element, inner, prepared)
+    if tag in ("sup", "sub") and not _holds_formula(element) and scripts.is_script(element):
+        return _replace(element, scripts.script_text(element, tag))
+    _hold_text(element, tag, prepared)
+    return 1
+
+
+def _holds_formula(element: Any) -> bool:
+    return any(
+        tag_of(e) in ("math", "img", "script", "mjx-container") or e.get("class") for e in element.iterdescendants()
+    )
+
+
+def _hold_formula(element: Any, formula: math_nodes.Formula, prepared: Prepared) -> int:
+    if formula.form == "rendering of a script":
+        return _drop(element)
+    prepared.math_nodes += 1
+    prepared.forms[formula.form] += 1
+    if not formula.latex.strip() or len(formula.latex) > LONGEST:
+        return _replace(element, _BLANK.sub(" ", "".join(element.itertext())) if tag_of(element) != "script" else "")
+    word = prepared.shelf.keep(DISPLAY if formula.display else INLINE, formula.latex)
+    return _replace(element, word, block=formula.display)
+
+
+def _hold_code(element: Any, block: Any, prepared: Prepared) -> int:
+    text = code_blocks.block_text(block)
+    if not text:
+        return _drop(element)
+    prepared.code_blocks += 1
+    return _replace(element, prepared.shelf.keep(CODE, text, code_blocks.language_of(block)), block=True)
+
+
+def _hold_text(element: Any, tag: str, prepared: Prepared) -> None:
+    """Hold back formulas between delimiters in the element's own text and in its children's tails."""
+
+    def keep(latex: str, display: bool) -> str:
+        prepared.math_nodes += 1
+        prepared.forms["delimiters"] += 1
+        word = prepared.shelf.keep(DISPLAY if display else INLINE, latex)
+        return f"\n{word}\n" if display else word
+
+    places = [(element, "text"), *((child, "tail") for child in element)]
+    for owner, name in places:
+        text = getattr(owner, name)
+        if text and ("$" in text or "\\" in text or "[/" in text) and not _in_code(element, tag):
+            setattr(owner, name, scripts.hold_text_math(text, keep))
+
+
+def _in_code(element: Any, tag: str) -> bool:
+    return tag in _CODE_TAGS or any(tag_of(above) in _CODE_TAGS for above in element.iterancestors())
+
+
+def _size(element: Any) -> int:
+    return sum(1 for _ in element.iter())
+
+
+def _drop(element: Any) -> int:
+    return _replace(element, " " if tag_of(element) not in ("script", "style", "") else "")
+
+
+def _replace(element: Any, text: str, block: bool = False) -> int:
+    """Put text in the element's place (as a paragraph of its own if `block`); return how many elements went."""
+    size, parent = _size(element), element.getparent()
+    if parent is None:  # the root: nothing to put text into
+        element.text = text
+        del element[:]
+        return size
+    if block:
+        tail = element.tail
+        element.clear()
+        element.tag, element.text, element.tail = "div", text, tail
+        return size
+    previous = element.getprevious()
+    whole = text + (element.tail or "")
+    if previous is None:
+        parent.text = (parent.text or "") + whole
+    else:
+        previous.tail = (previous.tail or "") + whole
+    element.tail = None
+    parent.remove(element)
+    return size
+
+
+def _flatten(root: Any) -> None:
+    """Write tables of data as lines, and take out elements that nest too deep, keeping their text."""
+    for table in list(root.iter("table")):
+        rows = tables.rows_of(table) if table.getparent() is not None else None
+        if rows:
+            tail = table.tail
+            table.clear()
+            table.tag, table.tail = "div", tail
+            for row in rows:
+                line = table.makeelement("div")
+                line.text = row
+                table.append(line)
+    level = list(root)
+    for _ in range(DEPTH):
+        level = [child for element in level for child in element]
+        if not level:
+            return
+    for element in level:
+        text, tail = " ".join(element.itertext()), element.tail
+        for child in list(element):
+            element.remove(child)
+        element.text, element.tail = text, tail
+
+
+def _markup(root: Any) -> str:
+    import lxml.html
+
+    body = next(iter(root.iter("body")), root)
+    body.tail = None
+    return str(lxml.html.tostring(body, encoding="unicode", method="html"))

@@ -1,0 +1,213 @@
+"""Raw pages out of WARC archives, folders and parquet files, one at a time and never decoded here.
+
+Every record that should have been a page comes out, either as a `Page` or as a `Damaged` one with the reason, so
+that a report can name what was lost. Records of a crawl that are no pages (requests, images, redirects) are
+counted by what they are. Nothing is held longer than one record, and no record longer than `limit` bytes.
+"""
+
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nemo_lab.corpora.warc import _records as warc_records  # recovery behind damaged records lives there
+from nemo_lab.lab.home import LabError
+
+LIMIT = 16 * 2**20  # bytes of one page
+_TAIL = 65_536  # bytes at a file's end in which a record's header can be cut
+_PAGES = frozenset((".html", ".htm", ".xhtml", ".shtml", ".ipynb", ".txt", ".md"))
+_HTML_COLUMNS = ("html", "content", "raw_content", "body", "text")
+_KNOWN = f".warc, .warc.gz, .parquet and {', '.join(sorted(_PAGES))}"
+_URL_COLUMNS = ("url", "uri", "warc_target_uri", "id")
+_PAGE_TYPES = re.compile(r"html|text/plain|text/markdown|ipynb|^$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as it was received; `place` says which record of which file it is."""
+
+    content: bytes
+    url: str
+    place: str
+    content_type: str = ""
+    charset: str = ""
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A record that should be a page and cannot be had, and why."""
+
+    url: str
+    place: str
+    reason: str
+
+
+Record = Page | Damaged
+
+
+def inputs(paths: list[Path]) -> list[Path]:
+    """Return the files to read, those of folders in the order of their names.
+
+    Raises:
+        LabError: a path that is not there or of no known kind, or a folder without pages.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(
+                file for file in path.rglob("*") if file.is_file() and not file.is_symlink() and _kind(file)
+            )
+            if not inside:
+                raise LabError(f"No page under {str(path)!r}; readable are {_KNOWN}.")
+            found += inside
+        elif not path.is_file():
+            raise LabError(
+                f"There is no file or folder {str(path)!r}; give WARC files, parquet files, pages or folders of them."
+            )
+        elif not _kind(path):
+            raise LabError(f"{path.name!r} is of no known kind; readable are {_KNOWN}.")
+        else:
+            found.append(path)
+    return found
+
+
+def _kind(file: Path) -> str:
+    name = file.name.lower()
+    if name.endswith((".warc", ".warc.gz")):
+        return "warc"
+    if name.endswith(".parquet"):
+        return "parquet"
+    return "page" if Path(name).suffix in _PAGES else ""
+
+
+def read(file: Path, passed: Counter[str], limit: int = LIMIT) -> Iterator[Record]:
+    """Yield the records of one file; `passed` counts what is no page, by what it is."""
+    kind = _kind(file)
+    if kind == "warc":
+        yield from _warc(file, passed, limit)
+    elif kind == "parquet":
+        yield from _parquet(file, limit)
+    else:
+        yield _page(file, limit)
+
+
+def _page(file: Path, limit: int) -> Record:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(limit + 1)
+    except OSError as error:
+        return Damaged("", str(file), f"not readable ({type(error).__name__})")
+    return _limited(Page(content, file.name, str(file)), limit)
+
+
+def _limited(page: Page, limit: int) -> Record:
+    if len(page.content) > limit:
+        return Damaged(page.url, page.place, f"longer than {limit:,} bytes")
+    return page
+
+
+def _warc(file: Path, passed: Counter[str], limit: int) -> Iterator[Record]:
+    damaged: list[Damaged] = []
+    named: set[str] = set()
+    found = warc_records(file, file.name, lambda place, reason: damaged.append(Damaged("", place, reason)))
+    for number, record in enumerate(found, 1):
+        named.update(one.place for one in damaged)
+        yield from damaged
+        damaged.clear()
+        other = _no_page(record)
+        if other:
+            passed[other] += 1
+        else:
+            yield _response(record, f"{file.name}#{number}", limit)
+    named.update(one.place for one in damaged)
+    yield from damaged
+    cut = _cut_in_header(file)
+    if cut is not None and f"{file.name} at byte {cut}" not in named:
+        yield Damaged("", f"{file.name} at byte {cut}", "file cut short")
+
+
+def _cut_in_header(file: Path) -> int | None:
+    """Return where the last record begins when the file ends inside its header, which warcio passes over in silence."""
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        is_gzip = stream.read(2) == b"\x1f\x8b"
+        stream.seek(max(0, size - _TAIL))
+        tail = stream.read()
+    at = len(tail)
+    while (at := tail.rfind(b"\x1f\x8b" if is_gzip else b"WARC/1", 0, at)) >= 0:
+        header = _inflated(tail[at:]) if is_gzip else tail[at:]
+        if header is not None:
+            return None if b"\r\n\r\n" in header else size - len(tail) + at
+    return None
+
+
+def _inflated(member: bytes) -> bytes | None:
+    """Return what the beginning of a gzip member holds, or None when it is none."""
+    try:
+        return zlib.decompressobj(31).decompress(member, _TAIL)
+    except zlib.error:
+        return None
+
+
+def _no_page(record: Any) -> str:
+    """Return what a record is when it is no page: its type, its status or its media type."""
+    if record.rec_type not in ("response", "resource", "conversion"):
+        return f"{record.rec_type} record"
+    status = record.http_headers.get_statuscode() if record.http_headers else "200"
+    if not status.startswith("2"):
+        return f"status {status[:3]}"
+    kind = _header(record, "Content-Type").split(";")[0].strip().lower()
+    address = record.rec_headers.get_header("WARC-Target-URI") or ""
+    page = _PAGE_TYPES.search(kind) or (kind.endswith("json") and address.endswith(".ipynb"))
+    return "" if page else f"type {kind[:60]}"
+
+
+def _header(record: Any, name: str) -> str:
+    headers = record.http_headers or (None if record.rec_type == "response" else record.rec_headers)
+    return (headers.get_header(name) if headers else None) or ""
+
+
+def _response(record: Any, place: str, limit: int) -> Record:
+    url = record.rec_headers.get_header("WARC-Target-URI") or ""
+    kind = _header(record, "Content-Type")
+    charset = re.search(r"charset=[\"']?([\w.:-]+)", kind, re.IGNORECASE)
+    try:
+        content = record.content_stream().read(limit + 1)
+    except Exception as error:  # content codings (gzip, brotli, chunked) of a hostile record raise what they like
+        return Damaged(url, place, f"content not readable ({type(error).__name__})")
+    if getattr(record.raw_stream, "limit", 0) > 0 and len(content) <= limit:
+        return Damaged(url, place, "record cut short")
+    return _limited(Page(content, url, place, kind.split(";")[0].strip(), charset[1] if charset else ""), limit)
+
+
+def _parquet(file: Path, limit: int) -> Iterator[Record]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(file)
+        names = table.schema_arrow.names
+        column = next((name for name in _HTML_COLUMNS if name in names), None)
+        address = next((name for name in _URL_COLUMNS if name in names), None)
+        if column is None:
+            raise LabError(
+                f"{file.name} has no column of pages; its columns are {', '.join(names)}, "
+                f"expected one of {', '.join(_HTML_COLUMNS)}."
+            )
+        number = 0
+        for batch in table.iter_batches(64, columns=[column, *([address] if address else [])]):
+            for row in batch.to_pylist():
+                number += 1
+                yield _row(row[column], str(row[address] or "") if address else "", f"{file.name}#{number}", limit)
+    except (pa.ArrowException, OSError) as error:
+        yield Damaged("", file.name, f"file not readable from here on ({type(error).__name__})")
+
+
+def _row(value: Any, url: str, place: str, limit: int) -> Record:
+    if not isinstance(value, str | bytes):
+        return Damaged(url, place, "no page in this row")
+    content = value.encode("utf-8", "replace") if isinstance(value, str) else value
+    return _limited(Page(content, url, place), limit)

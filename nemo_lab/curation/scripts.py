@@ -1,0 +1,125 @@
+r"""Formulas that are only HTML: `<i>x</i><sup>n+1</sup>`, and TeX between delimiters in running text.
+
+`<sup>` and `<sub>` become `^{…}` and `_{…}`, whose braces say how far the script reaches; what is not
+mathematics (ordinals, footnotes, trade marks) is left alone. Text between `\(…\)`, `\[…\]`, `$$…$$`, in AMS
+environments and in forum tags is a formula as it stands. A single `$` is one only where no price can be meant.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from nemo_lab.curation.mathml import tag_of
+from nemo_lab.curation.symbols import FUNCTIONS, command_for
+
+_NOT_SCRIPTS = re.compile(r"(?:st|nd|rd|th|e|er|re|o|a|tm|sm|®|™|\*+|[\[(†‡§¶].*|\d+\s*[,;]\s*\d+)", re.IGNORECASE)
+# No formula holds its own opener, so each search stops at the next one and the whole stays linear.
+_TEXT_MATH = re.compile(
+    r"\\\((?P<inline>(?:(?!\\\().)+?)\\\)|\\\[(?P<display>(?:(?!\\\[).)+?)\\\]"
+    r"|\$\$(?P<dollars>[^$](?:[^$]|\$(?!\$))*?)\$\$"
+    r"|\\begin\{(?P<name>(?:equation|align|eqnarray|gather|multline|displaymath)\*?)\}"
+    r"(?P<body>(?:(?!\\begin\{(?:equation|align\*?\}|eqnarray|gather\*?\}|multline|displaymath)).)+?)\\end\{(?P=name)\}"
+    r"|\[(?P<tag>i?tex|latex|math)\](?P<forum>(?:(?!\[(?:i?tex|latex|math)\]).)+?)\[/(?P=tag)\]"
+    r"|(?<![\\$\w])\$(?P<single>[^\s$](?:(?:[^$\n]|\n(?!\s*\n)){0,400}?[^\s$\\])?)\$(?![\w$])",
+    re.DOTALL,
+)
+_CHEAP = re.compile(r"\\[(\[]|\$|\\begin|\[/(?:i?tex|latex|math)\]")
+_MATHEMATICAL = re.compile(r"\\[A-Za-z]+|[\^_=<>+]|^[A-Za-z]$|^[A-Za-z]\(|^-?\d+$|^[A-Za-z],\s?[A-Za-z]$")
+
+
+def is_script(element: Any) -> bool:
+    """Return whether a `<sup>` or `<sub>` is a script of what stands before it, and not a footnote or an ordinal."""
+    text = "".join(element.itertext()).strip()
+    if not text or len(text) > 60 or _NOT_SCRIPTS.fullmatch(text):
+        return False
+    linked = any(tag_of(inner) == "a" for inner in element.iter())
+    return not linked and _before(element)[-1:].strip() != ""
+
+
+def _before(element: Any) -> str:
+    """Return the text directly before the element."""
+    previous = element.getprevious()
+    if previous is not None:
+        return previous.tail or "".join(previous.itertext())
+    parent = element.getparent()
+    return (parent.text or "") if parent is not None else ""
+
+
+def script_text(element: Any, tag: str) -> str:
+    """Return `^{…}` or `_{…}`, with scripts inside scripts."""
+    return ("^" if tag == "sup" else "_") + "{" + _inside(element, lambda text: text, 0).strip() + "}"
+
+
+def html_formula(element: Any) -> str:
+    r"""Return the LaTeX of a formula written in HTML: `<em>x</em><sup>2</sup> ≤ <em>π</em>` is `x^{2} \leq \pi`.
+
+    Where variables are set in italics, upright letters are words, functions or constants.
+    """
+    italics = any(tag_of(inner) in ("em", "i", "var") for inner in element.iter())
+    return " ".join(_inside(element, partial(_as_latex, upright=italics), 0).split())
+
+
+def _as_latex(text: str, upright: bool) -> str:
+    spelled = "".join(f"{c} " if (c := _ESCAPED.get(x) or command_for(x))[:1] == "\\" else c for x in text)
+    return re.sub(r"(?<![\\A-Za-z{])[A-Za-z]+", lambda word: _upright(word[0]), spelled) if upright else spelled
+
+
+def _upright(word: str) -> str:
+    if word in FUNCTIONS:
+        return f"\\{word} "
+    return f"\\operatorname{{{word}}}" if len(word) > 1 else f"\\mathrm{{{word}}}"
+
+
+_ESCAPED = {"{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&"}
+_ALPHABETS = {"strong": "mathbf", "b": "mathbf", "code": "mathtt", "tt": "mathtt"}
+
+
+def _inside(element: Any, spell: Callable[[str], str], depth: int) -> str:
+    pieces = [spell(element.text or "")]
+    for child in element:
+        tag = tag_of(child)
+        own = (
+            partial(spell, upright=False)
+            if isinstance(spell, partial) and tag in ("em", "i", "var", "strong", "b")
+            else spell
+        )
+        inner = _inside(child, own, depth + 1) if depth < 20 else own("".join(child.itertext()))
+        if isinstance(spell, partial) and tag in _ALPHABETS and inner.strip():
+            inner = f"\\{_ALPHABETS[tag]}{{{inner.strip()}}}"
+        if tag in ("sup", "sub"):
+            inner = ("^" if tag == "sup" else "_") + "{" + inner.strip() + "}"
+        pieces += [inner if tag else "", spell(child.tail or "")]
+    return "".join(pieces)
+
+
+def hold_text_math(text: str, keep: Callable[[str, bool], str]) -> str:
+    """Return the text with each delimited formula replaced by `keep(latex, display)`."""
+    if not _CHEAP.search(text):
+        return text
+
+    def held(found: re.Match[str]) -> str:
+        if found["single"] is not None:
+            return keep(found["single"], False) if _is_formula(found["single"]) else found[0]
+        if found["name"]:
+            return keep(_environment(found["name"], found["body"]), True)
+        inline = found["inline"] or found["forum"]
+        return keep(inline or found["display"] or found["dollars"], not inline)
+
+    return _TEXT_MATH.sub(held, text)
+
+
+def _is_formula(text: str) -> bool:
+    """Return whether the text between two dollars is a formula and not the words between two prices."""
+    if "\n" in text or len(text) > 80:
+        return bool(re.search(r"\\[A-Za-z]+|[\^_]\{|\w[\^_]\w", text))
+    return bool(_MATHEMATICAL.search(text))
+
+
+def _environment(name: str, body: str) -> str:
+    """Return an environment's content; alignments stay environments, since `&` needs one."""
+    bare = name.rstrip("*")
+    if bare in ("equation", "displaymath"):
+        return body
+    inner = "aligned" if bare in ("align", "eqnarray") else "gathered"
+    return f"\\begin{{{inner}}}{body}\\end{{{inner}}}"

@@ -1,0 +1,153 @@
+"""The files of `nemo-lab extract`: work shards, final shards and the report, and what is decided over all of them.
+
+Parquet with fixed schemas; each file is written under another name and renamed. Duplicates are found band by
+band: the key of one band for all pages (8 bytes each) is sorted, equal keys are joined, and the next band is
+read, so that a million pages take tens of megabytes.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from nemo_lab.curation.near_duplicates import BANDS
+
+KEPT, DUPLICATE, CONTAMINATED, LOW = "kept", "near-duplicate", "quotes a test", "below the score"
+LOSSES = ("math_nodes", "math_spans", "code_blocks", "code_kept", "boilerplate_lines")
+_COUNTS = [(name, pa.int32()) for name in LOSSES]
+_IDENTITY = [("url", pa.string()), ("place", pa.string())]
+WORK_SCHEMA = pa.schema(
+    [
+        *_IDENTITY, ("text", pa.string()), ("title", pa.string()), ("kind", pa.string()), ("score", pa.float32()),
+        ("failure", pa.string()), ("quoted", pa.string()), ("bands", pa.binary()), ("forms", pa.string()), *_COUNTS,
+    ]
+)  # fmt: skip
+FINAL_SCHEMA = pa.schema(
+    [
+        ("text", pa.string()),
+        *_IDENTITY,
+        ("title", pa.string()),
+        ("kind", pa.string()),
+        ("score", pa.float32()),
+        *_COUNTS,
+    ]
+)
+REPORT_SCHEMA = pa.schema(
+    [
+        *_IDENTITY, ("outcome", pa.string()), ("detail", pa.string()), ("score", pa.float32()), ("characters",
+        pa.int64()),
+        ("forms", pa.string()), *_COUNTS,
+    ]
+)  # fmt: skip
+
+
+def name_of(number: int) -> str:
+    """Return the file name of shard `number`."""
+    return f"part-{number:05d}.parquet"
+
+
+def list_in(folder: Path) -> list[Path]:
+    """Return the whole shards of a folder in order, up to the first gap."""
+    found: list[Path] = []
+    while (path := folder / name_of(len(found))).is_file():
+        found.append(path)
+    return found
+
+
+def write(path: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
+    """Write rows so that `path` is whole or not there."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary, compression="zstd")
+    os.replace(temporary, path)
+
+
+class Report:
+    """The report's file, written a shard at a time and put in place at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._temporary = path.with_name(f".{path.name}.tmp")
+        self._writer = pq.ParquetWriter(self._temporary, REPORT_SCHEMA, compression="zstd")
+
+    def __enter__(self) -> "Report":
+        return self
+
+    def add(self, table: pa.Table) -> None:
+        """Append rows."""
+        self._writer.write_table(table)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+        if kind is None:
+            os.replace(self._temporary, self._path)
+
+
+def duplicate_roots(pieces: Sequence[Path]) -> NDArray[np.int64]:
+    """Return for each record, in order, the number of its group's first record; a record without text is alone."""
+    count = sum(pq.read_metadata(piece).num_rows for piece in pieces)
+    parent = np.arange(count, dtype=np.int64)
+    for band in range(BANDS):
+        keys, numbers = _band(pieces, band)
+        order = np.argsort(keys, kind="stable")
+        keys, numbers = keys[order], numbers[order]
+        for at in np.flatnonzero(keys[1:] == keys[:-1]):
+            _join(parent, int(numbers[at]), int(numbers[at + 1]))
+    return np.array([_root(parent, number) for number in range(count)], dtype=np.int64)
+
+
+def _band(pieces: Iterable[Path], band: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return the 8-byte keys of one band and the numbers of their records."""
+    keys, numbers, start = bytearray(), [], 0
+    for piece in pieces:
+        column = pq.read_table(piece, columns=["bands"])["bands"].to_pylist()
+        for number, value in enumerate(column, start):
+            if value:
+                keys += value[8 * band : 8 * band + 8]
+                numbers.append(number)
+        start += len(column)
+    return np.frombuffer(bytes(keys), dtype=np.uint64), np.array(numbers, dtype=np.int64)
+
+
+def _root(parent: NDArray[np.int64], number: int) -> int:
+    while parent[number] != number:
+        parent[number] = parent[parent[number]]
+        number = int(parent[number])
+    return number
+
+
+def _join(parent: NDArray[np.int64], one: int, other: int) -> None:
+    low, high = sorted((_root(parent, one), _root(parent, other)))
+    parent[high] = low
+
+
+def judged(
+    piece: Path, start: int, roots: NDArray[np.int64] | None, min_score: float
+) -> tuple[pa.Table, list[dict[str, Any]]]:
+    """Return a shard's rows of the report, and the rows that stay."""
+    rows = pq.read_table(piece).to_pylist()
+    report, stay = [], []
+    for number, row in enumerate(rows, start):
+        outcome, detail = _outcome(row, number, roots, min_score)
+        report.append({**row, "outcome": outcome, "detail": detail, "characters": len(row["text"] or "")})
+        if outcome == KEPT:
+            stay.append({name: row[name] for name in FINAL_SCHEMA.names})
+    shown = [{name: row[name] for name in REPORT_SCHEMA.names} for row in report]
+    return pa.Table.from_pylist(shown, schema=REPORT_SCHEMA), stay
+
+
+def _outcome(row: dict[str, Any], number: int, roots: NDArray[np.int64] | None, min_score: float) -> tuple[str, str]:
+    if row["failure"]:
+        return f"failed: {row['failure']}", ""
+    if row["quoted"]:
+        return CONTAMINATED, row["quoted"]
+    if roots is not None and roots[number] != number:
+        return DUPLICATE, f"record {roots[number]}"
+    return (LOW, "") if row["score"] < min_score else (KEPT, "")

@@ -1,0 +1,54 @@
+"""Planted quotes of a test are found, whatever their layout; paraphrases and short items are not claimed."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nemo_lab.curation.decontamination import SHORTEST, TestSet, read_items, words
+from nemo_lab.lab.home import LabError
+
+ITEM = (
+    "A train leaves the station at 9 and travels 60 miles per hour for 3 hours; how far does it go before it stops?"
+)
+SHORT = "What is 2 + 2?"
+
+
+def test_planted_quotes_are_found() -> None:
+    tests = TestSet.of([ITEM, "another question that has at least eight words in it"])
+    assert tests.match(f"Some text. {ITEM.upper()} More text.") == ITEM
+    assert tests.match("Before: another  question\nthat has, at least, eight words in it. After").startswith(
+        "another"
+    )
+    half = " ".join(ITEM.split()[:14])
+    assert tests.match(f"We quote: {half}") == ITEM
+
+
+def test_others_are_not() -> None:
+    tests = TestSet.of([ITEM, SHORT])
+    assert tests.skipped == 1
+    assert tests.match("A train leaves at 9 and goes 60 miles an hour for 3 hours; how far is that?") == ""
+    assert tests.match(SHORT) == ""
+    assert TestSet.of([]).match(ITEM) == ""
+
+
+@given(
+    st.lists(st.sampled_from("abcdefgh"), min_size=SHORTEST, max_size=30), st.text(max_size=30), st.text(max_size=30)
+)
+def test_a_whole_item_is_always_found(item: list[str], before: str, after: str) -> None:
+    text = " ".join(item)
+    assert TestSet.of([text]).match(f"{before} . {text} . {after}")
+
+
+def test_words_hold_commands_and_operators() -> None:
+    assert words(r"Let $\alpha+x = 2$.") == ["let", r"\alpha", "+", "x", "=", "2"]
+
+
+def test_items_come_from_lines_or_columns(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one item\n\nanother\n", encoding="utf-8")
+    (tmp_path / "b.jsonl").write_text('{"text": "first"}\n{"text": "second"}\n', encoding="utf-8")
+    assert read_items(tmp_path / "a.txt") == ["one item", "another"]
+    assert read_items(tmp_path / "b.jsonl") == ["first", "second"]
+    with pytest.raises(LabError, match="no file"):
+        read_items(tmp_path / "c.txt")

@@ -1,0 +1,133 @@
+"""From bytes to text with a count of losses; hostile pages end within their limits, each with a reason."""
+
+import gzip
+import os
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nemo_lab.curation import Extraction, Failure, Page, extract, extract_html
+from nemo_lab.curation.lynx import Limits
+from tests.curation.pages import article, page
+
+LIMITS = Limits(seconds=5)
+
+
+def one(content: bytes, content_type: str = "text/html") -> Extraction | Failure:
+    (result,) = extract([Page(content, "u", "p", content_type)], LIMITS)
+    return result
+
+
+def test_a_page_comes_out_whole() -> None:
+    found = extract_html(article(7))
+    assert found.text.startswith("Series 7\n\nLet us consider")
+    assert "Then $x_{7}^2 = 7$ holds." in found.text
+    assert found.text.endswith("```\ndef f(x):\n    return x + 7\n```")
+    losses = found.losses
+    assert (losses.math_nodes, losses.math_spans, losses.code_blocks, losses.code_kept) == (1, 1, 1, 1)
+    assert losses.forms == {"delimiters": 1}
+    assert (found.title, found.kind) == ("Series 7", "html")
+    assert losses.sentence() == "formulas 1 of 1, code blocks 1 of 1, 0 lines of boilerplate removed"
+
+
+def test_display_and_inline_are_kept_apart() -> None:
+    text = extract_html(
+        page(r"<p>Inline \(a\) and \[b\] and <script type='math/tex; mode=display'>c</script> end.</p>")
+    ).text
+    assert "$a$" in text.split("\n")[0]
+    assert "\n$$b$$\n" in text
+    assert "\n$$c$$\n" in text
+
+
+def test_an_empty_node_is_a_loss() -> None:
+    losses = extract_html(page("<p>See <mjx-container><svg></svg></mjx-container> and \\(x\\).</p>")).losses
+    assert (losses.math_nodes, losses.math_spans) == (2, 1)
+
+
+def test_pages_together_are_pages_alone() -> None:
+    pages = [Page(article(number).encode(), "", "") for number in range(5)]
+    pages.insert(2, Page(b"%PDF-", "", ""))
+    together = extract(pages)
+    assert together == [extract([page])[0] for page in pages]
+    assert isinstance(together[2], Failure)
+
+
+def test_other_kinds_pass_through() -> None:
+    text = one(b"Plain text with $x^2$\r\nand more words.", "text/plain")
+    assert isinstance(text, Extraction)
+    assert (text.kind, text.text) == ("text", "Plain text with $x^2$\nand more words.")
+    notebook = one(b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": "x  =  1"}]}', "application/json")
+    assert isinstance(notebook, Extraction)
+    assert (notebook.kind, notebook.text) == ("notebook", "```python\nx  =  1\n```")
+
+
+HOSTILE = {
+    "nested": b"<div>" * 100_000 + b"deep",
+    "nested inline": b"<b><i>" * 50_000 + b"deep",
+    "nested tables": b"<table><tr><td>" * 30_000,
+    "nested scripts": b"x" + b"<sup>a" * 30_000,
+    "nested MathML": b"<math>" + b"<mrow>" * 100_000 + b"<mi>x",
+    "braces": b"<p>$$" + b"{" * 50_000 + b"}" * 50_000 + b"$$",
+    "openers": rb"<p>\( \[ \begin{align} [tex] " * 50_000,
+    "dollars": b"<p>" + b"$a " * 100_000,
+    "attributes": b"<p " + b" ".join(b"a%d=x" % number for number in range(50_000)) + b">text",
+    "entity bomb": b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "aaaaaaaaaa">'
+    + b"".join(b'<!ENTITY %c "%s">' % (98 + at, b"&%c;" % (97 + at) * 10) for at in range(9))
+    + b"]><html><body>&j;</body></html>",
+    "external entity": b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><html><body>&x;</body></html>',
+    "random": os.urandom(50_000),
+    "gzip": gzip.compress(b"<p>hello"),
+    "zeros": b"<html>" + bytes(100_000),
+    "list of links": b"<ul>" + b"<li><a href=x>link</a>" * 30_000,
+    "breaks": b"<div>" + b"&nbsp;&nbsp;x = 1;<br>" * 30_000,
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_pages_end_within_limits(name: str) -> None:
+    start = time.monotonic()
+    result = one(HOSTILE[name])
+    assert time.monotonic() - start < 4 * LIMITS.seconds  # three stages have one limit each
+    if isinstance(result, Failure):
+        assert result.reason
+    else:
+        assert "root:" not in result.text
+        assert len(result.text) < 3 * len(HOSTILE[name]) + 1000
+
+
+def test_the_time_limit_stops_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nemo_lab.curation.prepass.drop_chrome", lambda root: time.sleep(5))
+    start = time.monotonic()
+    (result,) = extract([Page(b"<p>x", "", "")], Limits(seconds=0.2))
+    assert result == Failure("took more than 0.2 s before rendering")
+    assert time.monotonic() - start < 2
+
+
+pieces = st.sampled_from(
+    [
+        "<p>", "</p>", "<div class='math'>", "<span class='katex'>", "<math>", "<mfrac>", "<mi>x</mi>", "</math>",
+        "<pre>", "</pre>", "<script type='math/tex'>",
+        "</script>", "$x^2$", "\\(", "\\)", "$$", "<table>", "<tr>", "<td>", "<sup>2</sup>", "<sub>", "<br>",
+        "&nbsp;", "&lt;", "text ", "```", "\n", "é", "\x00",
+        "<img class='math' alt='x_1'>", "<!--", "-->", "<mjx-container>",
+        "<annotation encoding='application/x-tex'>", "zqpage0zq", "<![CDATA[", "<svg>", "<a href='file:///'>",
+    ]
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(pieces, max_size=25).map("".join), min_size=1, max_size=8))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_soup_is_a_text_or_a_reason(soups: list[str]) -> None:
+    results = extract([Page(soup.encode("utf-8", "replace"), "", "") for soup in soups], LIMITS)
+    assert len(results) == len(soups)
+    for result in results:
+        if isinstance(result, Failure):
+            assert result.reason
+        else:
+            losses = result.losses
+            assert 0 <= losses.math_spans <= losses.math_nodes
+            assert 0 <= losses.code_kept <= losses.code_blocks
+            assert "\x00" not in result.text

@@ -1,0 +1,165 @@
+"""`extract_to`: every record accounted for, and a run that was killed ends with the same bytes as one that was not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from nemo_lab.cli import main
+from nemo_lab.curation import Options, extract_to
+from nemo_lab.curation.near_duplicates import duplicate_groups
+from nemo_lab.curation.workers import rows_of
+from nemo_lab.lab.home import LabError
+from tests.curation.pages import article, page, write_warc
+
+QUOTE = "How many ways are there to seat five people at a round table if two of them refuse to sit together?"
+RUN = """
+import sys
+from pathlib import Path
+from nemo_lab.curation import Options, extract_to
+if __name__ == "__main__":
+    extract_to([Path(sys.argv[1])], Path(sys.argv[2]), Options(shard=10, batch=4), keep_out=[sys.argv[3]], jobs=1)
+"""
+
+
+@pytest.fixture(scope="module")
+def crawl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """48 records: 40 articles, a copy, a quote, a PDF posing as HTML, nested tags, no text, navigation only, "
+    "latin-1, a long one."""
+    pages = [(f"http://a/{number}", article(number).encode()) for number in range(40)]
+    pages[5:5] = [
+        ("http://a/copy", article(3).replace("Series", "series").encode()),
+        ("http://a/quote", page(f"<p>{QUOTE}</p>").encode()),
+        ("http://a/pdf", b"%PDF-1.5 <html>"),
+        ("http://a/deep", b"<div>" * 5000 + b"x"),
+        ("http://a/empty", page("").encode()),
+        ("http://a/nav", page("<nav>home</nav>").encode()),
+        ("http://a/latin", page("<p>Théorème élémentaire démontré " * 10).encode("latin-1")),
+        ("http://a/long", b"<p>" + b"x " * 9_000_000),
+    ]
+    return write_warc(tmp_path_factory.mktemp("crawl") / "c.warc.gz", pages, "text/html")
+
+
+@pytest.fixture(scope="module")
+def straight(crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output of a run that nobody disturbed."""
+    out = tmp_path_factory.mktemp("straight") / "out"
+    run(crawl, out)
+    return out
+
+
+def run(crawl: Path, out: Path) -> None:
+    extract_to([crawl], out, Options(shard=10, batch=4), keep_out=[QUOTE], jobs=1)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_every_record_is_accounted_for(straight: Path) -> None:
+    report = {row["url"].rsplit("/", 1)[1]: row for row in pq.read_table(straight / "report.parquet").to_pylist()}
+    outcomes = {name: row["outcome"] for name, row in report.items()}
+    assert len(outcomes) == 48
+    assert outcomes["copy"] == "near-duplicate"
+    assert report["copy"]["detail"] == "record 3"
+    assert outcomes["quote"] == "quotes a test"
+    assert outcomes["pdf"] == "failed: binary content"
+    assert outcomes["deep"] == "failed: elements nest deeper than the parser goes"
+    assert outcomes["empty"] == outcomes["nav"] == "failed: no text"
+    assert outcomes["long"] == "failed: longer than 16,777,216 bytes"
+    assert [outcomes[str(number)] for number in range(40)] == ["kept"] * 40
+    kept = [row for path in sorted(straight.glob("part-*.parquet")) for row in pq.read_table(path).to_pylist()]
+    assert len(kept) == 41
+    assert all(row["math_spans"] == row["math_nodes"] == 1 for row in kept if row["title"].startswith("Series"))
+    summary = json.loads((straight / "summary.json").read_text(encoding="utf-8"))
+    assert sum(summary["outcomes"].values()) == 48
+    assert summary["passed"] == {"warcinfo record": 1}
+    assert not (straight / ".work").exists()
+
+
+def test_groups_are_those_of_the_index_in_memory(straight: Path) -> None:
+    kept = [
+        row["text"] for path in sorted(straight.glob("part-*.parquet")) for row in pq.read_table(path).to_pylist()
+    ]
+    assert duplicate_groups(kept) == list(range(len(kept)))
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_killed_and_resumed_is_undisturbed(crawl: Path, straight: Path, tmp_path: Path, shards: int) -> None:
+    out, script = tmp_path / "out", tmp_path / "run.py"
+    script.write_text(RUN, encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(crawl), str(out), QUOTE],
+        cwd=Path(__file__).parents[2],
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while (
+        not (out / ".work" / f"part-{shards - 1:05d}.parquet").exists()
+        and process.poll() is None
+        and time.monotonic() < deadline
+    ):
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (out / "summary.json").exists(), "it was killed before its end"
+    run(crawl, out)
+    assert content(out) == content(straight)
+
+
+def test_options_of_another_run_are_refused(crawl: Path, straight: Path, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="other inputs or options"):
+        extract_to([crawl], straight, Options(shard=11))
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(LabError, match="not empty"):
+        extract_to([crawl], tmp_path)
+
+
+def test_a_page_that_kills_its_worker_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"{number}.html").write_text(
+            article(number) if number != 2 else page("<p>die here</p>"), encoding="utf-8"
+        )
+    monkeypatch.setattr("nemo_lab.curation.workers.rows_of", dies)
+    extract_to([folder], tmp_path / "out", Options(batch=3), jobs=1)
+    outcomes = [row["outcome"] for row in pq.read_table(tmp_path / "out" / "report.parquet").to_pylist()]
+    assert outcomes == ["kept", "kept", "failed: its worker process died", "kept", "kept", "kept"]
+
+
+def dies(batch: list) -> list:
+    """Stand in for `rows_of` in a worker, which finds it by name."""
+    if any(b"die here" in record.content for record in batch):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rows_of(batch)
+
+
+def test_the_command(crawl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    items = tmp_path / "items.txt"
+    items.write_text(QUOTE, encoding="utf-8")
+    arguments = [
+        "extract",
+        str(crawl),
+        "--out",
+        str(tmp_path / "out"),
+        "--keep-out",
+        str(items),
+        "--jobs",
+        "1",
+        "--min-score",
+        "0.5",
+    ]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "48 records" in shown
+    assert "1 quotes a test" in shown
+    assert "formulas 41 of 41" in shown
+    assert main(["extract", str(tmp_path / "no"), "--out", str(tmp_path / "o")]) == 2
+    assert main(["extract", str(crawl), "--out", str(tmp_path / "o"), "--min-score", "7"]) == 2

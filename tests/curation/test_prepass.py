@@ -1,0 +1,183 @@
+r"""Each markup of formulas gives its LaTeX once; code keeps its lines; nothing active is left."""
+
+# ruff: noqa: E501  markup stays on one line
+
+import html
+
+import pytest
+
+from nemo_lab.curation.canonical import canonical
+from nemo_lab.curation.placeholders import CODE, Shelf
+from nemo_lab.curation.prepass import PageError, prepare
+from tests.curation.pages import page
+
+TEX = r"\frac{a}{b} \leq x^{n+1}"
+MATHML = "<mrow><mfrac><mi>a</mi><mi>b</mi></mfrac><mo>≤</mo><msup><mi>x</mi><mrow><mi>n</mi><mo>+</mo><mn>1</mn></mrow></msup></mrow>"
+ANNOTATED = f'<semantics>{MATHML}<annotation encoding="application/x-tex">{TEX}</annotation></semantics>'
+FORMS = {
+    "MathJax 2": f'<span class="MathJax_Preview">[preview]</span><script type="math/tex">{TEX}</script>',
+    "MathJax 2, display": f'<script type="math/tex; mode=display">{TEX}</script>',
+    "MathJax 2, saved": f'<span class="MathJax" id="m1"><nobr>a/b</nobr></span><script type="math/tex">{TEX}</script>',
+    "MathJax 2, MathML script": f'<script type="math/mml"><math>{MATHML}</math></script>',
+    "MathJax 3": f"<mjx-container><mjx-math>glyphs</mjx-math><mjx-assistive-mml><math>{MATHML}</math></mjx-assistive-mml></mjx-container>",
+    "MathJax 4": f'<mjx-container><mjx-math data-latex="{TEX}"><mjx-mi data-latex="a">a</mjx-mi></mjx-math></mjx-container>',
+    "KaTeX": f'<span class="katex"><span class="katex-mathml"><math>{ANNOTATED}</math></span><span class="katex-html">ab≤x</span></span>',
+    "KaTeX, display": f'<span class="katex-display"><span class="katex"><span class="katex-mathml"><math>{ANNOTATED}</math></span></span></span>',
+    "MathML": f"<math>{MATHML}</math>",
+    "MathML, annotated": f"<math>{ANNOTATED}</math>",
+    "MathML, alttext": f'<math alttext="{html.escape(TEX)}">{MATHML}</math>',
+    "image": f'<img class="math" src="a.png" alt="{html.escape(TEX)}">',
+    "image of a service": r'<img src="http://latex.codecogs.com/gif.latex?%5Cfrac%7Ba%7D%7Bb%7D%20%5Cleq%20x%5E%7Bn+1%7D">',
+    "Doxygen": f'<img class="formulaInl" alt="${html.escape(TEX)}$" src="form_1.png">',
+    "Wikipedia": f'<span class="mwe-math-element"><span style="display: none;"><math alttext="{{\\displaystyle {TEX}}}">{MATHML}</math></span>'
+    f'<img alt="{{\\displaystyle {TEX}}}" class="mwe-math-fallback-image-inline" src="x.svg"></span>',
+    "data attribute": f'<span data-math="{html.escape(TEX)}"></span>',
+    "data-mathml": f'<span class="MathJax" data-mathml="{html.escape(f"<math>{MATHML}</math>")}">a/b</span>',
+    "stdlib": f'<div class="equation" data-raw-text="{html.escape(TEX)}"><img src="x.svg" alt="Equation for it."></div>',
+    "pandoc, KaTeX": f'<span class="math inline">{html.escape(TEX)}</span>',
+    "Sphinx": f'<span class="math notranslate nohighlight">\\({TEX}\\)</span>',
+    "delimiters": f"\\({TEX}\\)",
+    "dollars": f"${TEX}$",
+    "display dollars": f"$${TEX}$$",
+    "environment": f"\\begin{{equation}}{TEX}\\end{{equation}}",
+    "forum": f"[itex]{TEX}[/itex]",
+    "GitLab": f'<code data-math-style="inline">{TEX}</code>',
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_gives_its_formula_once(name: str) -> None:
+    prepared = prepare(page(f"<p>Before {FORMS[name]} after.</p>"))
+    assert [canonical(held.content) for held in prepared.shelf.held] == [canonical(TEX)]
+    assert prepared.math_nodes == 1
+    left, right = prepared.html.index("Before"), prepared.html.index("after")
+    assert left < prepared.html.index(f"{prepared.shelf.mark}") < right
+    assert prepared.shelf.held[0].kind == ("d" if "display" in name or name in ("environment", "stdlib") else "i")
+
+
+@pytest.mark.parametrize(
+    ("markup", "shown"),
+    [
+        ("x<sup>2</sup>", "x^{2}"),
+        ("b<sup>n+1</sup>", "b^{n+1}"),
+        ("a<sub>i<sup>2</sup></sub>", "a_{i^{2}}"),
+        ("the 1<sup>st</sup> of", "1st"),
+        ('word<sup><a href="#f">1</a></sup>', "word1"),
+        ("Product<sup>®</sup>", "Product®"),
+        ('<span class="math inline"><em>x</em><sup>2</sup></span>', ""),
+    ],
+)
+def test_scripts_say_how_far_they_reach(markup: str, shown: str) -> None:
+    prepared = prepare(page(f"<p>{markup}</p>"))
+    text = (
+        prepared.shelf.restore(prepared.html)[0]
+        .replace('<a href="#f">1</a>', "1")
+        .replace("<sup>", "")
+        .replace("</sup>", "")
+    )
+    assert shown in text
+    if not shown:
+        assert prepared.shelf.held[0].content == "x^{2}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["from $5 to $10 a day", "$HOME and $PATH", "a cost of $3.50, then $4", "<code>$x$</code>", "<pre>\\(x\\)</pre>"],
+)
+def test_prices_and_code_are_no_formulas(text: str) -> None:
+    assert prepare(page(f"<p>{text}</p>")).math_nodes == 0
+
+
+CODE_BLOCKS = {
+    "pre": "<pre>def f(x):\n    if x:\n        return 1\n</pre>",
+    "pre code": "<pre><code class='language-python'>def f(x):\n    if x:\n        return 1</code></pre>",
+    "highlighted": "<div class='highlight-python3'><div class='highlight'><pre><span></span><span class='k'>def</span> f(x):\n    <span>if</span> x:\n        <span>return</span> 1\n</pre></div></div>",
+    "line numbers": "<table class='highlighttable'><tr><td class='linenos'><pre>1\n2\n3</pre></td><td class='code'><pre>def f(x):\n    if x:\n        return 1</pre></td></tr></table>",
+    "br and nbsp": "<div>def f(x):<br>&nbsp;&nbsp;&nbsp;&nbsp;if x:<br>\n&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;return 1<br></div>",
+    "style": "<div style='white-space: pre'>def f(x):\n    if x:\n        return 1</div>",
+}
+
+
+@pytest.mark.parametrize("name", CODE_BLOCKS)
+def test_code_keeps_its_lines(name: str) -> None:
+    prepared = prepare(page(f"<p>See:</p>{CODE_BLOCKS[name]}<p>Done.</p>"))
+    (held,) = prepared.shelf.held
+    assert (held.kind, held.content) == (CODE, "def f(x):\n    if x:\n        return 1")
+    assert prepared.code_blocks == 1
+    assert held.language == ({"pre code": "python", "highlighted": "python3"}.get(name, ""))
+
+
+def test_poems_are_no_code() -> None:
+    poem = "<p>The rose is red,<br>&nbsp;&nbsp;the violet blue,<br>the honey sweet<br>&nbsp;&nbsp;and so are you</p>"
+    assert prepare(page(poem)).code_blocks == 0
+
+
+def test_tables_of_data_become_lines_and_layout_stays() -> None:
+    data = "<table><tr><th>n</th><th>value</th></tr><tr><td>1</td><td>$x^2$</td></tr></table>"
+    prepared = prepare(page(data))
+    assert "n | value" in prepared.html
+    assert "<table" not in prepared.html
+    assert prepared.math_nodes == 1
+    assert (
+        "<table"
+        in prepare(
+            page("<table><tr><td><h2>Title</h2></td><td>text</td></tr><tr><td>a</td><td>b</td></tr></table>")
+        ).html
+    )
+
+
+def test_nothing_active_is_left() -> None:
+    active = (
+        "<script>alert(1)</script><iframe src='file:///etc/passwd'></iframe><object data='x'></object><img src='http://a/b.png'>"
+        "<form action='http://a'><input value='v'><button>b</button></form><link rel=stylesheet href=x><style>p{}</style>"
+        "<svg onload='x()'></svg><p hidden>secret</p><p style='display:none'>secret</p><meta http-equiv=refresh content='0;url=x'>"
+    )
+    left = prepare(page(active + "<p>Text.</p>")).html
+    assert "Text." in left
+    for word in (
+        "script",
+        "iframe",
+        "object",
+        "<img",
+        "<input",
+        "button",
+        "link",
+        "style",
+        "svg",
+        "secret",
+        "refresh",
+    ):
+        assert word not in left, word
+
+
+def test_navigation_goes_and_misused_words_stay() -> None:
+    text = "Some real text of the page. " * 20
+    nav = "<nav><a href=a>one</a></nav><div class='sphinxsidebar'>side</div><div role=search>find</div><ul><li><a>a</a><li><a>b</a><li><a>c</a></ul>"
+    left = prepare(
+        page(f"{nav}<main><h1>T<a class='headerlink' href='#t'>¶</a></h1><p>{text}</p></main><footer>foot</footer>")
+    ).html
+    assert text.strip() in left
+    for word in ("one", "side", "find", "<li>", "¶", "foot"):
+        assert word not in left, word
+    assert "everything" in prepare(page("<div class='nav'>everything stands here</div>")).html
+
+
+def test_what_cannot_be_read_says_so() -> None:
+    for text, reason in (
+        ("", "not readable"),
+        ("<div>" * 5000 + "x", "nest deeper"),
+        ("<p " + "a=1 " * 20_000 + ">x", "a tag of more"),
+    ):
+        with pytest.raises(PageError, match=reason):
+            prepare(text)
+
+
+def test_words_that_stand_for_things_cannot_be_in_the_page() -> None:
+    first = Shelf.for_page("text")
+    again = Shelf.for_page(f"text {first.mark}")
+    assert again.mark not in f"text {first.mark}"
+    assert Shelf.for_page("text").mark == first.mark
+    word = first.keep("i", " x \n ")
+    assert first.restore(f"a {word}, {word}. {first.mark}i7z")[0] == "a $x$, $x$. "
+    fence = first.keep(CODE, "a ``` b", "c")
+    assert first.restore(fence)[0] == "\n\n````c\na ``` b\n````\n\n"

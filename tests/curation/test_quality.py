@@ -1,0 +1,38 @@
+"""The score orders what it must: explained mathematics over lists, lists over noise; and stays within 0 and 5."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nemo_lab.curation.quality import score, signs
+
+LESSON = (
+    "Let $f$ be a function that is defined for all real numbers $x$. We have $f(x) = x^2$, and therefore the "
+    "derivative is $f'(x) = 2x$, "
+    "because the limit of the quotient exists. Note that the function is even. For example, consider $x = 3$: "
+    "then $f(3) = 9$. Suppose that "
+    "$y$ is given; since the equation $f(x) = y$ has a solution if $y \\geq 0$, it follows that the root is "
+    "$\\sqrt{y}$.\n"
+) * 6
+LIST = "  * item one\n  * item two\n  * install\n  * usage\n" * 20
+STORY = (
+    "It was a dark and stormy night, and the old man sat by the fire and told of the sea that he had seen in "
+    "his youth. "
+    * 20
+)
+NOISE = "xk qz 8f kk zz qq " * 100
+
+
+def test_order() -> None:
+    assert score(LESSON) > 3 > score(STORY) > score(NOISE)
+    assert score(LIST) < 2
+    assert score(STORY) <= 2, "without mathematics"
+
+
+def test_what_makes_it_up() -> None:
+    assert signs(LESSON).mathematics > signs(STORY).mathematics
+    assert signs(STORY).prose > signs(LIST).prose
+
+
+@given(st.text(max_size=200))
+def test_bounds(text: str) -> None:
+    assert 0 <= score(text) <= 5

@@ -1,0 +1,122 @@
+"""Every record that should be a page comes out, as a page or by name with its reason; the rest is counted."""
+
+import gzip
+import io
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+from nemo_lab.curation.records import Damaged, Page, Record, inputs, read
+from nemo_lab.lab.home import LabError
+from tests.curation.pages import article, write_warc
+
+
+def all_of(path: Path, limit: int = 1 << 20) -> tuple[list[Record], Counter[str]]:
+    passed: Counter[str] = Counter()
+    return list(read(path, passed, limit)), passed
+
+
+def test_a_warc_gives_its_pages(tmp_path: Path) -> None:
+    found, passed = all_of(
+        write_warc(tmp_path / "a.warc.gz", [(f"http://a/{n}", article(n).encode()) for n in range(3)])
+    )
+    assert [(page.url, page.place) for page in found] == [(f"http://a/{n}", f"a.warc.gz#{n + 2}") for n in range(3)]
+    first = found[0]
+    assert isinstance(first, Page)
+    assert (first.content, first.content_type, first.charset) == (article(0).encode(), "text/html", "utf-8")
+    assert passed == {"warcinfo record": 1}
+
+
+def test_what_is_no_page_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.warc"
+    with path.open("wb") as stream:
+        writer = WARCWriter(stream, gzip=False)
+        for status, kind in (
+            ("404 No", "text/html"),
+            ("200 OK", "image/png"),
+            ("200 OK", "application/json"),
+            ("200 OK", ""),
+        ):
+            headers = StatusAndHeaders(status, [("Content-Type", kind)] if kind else [], protocol="HTTP/1.0")
+            url = "http://a/b.ipynb" if kind == "application/json" else "http://a/b"
+            writer.write_record(
+                writer.create_warc_record(url, "response", payload=io.BytesIO(b"x"), http_headers=headers)
+            )
+    found, passed = all_of(path)
+    assert len(found) == 2, "the notebook, and the page without a type"
+    assert passed == {"status 404": 1, "type image/png": 1}
+
+
+@pytest.mark.parametrize("cut", [5, 80, 400])
+def test_damage_is_named_and_passed(tmp_path: Path, cut: int) -> None:
+    whole = write_warc(tmp_path / "a.warc.gz", [(f"http://a/{n}", article(n).encode()) for n in range(6)])
+    content = bytearray(whole.read_bytes())
+    starts = [at for at in range(len(content)) if content[at : at + 3] == b"\x1f\x8b\x08"]
+    content[starts[3] + 40 : starts[3] + 60] = bytes(20)
+    whole.write_bytes(bytes(content[: starts[6] + cut]))
+    found, _ = all_of(whole)
+    damaged = [record for record in found if isinstance(record, Damaged)]
+    assert len(damaged) == 2, "the broken one and the one cut off"
+    assert all(record.reason and record.place for record in damaged)
+    assert [record.url for record in found if isinstance(record, Page)] == [
+        "http://a/0",
+        "http://a/1",
+        "http://a/3",
+        "http://a/4",
+    ]
+
+
+def test_long_pages_and_bombs_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.warc.gz"
+    with path.open("wb") as stream:
+        writer = WARCWriter(stream, gzip=True)
+        for url, payload, coding in (
+            ("http://a/long", b"x" * 2_000_000, ""),
+            ("http://a/bomb", gzip.compress(bytes(50_000_000)), "gzip"),
+        ):
+            headers = [("Content-Type", "text/html"), *([("Content-Encoding", coding)] if coding else [])]
+            http = StatusAndHeaders("200 OK", headers, protocol="HTTP/1.0")
+            writer.write_record(
+                writer.create_warc_record(url, "response", payload=io.BytesIO(payload), http_headers=http)
+            )
+    found, _ = all_of(path)
+    assert [(record.url, record.reason) for record in found if isinstance(record, Damaged)] == [
+        ("http://a/long", "longer than 1,048,576 bytes"),
+        ("http://a/bomb", "longer than 1,048,576 bytes"),
+    ]
+
+
+def test_folders_and_parquet(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b.html").write_bytes(b"<p>b")
+    (tmp_path / "a.txt").write_bytes(b"a")
+    (tmp_path / "a.png").write_bytes(b"no page")
+    table = pa.table({"html": ["<p>c", None], "url": ["http://c", "http://d"]})
+    pq.write_table(table, tmp_path / "c.parquet")
+    files = inputs([tmp_path])
+    assert [file.name for file in files] == ["a.txt", "c.parquet", "b.html"]
+    found = [record for file in files for record in all_of(file)[0]]
+    assert [getattr(record, "content", getattr(record, "reason", "")) for record in found] == [
+        b"a",
+        b"<p>c",
+        "no page in this row",
+        b"<p>b",
+    ]
+
+
+def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(b"")
+    pq.write_table(pa.table({"number": [1]}), tmp_path / "y.parquet")
+    for path, words in ((tmp_path / "no", "no file or folder"), (tmp_path / "x.png", "no known kind")):
+        with pytest.raises(LabError, match=words):
+            inputs([path])
+    with pytest.raises(LabError, match="no column of pages"):
+        all_of(tmp_path / "y.parquet")
+    (tmp_path / "z.parquet").write_bytes(b"not parquet")
+    (broken,) = all_of(tmp_path / "z.parquet")[0]
+    assert isinstance(broken, Damaged)
