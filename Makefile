@@ -19,8 +19,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -n)
+WHEELS := $(CURDIR)/$(VENV)/wheels
 # Side by side, one thread each: two threads a process on two busy cores are several times slower than one.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
+PYTEST := OMP_NUM_THREADS=1 NEMO_LAB_WHEELS=$(WHEELS) $(BIN)/python -m pytest -n 2 --dist loadscope
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -37,7 +38,7 @@ run: $(VENV)/.lab system
 	$(BIN)/nemo-lab report || status=1; \
 	exit $$status
 
-test: $(VENV)/.test $(VENV)/.kernels system
+test: $(VENV)/.test $(VENV)/.kernels $(VENV)/.archives system
 	@status=0; \
 	$(PYTEST) tests || status=$$?; \
 	$(PYTEST) --nbval-lax notebooks || status=$$?; \
@@ -83,6 +84,15 @@ $(VENV)/.kernels: constraints.txt $(VENV)/.torch
 	  { $(PIP) triton einops ninja packaging && \
 	    MAMBA_FORCE_BUILD=TRUE MAMBA_SKIP_CUDA_BUILD=TRUE $(PIP) --no-build-isolation --no-deps mamba-ssm; } || \
 	  echo "mamba-ssm or Triton does not install here; the tests against their kernels will be skipped."
+	@touch $@
+
+# Archives of the GPU packages, 10 MB: tests read their sources to hold our calls to them; nothing of them is installed.
+$(VENV)/.archives: constraints.txt $(VENV)/.kernels
+	@export FLASH_ATTENTION_SKIP_CUDA_BUILD=TRUE CAUSAL_CONV1D_SKIP_CUDA_BUILD=TRUE; \
+	fetch="$(BIN)/python -m pip download -qq --disable-pip-version-check --constraint constraints.txt --no-deps -d $(WHEELS)"; \
+	{ $$fetch transformer-engine && \
+	  $$fetch --no-build-isolation --no-binary :all: flash-attn causal-conv1d; } 2> /dev/null || \
+	  echo "Sources of the GPU packages cannot be had here; the tests that read them will be skipped."
 	@touch $@
 
 # --- what pip cannot bring: lynx, the OpenMP library that LightGBM links to, and apt's lists, from which packaged
