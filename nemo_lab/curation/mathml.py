@@ -9,46 +9,13 @@ Elements may be namespaced, upper case (lxml's HTML parser) or broken. What is u
 LaTeX, nesting is followed to a depth and no exception leaves this module.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from nemo_lab.curation.mathml_marks import ACCENTS, ESCAPED, FENCES, RELATION, STYLES, UNDER, WIDE
 from nemo_lab.curation.symbols import FUNCTIONS, command_for
 
-_RELATION = re.compile(r"\s*(?:[=<>]|\\(?:leq|geq|neq|equiv|approx|sim|in|subset|to|rightarrow)(?![A-Za-z]))")
 _DEPTH = 60  # elements; deeper ones are malformed or hostile, their text is kept flat
-_STYLES = {
-    "bold": "mathbf", "bold-italic": "boldsymbol", "double-struck": "mathbb", "script": "mathcal",
-    "bold-script": "mathcal",
-    "fraktur": "mathfrak", "bold-fraktur": "mathfrak", "sans-serif": "mathsf", "monospace": "mathtt",
-}  # fmt: skip
-_ACCENTS = {
-    "^": "hat", "ˆ": "hat", "¯": "bar", "‾": "bar", "―": "bar", "_": "bar", "ˉ": "bar", "~": "tilde", "˜": "tilde",
-    "→": "vec", "⃗": "vec", "˙": "dot", ".": "dot", "¨": "ddot", "ˇ": "check", "˘": "breve", "´": "acute", "`": "grave",
-    "⏞": "overbrace", "︷": "overbrace", "̂": "hat", "̃": "tilde", "̄": "bar", "−": "bar", "⇀": "vec", "∼": "tilde",
-    "\u0308": "ddot", "\u0307": "dot", "\u030c": "check", "\u0306": "breve", "\u0301": "acute", "\u0300": "grave",
-    "\u0305": "bar",
-}  # fmt: skip
-_WIDE = {"hat": "widehat", "tilde": "widetilde", "bar": "overline", "vec": "overrightarrow"}
-_UNDER = {
-    "_": "underline",
-    "⏟": "underbrace",
-    "︸": "underbrace",
-    "¯": "underline",
-    "̲": "underline",
-    "‾": "underline",
-    "―": "underline",
-}
-_FENCES = {
-    "()": "pmatrix",
-    "[]": "bmatrix",
-    "||": "vmatrix",
-    "‖‖": "Vmatrix",
-    "∥∥": "Vmatrix",
-    "{}": "Bmatrix",
-    "{": "cases",
-}
-_ESCAPED = {"{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&", "$": r"\$", "\\": r"\backslash", "_": r"\_"}
 
 
 def to_latex(math: Any) -> str:
@@ -109,7 +76,7 @@ def _fenced_table(children: list[Any], depth: int) -> list[str] | None:
             continue
         after = children[at + 1] if at + 1 < len(children) and tag_of(children[at + 1]) == "mo" else None
         closing = _text(after) if after is not None else ""
-        name = _FENCES.get(_text(children[at - 1]) + closing)
+        name = FENCES.get(_text(children[at - 1]) + closing)
         name = name or ("cases" if _text(children[at - 1]) == "{" and not closing else None)
         if name:
             rest = children[at + 2 :] if after is not None else children[at + 1 :]
@@ -138,7 +105,7 @@ def _text(element: Any) -> str:
 
 def _letters(text: str) -> str:
     """Return characters as LaTeX; control words keep apart from letters behind them."""
-    return _joined([_ESCAPED.get(letter) or command_for(letter) for letter in text])
+    return _joined([ESCAPED.get(letter) or command_for(letter) for letter in text])
 
 
 def _styled(style: str, inside: str) -> str:
@@ -148,7 +115,7 @@ def _styled(style: str, inside: str) -> str:
 
 def _identifier(element: Any, depth: int) -> str:
     text = _text(element)
-    style = _STYLES.get(element.get("mathvariant", ""))
+    style = STYLES.get(element.get("mathvariant", ""))
     if style:
         return _styled(style, _letters(text))
     if text in FUNCTIONS:
@@ -160,7 +127,7 @@ def _identifier(element: Any, depth: int) -> str:
 
 
 def _number(element: Any, depth: int) -> str:
-    style = _STYLES.get(element.get("mathvariant", ""))
+    style = STYLES.get(element.get("mathvariant", ""))
     return _styled(style, _letters(_text(element))) if style else _letters(_text(element))
 
 
@@ -175,7 +142,7 @@ def _operator(element: Any, depth: int) -> str:
 
 def _words(element: Any, depth: int) -> str:
     text = "".join(element.itertext()).replace("\u00a0", " ")
-    escaped = "".join(_ESCAPED.get(letter, letter) for letter in text)
+    escaped = "".join(ESCAPED.get(letter, letter) for letter in text)
     return f"\\text{{{escaped}}}" if text.strip() else ("\\ " if text else "")
 
 
@@ -249,17 +216,17 @@ def _subsup(element: Any, depth: int) -> str:
 def _over(element: Any, depth: int) -> str:
     base, mark = _parts(element, depth, 2)
     children = _children(element)
-    accent = _ACCENTS.get(_text(children[1])) if len(children) > 1 else None
+    accent = ACCENTS.get(_text(children[1])) if len(children) > 1 else None
     if accent and not _is_operator(base):
         wide = len(base) > 1 and not base.startswith("\\")
-        return f"\\{_WIDE.get(accent, accent) if wide else accent}{{{base}}}"
+        return f"\\{WIDE.get(accent, accent) if wide else accent}{{{base}}}"
     return _limits(base, "", mark)
 
 
 def _under(element: Any, depth: int) -> str:
     base, mark = _parts(element, depth, 2)
     children = _children(element)
-    accent = _UNDER.get(_text(children[1])) if len(children) > 1 else None
+    accent = UNDER.get(_text(children[1])) if len(children) > 1 else None
     return f"\\{accent}{{{base}}}" if accent and not _is_operator(base) else _limits(base, mark, "")
 
 
@@ -284,7 +251,7 @@ def _limits(base: str, below: str, above: str) -> str:
 def _fence(element: Any, depth: int) -> str:
     children = _children(element)
     left, right = element.get("open", "("), element.get("close", ")")
-    name = _FENCES.get(left + right)
+    name = FENCES.get(left + right)
     if name and len(children) == 1 and tag_of(children[0]) == "mtable":
         return _table(children[0], depth, name)
     commas = element.get("separators", ",").strip()[:1]
@@ -303,7 +270,7 @@ def _table(element: Any, depth: int, name: str = "") -> str:
 
 def _is_alignment(table: Any, rows: list[list[str]]) -> bool:
     """Return whether a table is rows of equations: right-aligned, or relations at the head of second columns."""
-    relations = sum(bool(_RELATION.match(row[1])) for row in rows if len(row) > 1)
+    relations = sum(bool(RELATION.match(row[1])) for row in rows if len(row) > 1)
     first = next((cell for row in table for cell in row), None)
     declared = "right" in table.get("columnalign", "") or (
         first is not None and "right" in first.get("columnalign", "")
@@ -352,7 +319,7 @@ def _phantom(element: Any, depth: int) -> str:
 def _style(element: Any, depth: int) -> str:
     """Return `<mstyle>`; pandoc and others put an alphabet round its letters."""
     inside = _row(element, depth)
-    style = "mathrm" if element.get("mathvariant") == "normal" else _STYLES.get(element.get("mathvariant", ""))
+    style = "mathrm" if element.get("mathvariant") == "normal" else STYLES.get(element.get("mathvariant", ""))
     return _styled(style, inside) if style and inside else inside
 
 
