@@ -12,8 +12,22 @@ LaTeX, nesting is followed to a depth and no exception leaves this module.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nemo_lab.curation.mathml_marks import ACCENTS, ESCAPED, FENCES, RELATION, STYLES, UNDER, WIDE
-from nemo_lab.curation.symbols import FUNCTIONS, command_for
+from nemo_lab.curation.mathml_marks import (
+    ACCENTS,
+    ESCAPED,
+    FENCES,
+    RELATION,
+    STYLES,
+    UNDER,
+    WIDE,
+    is_operator,
+    joined,
+    letters,
+    limits,
+    scripts,
+    styled,
+)
+from nemo_lab.curation.symbols import FUNCTIONS
 
 _DEPTH = 60  # elements; deeper ones are malformed or hostile, their text is kept flat
 
@@ -31,7 +45,7 @@ def tag_of(element: Any) -> str:
 
 def _convert(element: Any, depth: int) -> str:
     if depth > _DEPTH:
-        return _letters("".join(element.itertext()))
+        return letters("".join(element.itertext()))
     rule = _RULES.get(tag_of(element), _row)
     return rule(element, depth + 1)
 
@@ -52,21 +66,12 @@ def _row(element: Any, depth: int) -> str:
         return ""
     children = _children(element)
     if not children:
-        return _letters(_text(element))
-    return _joined(_fenced_table(children, depth) or _binomial(children, depth) or _each(children, depth))
+        return letters(_text(element))
+    return joined(_fenced_table(children, depth) or _binomial(children, depth) or _each(children, depth))
 
 
 def _each(children: list[Any], depth: int) -> list[str]:
     return [_convert(child, depth) for child in children]
-
-
-def _joined(parts: list[str]) -> str:
-    """Join, with a blank where a control word would swallow the letter behind it."""
-    text = ""
-    for part in filter(None, parts):
-        swallows = text[-1:].isalpha() and part[:1].isalnum() and "\\" in text[-25:]
-        text += f" {part}" if swallows else part
-    return text
 
 
 def _fenced_table(children: list[Any], depth: int) -> list[str] | None:
@@ -103,32 +108,22 @@ def _text(element: Any) -> str:
     return "".join(element.itertext()).strip()
 
 
-def _letters(text: str) -> str:
-    """Return characters as LaTeX; control words keep apart from letters behind them."""
-    return _joined([ESCAPED.get(letter) or command_for(letter) for letter in text])
-
-
-def _styled(style: str, inside: str) -> str:
-    """Return letters in an alphabet; those that are in it already (ℝ in `double-struck`) stay as they are."""
-    return inside if inside.startswith(f"\\{style}{{") else f"\\{style}{{{inside}}}"
-
-
 def _identifier(element: Any, depth: int) -> str:
     text = _text(element)
     style = STYLES.get(element.get("mathvariant", ""))
     if style:
-        return _styled(style, _letters(text))
+        return styled(style, letters(text))
     if text in FUNCTIONS:
         return f"\\{text}"
     if len(text) > 1 and text.isalpha() and text.isascii():
         return f"\\operatorname{{{text}}}"
     upright = element.get("mathvariant") == "normal" and text.isascii() and text.isalpha()
-    return f"\\mathrm{{{text}}}" if upright else _letters(text)
+    return f"\\mathrm{{{text}}}" if upright else letters(text)
 
 
 def _number(element: Any, depth: int) -> str:
     style = STYLES.get(element.get("mathvariant", ""))
-    return _styled(style, _letters(_text(element))) if style else _letters(_text(element))
+    return styled(style, letters(_text(element))) if style else letters(_text(element))
 
 
 def _operator(element: Any, depth: int) -> str:
@@ -137,7 +132,7 @@ def _operator(element: Any, depth: int) -> str:
         return f"\\{text}"
     if len(text) > 1 and text.isalpha() and text.isascii():
         return f"\\operatorname{{{text}}}"
-    return _letters(text)
+    return letters(text)
 
 
 def _words(element: Any, depth: int) -> str:
@@ -174,78 +169,39 @@ def _square_root(element: Any, depth: int) -> str:
     return f"\\sqrt{{{_row(element, depth)}}}"
 
 
-def _base(text: str) -> str:
-    """Brace what is more than one symbol, so that a script belongs to all of it."""
-    single = len(text) <= 1 or not text.strip("'") or (text[0] == "\\" and text[1:].isalpha())
-    closed = text.startswith("\\") and text.endswith("}") and _one_command(text)
-    return text if single or closed else f"{{{text}}}"
-
-
-def _one_command(text: str) -> bool:
-    """Return whether the text is one command with its arguments (`\\mathbf{x}`)."""
-    depth, ended = 0, 0
-    for at, letter in enumerate(text):
-        depth += (letter == "{") - (letter == "}")
-        ended += letter == "}" and depth == 0 and at < len(text) - 1 and text[at + 1] != "{"
-        if depth == 0 and letter != "}" and at and not letter.isalpha():
-            return False
-    return not ended and depth == 0
-
-
-def _scripts(base: str, lower: str, upper: str) -> str:
-    primes = upper.replace(r"\prime", "'").replace(" ", "")
-    if primes and not primes.strip("'"):
-        return f"{_base(base)}{primes}" + (f"_{{{lower}}}" if lower else "")
-    return _base(base) + (f"_{{{lower}}}" if lower else "") + (f"^{{{upper}}}" if upper else "")
-
-
 def _sub(element: Any, depth: int) -> str:
     base, lower = _parts(element, depth, 2)
-    return _scripts(base, lower, "")
+    return scripts(base, lower, "")
 
 
 def _sup(element: Any, depth: int) -> str:
     base, upper = _parts(element, depth, 2)
-    return _scripts(base, "", upper)
+    return scripts(base, "", upper)
 
 
 def _subsup(element: Any, depth: int) -> str:
-    return _scripts(*_parts(element, depth, 3))
+    return scripts(*_parts(element, depth, 3))
 
 
 def _over(element: Any, depth: int) -> str:
     base, mark = _parts(element, depth, 2)
     children = _children(element)
     accent = ACCENTS.get(_text(children[1])) if len(children) > 1 else None
-    if accent and not _is_operator(base):
+    if accent and not is_operator(base):
         wide = len(base) > 1 and not base.startswith("\\")
         return f"\\{WIDE.get(accent, accent) if wide else accent}{{{base}}}"
-    return _limits(base, "", mark)
+    return limits(base, "", mark)
 
 
 def _under(element: Any, depth: int) -> str:
     base, mark = _parts(element, depth, 2)
     children = _children(element)
     accent = UNDER.get(_text(children[1])) if len(children) > 1 else None
-    return f"\\{accent}{{{base}}}" if accent and not _is_operator(base) else _limits(base, mark, "")
+    return f"\\{accent}{{{base}}}" if accent and not is_operator(base) else limits(base, mark, "")
 
 
 def _underover(element: Any, depth: int) -> str:
-    return _limits(*_parts(element, depth, 3))
-
-
-def _is_operator(base: str) -> bool:
-    """Return whether limits are written as scripts of it: sums, `\\lim`, underbraces."""
-    name = base.strip().removeprefix("\\")
-    big = ("sum", "prod", "coprod", "int", "iint", "iiint", "oint", "surd")
-    return name in FUNCTIONS or name in big or name.startswith(("big", "operatorname", "underbrace", "overbrace"))
-
-
-def _limits(base: str, below: str, above: str) -> str:
-    if _is_operator(base):
-        return _scripts(base, below, above)
-    text = f"\\overset{{{above}}}{{{base}}}" if above else base
-    return f"\\underset{{{below}}}{{{text}}}" if below else text
+    return limits(*_parts(element, depth, 3))
 
 
 def _fence(element: Any, depth: int) -> str:
@@ -256,7 +212,7 @@ def _fence(element: Any, depth: int) -> str:
         return _table(children[0], depth, name)
     commas = element.get("separators", ",").strip()[:1]
     inside = commas.join(_each(children, depth))
-    return _joined([f"\\left{_letters(left) or '.'}", f" {inside}", f"\\right{_letters(right) or '.'}"])
+    return joined([f"\\left{letters(left) or '.'}", f" {inside}", f"\\right{letters(right) or '.'}"])
 
 
 def _table(element: Any, depth: int, name: str = "") -> str:
@@ -291,9 +247,9 @@ def _prescripts(element: Any, depth: int) -> str:
     split = names.index("mprescripts") if "mprescripts" in names else len(children)
     after, before = children[1:split], children[split + 1 :]
     base = _convert(children[0], depth) if children else ""
-    front = "".join(_scripts("{}", *_pair(before[at : at + 2], depth)) for at in range(0, len(before), 2))
+    front = "".join(scripts("{}", *_pair(before[at : at + 2], depth)) for at in range(0, len(before), 2))
     for at in range(0, len(after), 2):
-        base = _scripts(base, *_pair(after[at : at + 2], depth))
+        base = scripts(base, *_pair(after[at : at + 2], depth))
     return front + base
 
 
@@ -320,13 +276,13 @@ def _style(element: Any, depth: int) -> str:
     """Return `<mstyle>`; pandoc and others put an alphabet round its letters."""
     inside = _row(element, depth)
     style = "mathrm" if element.get("mathvariant") == "normal" else STYLES.get(element.get("mathvariant", ""))
-    return _styled(style, inside) if style and inside else inside
+    return styled(style, inside) if style and inside else inside
 
 
 def _first(element: Any, depth: int) -> str:
     """Return `<semantics>` by its first child, the presentation."""
     children = _children(element)
-    return _convert(children[0], depth) if children else _letters(_text(element))
+    return _convert(children[0], depth) if children else letters(_text(element))
 
 
 def _nothing(element: Any, depth: int) -> str:

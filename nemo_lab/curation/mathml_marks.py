@@ -1,6 +1,8 @@
-"""What marks of MathML are called in LaTeX: alphabets, accents, brackets round tables, escaped characters."""
+"""What marks of MathML are called in LaTeX (alphabets, accents, brackets), and how pieces are put together."""
 
 import re
+
+from nemo_lab.curation.symbols import FUNCTIONS, command_for
 
 RELATION = re.compile(r"\s*(?:[=<>]|\\(?:leq|geq|neq|equiv|approx|sim|in|subset|to|rightarrow)(?![A-Za-z]))")
 STYLES = {
@@ -24,3 +26,63 @@ FENCES = {
     "()": "pmatrix", "[]": "bmatrix", "||": "vmatrix", "‖‖": "Vmatrix", "∥∥": "Vmatrix", "{}": "Bmatrix", "{": "cases",
 }  # fmt: skip
 ESCAPED = {"{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&", "$": r"\$", "\\": r"\backslash", "_": r"\_"}
+
+
+def joined(parts: list[str]) -> str:
+    """Join, with a blank where a control word would swallow the letter behind it."""
+    text = ""
+    for part in filter(None, parts):
+        swallows = text[-1:].isalpha() and part[:1].isalnum() and "\\" in text[-25:]
+        text += f" {part}" if swallows else part
+    return text
+
+
+def letters(text: str) -> str:
+    """Return characters as LaTeX; control words keep apart from letters behind them."""
+    return joined([ESCAPED.get(letter) or command_for(letter) for letter in text])
+
+
+def styled(style: str, inside: str) -> str:
+    """Return letters in an alphabet; those that are in it already (ℝ in `double-struck`) stay as they are."""
+    return inside if inside.startswith(f"\\{style}{{") else f"\\{style}{{{inside}}}"
+
+
+def _base(text: str) -> str:
+    """Brace what is more than one symbol, so that a script belongs to all of it."""
+    single = len(text) <= 1 or not text.strip("'") or (text[0] == "\\" and text[1:].isalpha())
+    closed = text.startswith("\\") and text.endswith("}") and _one_command(text)
+    return text if single or closed else f"{{{text}}}"
+
+
+def _one_command(text: str) -> bool:
+    """Return whether the text is one command with its arguments (`\\mathbf{x}`)."""
+    depth, ended = 0, 0
+    for at, letter in enumerate(text):
+        depth += (letter == "{") - (letter == "}")
+        ended += letter == "}" and depth == 0 and at < len(text) - 1 and text[at + 1] != "{"
+        if depth == 0 and letter != "}" and at and not letter.isalpha():
+            return False
+    return not ended and depth == 0
+
+
+def scripts(base: str, lower: str, upper: str) -> str:
+    """Return a base with its scripts, primes as `'`."""
+    primes = upper.replace(r"\prime", "'").replace(" ", "")
+    if primes and not primes.strip("'"):
+        return f"{_base(base)}{primes}" + (f"_{{{lower}}}" if lower else "")
+    return _base(base) + (f"_{{{lower}}}" if lower else "") + (f"^{{{upper}}}" if upper else "")
+
+
+def is_operator(base: str) -> bool:
+    """Return whether limits are written as scripts of it: sums, `\\lim`, underbraces."""
+    name = base.strip().removeprefix("\\")
+    big = ("sum", "prod", "coprod", "int", "iint", "iiint", "oint", "surd")
+    return name in FUNCTIONS or name in big or name.startswith(("big", "operatorname", "underbrace", "overbrace"))
+
+
+def limits(base: str, below: str, above: str) -> str:
+    """Return what stands under and over: scripts of an operator, `\\underset` and `\\overset` of anything else."""
+    if is_operator(base):
+        return scripts(base, below, above)
+    text = f"\\overset{{{above}}}{{{base}}}" if above else base
+    return f"\\underset{{{below}}}{{{text}}}" if below else text
