@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_SYMBOL = re.compile(r"\\[A-Za-z]+|[=<>≤≥≠±×÷∑∏∫√∞∂∇∈∉⊂⊆∪∩→⇒↔∀∃^_+*/]")
+_SYMBOL = re.compile(r"\\[A-Za-z]+|[=<>≤≥≠±×÷∑∏∫√∞∂∇∈∉⊂⊆∪∩→⇒↔∀∃^_+*/]|(?<=\S)-|(?<=\S )-")
 _SENTENCE = re.compile(r"(?<=[.!?:;])\s+|\n+")
 _WORD = re.compile(r"\w+")
 
