@@ -6,6 +6,7 @@ zeros (`plain_llama`): it says the same and needs no code of ours, but saves nei
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nemo_lab.compression.puzzle_library import read_part
-from nemo_lab.compression.puzzle_model import LINEAR, PuzzleConfig, PuzzleForCausalLM
+from nemo_lab.compression.puzzle_model import LINEAR, PuzzleConfig, PuzzleForCausalLM, PuzzleLayer
 from nemo_lab.compression.puzzle_parts import KINDS, part_named
 from nemo_lab.lab.home import LabError
 
@@ -28,14 +29,21 @@ def blocks_of(choice: Sequence[str]) -> list[list[Any]]:
 def as_puzzle(llama: Any) -> Any:
     """Return a Llama as a Puzzle model whose layers are all full: the parent of a search, with the same weights."""
     given = {key: value for key, value in llama.config.to_dict().items() if key not in ("model_type", "architectures")}
-    parent: Any = PuzzleForCausalLM(PuzzleConfig(**given)).to(llama.dtype)
+    parent: Any = cast(PuzzleForCausalLM(PuzzleConfig(**given)), llama.dtype)
     parent.load_state_dict(llama.state_dict())
     parent.generation_config = llama.generation_config
     return parent.eval().requires_grad_(False)
 
 
+def cast(model: Any, dtype: torch.dtype) -> Any:
+    """Give the weights another dtype, in place. `model.to` would round the frequencies of the positions too."""
+    for weight in model.parameters():
+        weight.data = weight.data.to(dtype)
+    return model
+
+
 def assemble(parent: Any, choice: Sequence[str], places: Sequence[Path]) -> Any:
-    """Return the model that the choice describes, with weights of parent and library, in the parent's dtype.
+    """Return the model that the choice describes, with copies of weights of parent and library, in the parent's dtype.
 
     Args:
         choice: an option a slot. places: the library's folder for each layer.
@@ -43,37 +51,36 @@ def assemble(parent: Any, choice: Sequence[str], places: Sequence[Path]) -> Any:
     Raises:
         LabError: the library lacks a part.
     """
-    blocks = blocks_of(choice)
-    given = {key: value for key, value in parent.config.to_dict().items() if key != "blocks"}
-    child: Any = PuzzleForCausalLM(PuzzleConfig(**given, blocks=blocks)).to(parent.dtype)
-    with torch.no_grad():
-        for name in ("embed_tokens", "norm"):
-            getattr(child.model, name).load_state_dict(getattr(parent.model, name).state_dict())
-        child.lm_head.load_state_dict(parent.lm_head.state_dict())
-        for number, (layer, original) in enumerate(zip(child.model.layers, parent.model.layers, strict=True)):
-            for kind, part, own in zip(KINDS, blocks[number], parent.config.blocks[number], strict=True):
-                if part == own:
-                    _fill(layer, original, kind, None)
-                elif part != 0:
-                    other = read_part(places[number], number, kind, part, parent.config, parent.dtype)
-                    _fill(layer, original, kind, other)
-    child.generation_config = parent.generation_config
+    child = _without_layers(parent)
+    child.config.blocks = blocks_of(choice)
+    place = 0
+    for number, (block, own) in enumerate(zip(child.config.blocks, parent.config.blocks, strict=True)):
+        original: Any = parent.model.layers[number]
+        made: Any = PuzzleLayer(parent.config, 0, 0, 0)
+        for kind, part, same in zip(KINDS, block, own, strict=True):
+            module, norm = _NAMES[kind]
+            if part != 0:
+                whole = getattr(original, module) if part == same else None
+                setattr(made, norm, copy.deepcopy(getattr(original, norm)))
+                setattr(made, module, copy.deepcopy(whole) if whole is not None else read_part(
+                    places[number], number, kind, part, parent.config, parent.dtype))
+        if hasattr(made.self_attn, "layer_idx"):
+            made.self_attn.layer_idx = place  # in the cache of keys and values
+            place += 1
+        child.model.layers.append(made)
     return child.eval()
 
 
-def first_layers(parent: Any, count: int) -> Any:
-    """Return the parent with its first layers only, for trials; embedding, last norm and head stay."""
-    parent.model.layers = parent.model.layers[:count]
-    parent.config.num_hidden_layers, parent.config.blocks = count, parent.config.blocks[:count]
-    return parent
+_NAMES = {"attention": ("self_attn", "input_layernorm"), "ffn": ("mlp", "post_attention_layernorm")}
 
 
-def _fill(layer: Any, original: Any, kind: str, other: nn.Module | None) -> None:
-    """Give a child's sub-block its weights: the norm of the parent, the rest of the parent or of the library."""
-    module, norm = ("self_attn", "input_layernorm") if kind == "attention" else ("mlp", "post_attention_layernorm")
-    getattr(layer, norm).load_state_dict(getattr(original, norm).state_dict())
-    weights = (getattr(original, module) if other is None else other).state_dict()
-    getattr(layer, module).load_state_dict(weights)
+def _without_layers(parent: Any) -> Any:
+    """Return a copy of the parent that has no layers."""
+    layers, parent.model.layers = parent.model.layers, nn.ModuleList()
+    try:
+        return copy.deepcopy(parent)
+    finally:
+        parent.model.layers = layers
 
 
 def plain_llama(child: Any) -> Any:
@@ -91,7 +98,7 @@ def plain_llama(child: Any) -> Any:
     given = {key: value for key, value in child.config.to_dict().items() if key not in ("blocks", "model_type")}
     widths = [width for _, width in child.config.blocks]
     given["intermediate_size"] = max(widths) or 1
-    llama = LlamaForCausalLM(LlamaConfig(**given)).to(child.dtype)
+    llama = cast(LlamaForCausalLM(LlamaConfig(**given)), child.dtype)
     stored = child.state_dict()
     with torch.no_grad():
         for name, target in llama.state_dict().items():

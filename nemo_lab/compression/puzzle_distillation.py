@@ -14,6 +14,7 @@ Shapes: S batches, K recorded streams, B rows, L length, D width, V vocabulary.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nemo_lab.compression.distillation import cosine_loss, kl_loss
+from nemo_lab.compression.puzzle_child import cast
 from nemo_lab.compression.puzzle_scores import Reference, true_scores, walk_layers
 from nemo_lab.lab.home import LabError, one_of
 from nemo_lab.lab.progress import progress as progress_bar
@@ -98,7 +100,7 @@ def distillation_loss(
         return states_BLD if order_T is None else states_BLD.flatten(0, 1)[order_T].view_as(states_BLD)
 
     with torch.no_grad():
-        parent_TV = child.lm_head(moved(record.hidden_SBLD[number])[:, :-1].flatten(0, 1))
+        parent_TV = child.lm_head(moved(record.hidden_SBLD[number]).to(child.dtype)[:, :-1].flatten(0, 1))
     loss = kl_loss(logits_TV, parent_TV)
     if objective == "kl":
         return loss
@@ -117,7 +119,9 @@ def distil_child(
     points: Sequence[int] = (),
     progress: bool = True,
 ) -> list[dict[str, float]]:
-    """Distil `child`, given in float32, in place: AdamW without weight decay, a tenth of warm-up, cosine decay, bf16.
+    """Distil `child`, given in float32, in place: AdamW without weight decay, a tenth of warm-up, cosine decay.
+
+    Forward and backward run on a copy in bf16, which is faster here than autocast; weights and moments stay in float32.
 
     Args:
         shuffled: the control of `distillation_loss`.
@@ -136,30 +140,46 @@ def distil_child(
     child.requires_grad_(True)
     child.model.embed_tokens.requires_grad_(False)
     child.lm_head.requires_grad_(False)
+    fast = cast(copy.deepcopy(child), torch.bfloat16)
     optimizer = adamw(child, settings)
     before = _fingerprint(child)
     order_T = _order(record) if shuffled else None
-    rows = [_row(child, record, 0)] if 0 in points else []
+    rows = [_row(fast, record, 0)] if 0 in points else []
     for step in progress_bar(range(steps), desc="distilling", unit="step") if progress else range(steps):
-        with torch.autocast(record.tokens_SBL.device.type, torch.bfloat16):
-            loss = distillation_loss(child, record, step, objective, order_T)
+        loss = distillation_loss(fast, record, step, objective, order_T)
         if not torch.isfinite(loss):
             raise LabError(f"The loss is {float(loss)} at step {step}; lower lr, which is {lr}.")
         loss.backward()
+        _hand_over(fast, child)
         clip_gradients(child.parameters(), settings.clip)
         set_learning_rate(optimizer, learning_rate(step + 1, settings))
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+        _follow(fast, child)
         if step + 1 in points:
-            rows.append(_row(child, record, step + 1))
+            rows.append(_row(fast, record, step + 1))
     if steps and _fingerprint(child) == before:
         raise LabError(f"{steps} steps with lr {lr} changed nothing; raise lr.")
     return rows
 
 
+def _hand_over(fast: Any, child: Any) -> None:
+    """Give the gradients of the bf16 copy to the weights in float32."""
+    for copied, weight in zip(fast.parameters(), child.parameters(), strict=True):
+        if copied.grad is not None:
+            weight.grad, copied.grad = copied.grad.float(), None
+
+
+@torch.no_grad()
+def _follow(fast: Any, child: Any) -> None:
+    """Round the weights in float32 to the bf16 copy."""
+    for copied, weight in zip(fast.parameters(), child.parameters(), strict=True):
+        if weight.requires_grad:
+            copied.copy_(weight)
+
+
 def _row(child: Any, record: Record, step: int) -> dict[str, float]:
-    with torch.autocast(record.tokens_SBL.device.type, torch.bfloat16):
-        return {"tokens": float(step * record.tokens_SBL[0].numel()), **true_scores(child, record.held_out)}
+    return {"tokens": float(step * record.tokens_SBL[0].numel()), **true_scores(child, record.held_out)}
 
 
 def _order(record: Record) -> Tensor:
@@ -173,4 +193,4 @@ def _order(record: Record) -> Tensor:
 
 
 def _fingerprint(child: Any) -> list[float]:
-    return [float(weight.detach().double().sum()) for weight in child.parameters()]
+    return [float(weight.detach().sum()) for weight in child.parameters() if weight.requires_grad]

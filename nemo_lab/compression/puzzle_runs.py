@@ -5,8 +5,11 @@ A job opens the parent from its folder, in bf16, and returns numbers. Text comes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import contextlib
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,12 +18,13 @@ import torch
 from torch import Tensor
 
 from nemo_lab.compression import puzzle_search
-from nemo_lab.compression.puzzle_child import as_puzzle, assemble, first_layers
+from nemo_lab.compression.puzzle_child import assemble, cast
 from nemo_lab.compression.puzzle_distillation import distil_child, read_record, record_parent
 from nemo_lab.compression.puzzle_fusion import fuse, side_by_side
 from nemo_lab.compression.puzzle_library import Recipe, build_library
-from nemo_lab.compression.puzzle_parts import part_named
-from nemo_lab.compression.puzzle_scores import Reference, score_library, true_scores
+from nemo_lab.compression.puzzle_model import PuzzleConfig, PuzzleForCausalLM
+from nemo_lab.compression.puzzle_parts import KINDS, part_named, walk
+from nemo_lab.compression.puzzle_scores import Reference, behind, score_library, slots_of_layer, true_scores
 from nemo_lab.lab.home import LabError
 
 RECORD = "record.safetensors"
@@ -43,22 +47,41 @@ class Sizes(Protocol):
 def recipe_of(s: Sizes) -> Recipe:
     """Return the library's recipe that settings describe."""
     heads, widths = (tuple(part_named(name) for name in names) for names in (s.heads, s.widths))
-    return Recipe(heads, widths, steps=s.local_steps, lr=s.local_lr)
+    return Recipe(heads, widths)
 
 
+@lru_cache(maxsize=1)
 def load_parent(folder: Path, layers: int) -> Any:
-    """Open a Llama from its folder as the parent of a search, in bf16, with its first `layers` layers."""
-    from transformers import LlamaForCausalLM
+    """Open a Llama from its folder as the parent of a search, in bf16, with its first `layers` layers.
+
+    A process opens it once; whoever changes it works on a copy.
+    """
+    from transformers import LlamaConfig
+
+    given = LlamaConfig.from_pretrained(folder).to_dict() | {"num_hidden_layers": layers}
+    config = PuzzleConfig(**{key: value for key, value in given.items() if key not in ("model_type", "architectures")})
+    with quiet():  # of layers that are left out it would warn
+        loaded: Any = PuzzleForCausalLM.from_pretrained(
+            folder, config=config, dtype=torch.bfloat16, use_safetensors=True
+        )
+    return loaded.eval().requires_grad_(False)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the bars and remarks of `transformers`, which would stay in a notebook's stored output."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
-        llama = LlamaForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, use_safetensors=True)
+        with contextlib.redirect_stderr(io.StringIO()):  # one bar heeds no setting
+            yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
-    return first_layers(as_puzzle(llama), layers)
 
 
 def rows_of(sources: Mapping[str, Sequence[str]], tokenizer: Any, rows: int, length: int, seed: int) -> Tensor:
@@ -93,12 +116,36 @@ class Texts:
     held_out_NL: Tensor
 
 
-def library_part(folder: Path, s: Sizes, texts: Texts, part: int, parts: int, out: Path) -> None:
+def library_part(folder: Path, s: Sizes, texts: Texts, out: Path, part: int, parts: int) -> None:
     """Build and score every `parts`-th layer of a library, from layer `part` on; `out` keeps what a killed run made."""
     parent = load_parent(folder, s.layers)
     layers = range(part, s.layers, parts)
     build_library(parent, texts.library_NL, recipe_of(s), out, layers)
     score_library(parent, Reference.of(parent, texts.scores_NL), recipe_of(s), out, layers)
+
+
+def local_trials(folder: Path, s: Sizes, texts: Texts, out: Path, layers: Sequence[int]) -> None:
+    """Build and score two other libraries of a few layers: `start`, untrained, and `trained`, by Adam after solving."""
+    parent, recipe = load_parent(folder, s.layers), recipe_of(s)
+    reference = Reference.of(parent, texts.scores_NL)
+    others = {"start": replace(recipe, ridges=()), "trained": replace(recipe, steps=s.local_steps, lr=s.local_lr)}
+    for name, other in others.items():
+        build_library(parent, texts.library_NL, other, out / name, layers)
+        score_library(parent, reference, other, out / name, layers)
+
+
+def trial_scores(trials: Path, places: Sequence[Path], layers: Sequence[int]) -> dict[str, dict[str, float]]:
+    """Return the mean KL of some layers' alternatives by stage: start, solved (the library's own), trained."""
+    found: dict[str, dict[str, float]] = {}
+    for stage in ("start", "solved", "trained"):
+        for layer in layers:
+            folder = places[layer] if stage == "solved" else trials / stage
+            for kind, options in zip(KINDS, slots_of_layer(folder, layer), strict=True):
+                for name in list(options)[1:]:
+                    if name != "0":
+                        numbers = found.setdefault(f"{kind}.{name}", {})
+                        numbers[stage] = numbers.get(stage, 0.0) + options[name]["kl"] / len(layers)
+    return found
 
 
 def recorded(folder: Path, s: Sizes, texts: Texts, out: Path) -> None:
@@ -122,6 +169,26 @@ def choices(
         "random": puzzle_search.random_choice(slots, limits, rng),
         "most parameters": puzzle_search.solve(slots, "parameters", limits, maximise=True),
     }
+
+
+def likely_choice(slots: puzzle_search.Slots, limits: Mapping[str, float], rng: np.random.Generator) -> list[str]:
+    """Draw an architecture that a search might consider: the best of a random half of the options, the parent's kept.
+
+    Choices fully at random break the model so often that a test of how scores add up would see only broken ones.
+
+    Raises:
+        LabError: ten draws in a row leave no architecture that meets the limits.
+    """
+    for _ in range(10):
+        some = []
+        for options in slots:
+            own, *others = options
+            some.append({name: options[name] for name in (own, *others) if name == own or rng.random() < 0.5})
+        try:
+            return puzzle_search.solve(some, "kl", limits)
+        except puzzle_search.Infeasible:
+            continue
+    raise LabError("Half of the options never meet the limits; raise them.")
 
 
 def true_kl(
@@ -178,14 +245,15 @@ def one_child(
         record: the folder of `recorded`. out: where the distilled child is saved, if anywhere.
     """
     parent = load_parent(folder, s.layers)
-    child = assemble(parent, choice, places).float()
+    child = cast(assemble(parent, choice, places), torch.float32)
     known = read_record(record / RECORD, parent.lm_head)
     at = sorted({round(s.steps * number / points) for number in range(points + 1)})
     rows = distil_child(
         child, known, steps=s.steps, lr=s.lr, objective=objective, shuffled=shuffled, points=at, progress=False
     )
     if out is not None:
-        child.to(torch.bfloat16).save_pretrained(out)
+        with quiet():
+            cast(child, torch.bfloat16).save_pretrained(out)
     return Outcome(rows, known.held_out.loss)
 
 
@@ -194,22 +262,22 @@ def one_child(
 
 @torch.no_grad()
 def fusion_trial(parent: Any, reference: Reference, first: int, count: int) -> dict[str, float]:
-    """Take the attention of `count - 1` layers behind `first` away, then fuse their feed-forward parts, or drop them.
+    """Take the attention of `count - 1` layers behind `first` away, then put the feed-forward parts side by side.
 
     Returns:
-        KL to the parent of the three: `sequential`, `fused`, `dropped` (all feed-forward parts but the run's last).
+        KL to the parent: `sequential`, one after the other; `fused`, all at once; `dropped`, the last one alone.
     """
-    last = first + count - 1
-    blocks = [list(block) for block in parent.config.blocks]
-    for number in range(first + 1, last + 1):
-        blocks[number][0] = 0
-    choice = [str(part) for block in blocks for part in block]
-    bare = assemble(parent, choice, [Path()] * len(blocks))
-    for number in range(first, last):
-        blocks[number][1] = 0
-    dropped = assemble(parent, [str(part) for block in blocks for part in block], [Path()] * len(blocks))
-    models = {"sequential": bare, "fused": fuse(bare, first, last), "dropped": dropped}
-    return {name: true_scores(model, reference)["kl"] for name, model in models.items()}
+    last, layers = first + count - 1, parent.model.layers
+    visit = next(v for v in walk(parent, reference.tokens_NL) if v.layer == first and v.kind == "ffn")
+    one_by_one_NLD = visit.stream_NLD
+    for layer in layers[first : last + 1]:
+        one_by_one_NLD = one_by_one_NLD + layer.feed(one_by_one_NLD)
+    ends = {
+        "sequential": one_by_one_NLD,
+        "fused": visit.stream_NLD + side_by_side(parent, first, last, visit.stream_NLD),
+        "dropped": visit.stream_NLD + layers[last].feed(visit.stream_NLD),
+    }
+    return {name: behind(parent, last, end_NLD, visit.context, reference)["kl"] for name, end_NLD in ends.items()}
 
 
 @torch.no_grad()

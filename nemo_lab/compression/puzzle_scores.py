@@ -122,8 +122,16 @@ def replaced(model: Any, visit: Visit, option: Any, folder: Path, reference: Ref
         stream_NLD = stream_NLD + answer(part, visit.kind, normed_NLD, visit.context)
     if visit.kind == "attention":
         stream_NLD = stream_NLD + layer.feed(stream_NLD)
-    for later in model.model.layers[visit.layer + 1 :]:
-        stream_NLD = later(stream_NLD, **visit.context)
+    return behind(model, visit.layer, stream_NLD, visit.context, reference)
+
+
+@torch.no_grad()
+def behind(
+    model: Any, layer: int, stream_NLD: Tensor, context: dict[str, Any], reference: Reference
+) -> dict[str, float]:
+    """Run a stream through what comes behind a layer and compare it with the parent."""
+    for later in model.model.layers[layer + 1 :]:
+        stream_NLD = later(stream_NLD, **context)
     return compare(model.lm_head, _before_known(model.model.norm(stream_NLD)), reference)
 
 
@@ -167,10 +175,11 @@ def read_scores(places: Sequence[Path]) -> list[dict[str, dict[str, float]]]:
     Raises:
         LabError: the scores of a layer are missing.
     """
-    return [options for layer, folder in enumerate(places) for options in _slots_of(folder, layer)]
+    return [options for layer, folder in enumerate(places) for options in slots_of_layer(folder, layer)]
 
 
-def _slots_of(folder: Path, layer: int) -> Iterator[dict[str, dict[str, float]]]:
+def slots_of_layer(folder: Path, layer: int) -> Iterator[dict[str, dict[str, float]]]:
+    """Give the options of a layer's attention with their scores, then those of its feed-forward part."""
     file = score_file(folder, layer)
     if not file.exists():
         raise LabError(f"The library {folder.name!r} has no scores of layer {layer}; run score_library first.")

@@ -17,7 +17,7 @@ class PuzzleNAS:
     library_rows: int  # of text that alternatives are fitted on, a quarter of it held out
     score_rows: int  # of text that alternatives are scored on
     held_out_rows: int  # of text that children are judged on
-    local_steps: int  # of Adam on each alternative, after its last matrix was solved for
+    local_steps: int  # of Adam on alternatives, in the trial of what it adds to solving for their last matrix
     local_lr: float
     share: float  # of the parent's time in its layers that a child may take
     steps: int  # of global distillation
@@ -34,8 +34,8 @@ class PuzzleNAS:
 
 _PUZZLE = PuzzleNAS(
     seeds=3, layers=30, heads=("3", "1", "linear", "0"), widths=("1536", "1152", "768", "384", "linear", "0"),
-    length=128, library_rows=32, score_rows=3, held_out_rows=8, local_steps=0, local_lr=1e-3, share=0.8, steps=12,
-    batch_rows=2, lr=3e-4, every=5, architectures=24, context=256, prompt=256, repeats=15, windows=8, chat_tokens=32,
+    length=128, library_rows=32, score_rows=3, held_out_rows=8, local_steps=20, local_lr=1e-3, share=0.9, steps=12,
+    batch_rows=2, lr=1e-4, every=5, architectures=24, context=256, prompt=256, repeats=15, windows=8, chat_tokens=32,
 )
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {

@@ -7,7 +7,6 @@ import torch
 from nemo_lab.compression import puzzle_child, puzzle_costs
 from nemo_lab.compression import puzzle_distillation as distillation
 from nemo_lab.compression.puzzle_library import build_library, read_part
-from nemo_lab.compression.puzzle_scores import walk_layers
 from nemo_lab.lab.home import LabError
 
 CHOICE = ["3", "24", "1", "12", "linear", "linear", "0", "0"]
@@ -42,14 +41,6 @@ def test_the_parents_choice_is_the_parent(lab):
     model, folder, _ = lab
     tokens = tiny_puzzle.rows(2)
     assert torch.equal(puzzle_child.assemble(model, ["3", "24"] * 4, [folder] * 4)(tokens).logits, model(tokens).logits)
-
-
-def test_first_layers():
-    whole, short = tiny_puzzle.parent(), puzzle_child.first_layers(tiny_puzzle.parent(), 2)
-    tokens = tiny_puzzle.rows(1)
-    _, streams = walk_layers(whole, tokens, [1])
-    torch.testing.assert_close(walk_layers(short, tokens)[0], whole.model.norm(streams[0]))
-    assert short.config.blocks == [[3, 24]] * 2
 
 
 def test_the_loss_of_the_parent_itself_is_zero(lab):
@@ -96,3 +87,10 @@ def test_what_cannot_be_distilled(lab):
         distillation.distil_child(child, record, steps=1, lr=1e-3, objective="mse")
     with pytest.raises(LabError, match="changed nothing"):
         distillation.distil_child(child, record, steps=1, lr=1e-30, progress=False)
+
+
+def test_a_cast_keeps_the_frequencies_of_positions():
+    model = puzzle_child.cast(tiny_puzzle.parent(), torch.bfloat16)
+    assert model.dtype == torch.bfloat16
+    assert torch.equal(model.model.rotary_emb.inv_freq, tiny_puzzle.parent().model.rotary_emb.inv_freq)
+    assert model.lm_head.weight is model.model.embed_tokens.weight

@@ -29,7 +29,7 @@ def choice_with(slot, name):
 def test_a_score_is_the_model_with_that_block(lab):
     model, reference, folder = lab
     for slot, names in ((2, ("3", "1", "linear", "0")), (5, ("24", "12", "linear", "0"))):
-        table = dict(enumerate(scores._slots_of(folder, slot // 2)))[slot % 2]
+        table = dict(enumerate(scores.slots_of_layer(folder, slot // 2)))[slot % 2]
         assert list(table) == list(names)
         for name in names:
             child = assemble(model, choice_with(slot, name), [folder] * 4)

@@ -1,0 +1,130 @@
+"""The jobs of notebook 08 on a tiny Llama in a folder: text, library, choices, children, fusion."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import tiny_puzzle
+import torch
+
+from nemo_lab.compression import puzzle_runs as runs
+from nemo_lab.compression import puzzle_search
+from nemo_lab.compression.puzzle_child import cast
+from nemo_lab.compression.puzzle_distillation import read_record
+from nemo_lab.compression.puzzle_scores import Reference, read_scores, walk_layers
+from nemo_lab.lab.home import LabError
+
+
+@dataclass(frozen=True)
+class Sizes:
+    layers: int = 3
+    heads: tuple = ("3", "1", "linear", "0")
+    widths: tuple = ("24", "12", "linear", "0")
+    local_steps: int = 3
+    local_lr: float = 1e-3
+    steps: int = 6
+    lr: float = 1e-3
+    every: int = 2
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A folder with a tiny Llama, texts, a library in two parts, trials and a record."""
+    folder = tmp_path_factory.mktemp("runs")
+    with runs.quiet():
+        tiny_puzzle.llama().save_pretrained(folder / "llama")
+    text = tiny_puzzle.rows
+    texts = runs.Texts(text(8), text(3, seed=2), text(12, seed=3).view(6, 2, 16), text(3, seed=4))
+    for part in range(2):
+        runs.library_part(folder / "llama", Sizes(), texts, folder / f"part{part}", part, 2)
+    runs.local_trials(folder / "llama", Sizes(), texts, folder / "trials", [1])
+    runs.recorded(folder / "llama", Sizes(), texts, folder)
+    return folder, texts, [folder / f"part{layer % 2}" for layer in range(3)]
+
+
+def timed(slots):
+    """Slots with a runtime that grows with the place of the option from the end."""
+    return [
+        {name: {**numbers, "ms": float(len(options) - place), "parameters": float(len(options) - place)}
+         for place, (name, numbers) in enumerate(options.items())} for options in slots
+    ]  # fmt: skip
+
+
+def test_the_parent_is_the_llama_with_fewer_layers(lab):
+    parent, tokens = runs.load_parent(lab[0] / "llama", 3), tiny_puzzle.rows(2)
+    whole = cast(tiny_puzzle.parent(), torch.bfloat16)
+    _, streams = walk_layers(whole, tokens, [2])
+    torch.testing.assert_close(walk_layers(parent, tokens)[0], whole.model.norm(streams[0]))
+    assert parent.model.rotary_emb.inv_freq.dtype == torch.float32
+    assert parent.config.blocks == [[3, 24]] * 3
+    assert runs.load_parent(lab[0] / "llama", 3) is parent
+
+
+def test_a_library_in_parts_is_whole(lab):
+    folder, _, places = lab
+    assert sorted(file.name for file in (folder / "part1").iterdir()) == ["layer-001.safetensors", "scores-001.json"]
+    slots = read_scores(places)
+    assert [list(options) for options in slots] == [list(Sizes.heads), list(Sizes.widths)] * 3
+    trials = runs.trial_scores(folder / "trials", places, [1])
+    assert list(trials) == ["attention.1", "attention.linear", "ffn.12", "ffn.linear"]
+    assert trials["ffn.12"]["solved"] == pytest.approx(slots[3]["12"]["kl"])
+    assert trials["ffn.linear"]["start"] != trials["ffn.linear"]["solved"]
+
+
+def test_rows_of_text():
+    class Tokenizer:
+        def __call__(self, text, truncation, max_length):
+            return {"input_ids": [ord(letter) for letter in text][:max_length]}
+
+    sources = {"a": ["a" * 10] * 9, "b": ["b" * 40] * 9}
+    rows = runs.rows_of(sources, Tokenizer(), 6, 8, seed=0)
+    assert rows.shape == (6, 8)
+    letters = [chr(int(row.mode().values)) for row in rows]
+    assert sorted(letters) == ["a"] * 3 + ["b"] * 3
+    assert torch.equal(rows, runs.rows_of(sources, Tokenizer(), 6, 8, seed=0))
+    with pytest.raises(LabError, match="a has 108 tokens"):
+        runs.rows_of(sources, Tokenizer(), 40, 8, seed=0)
+
+
+def test_choices_and_their_true_kl(lab):
+    folder, texts, places = lab
+    slots = timed(read_scores(places))
+    limits = {"ms": 18.0}
+    made = runs.choices(slots, limits, seed=0)
+    assert set(made) == set(runs.METHODS)
+    assert all(puzzle_search.fits(slots, choice, limits) for choice in made.values())
+    likely = runs.likely_choice(slots, limits, np.random.default_rng(0))
+    assert puzzle_search.total(slots, likely, "kl") >= puzzle_search.total(slots, made["search"], "kl")
+    found = runs.true_kl(folder / "llama", Sizes(), texts.scores_NL, [["3", "24"] * 3, made["random"]], places)
+    assert found[0]["kl"] == pytest.approx(0, abs=1e-4)
+    assert found[1]["kl"] > 0.01
+    with pytest.raises(LabError, match="never meet the limits"):
+        runs.likely_choice(slots, {"ms": 5.0}, np.random.default_rng(0))
+
+
+def test_a_child_from_job_to_folder(lab):
+    folder, _, places = lab
+    choice = ["3", "24", "1", "12", "0", "24"]
+    out = folder / "child"
+    outcome = runs.one_child(folder / "llama", Sizes(), choice, places, folder, points=2, out=out)
+    assert [row["tokens"] for row in outcome.rows] == [0, 3 * 32, 6 * 32]
+    assert outcome.recovered == pytest.approx(1 - outcome.after["loss"] / outcome.before["loss"])
+    assert outcome.worse(outcome.after) == pytest.approx(outcome.after["loss"] / outcome.parent_loss)
+    parent = runs.load_parent(folder / "llama", 3)
+    record = read_record(folder / runs.RECORD, parent.lm_head)
+    assert outcome.parent_loss == record.held_out.loss
+    assert record.behind == (1,)
+    again = runs.PuzzleForCausalLM.from_pretrained(out)
+    assert again.config.blocks == [[3, 24], [1, 12], [0, 24]]
+
+
+def test_fusion_trial_against_models(lab):
+    folder, texts, places = lab
+    parent = runs.load_parent(folder / "llama", 3)
+    reference = Reference.of(parent, texts.scores_NL)
+    found = runs.fusion_trial(parent, reference, 0, 2)
+    bare = runs.assemble(parent, ["3", "24", "0", "24", "3", "24"], places)
+    without = runs.assemble(parent, ["3", "0", "0", "24", "3", "24"], places)
+    fused = runs.fuse(bare, 0, 1)
+    for name, model in {"sequential": bare, "dropped": without, "fused": fused}.items():
+        assert found[name] == pytest.approx(runs.true_scores(model, reference)["kl"], rel=0.05), name
