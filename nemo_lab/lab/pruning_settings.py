@@ -47,7 +47,7 @@ class Pruning:
 _PRUNING = Pruning(
     seeds=3, pattern="M-M*-M-M*-", d_model=64, ssm_heads=24, vocab_size=512, domains=6, train_bytes=400_000,
     held_out_bytes=3_000, length=128, batch_size=8, steps=600, peak_lr=8e-3, control_steps=60, calibration=4,
-    share=0.62, heal_steps=32, heal_lr=4e-3, long_steps=200, scratch=(1, 2, 5), memory=0.65, tried=16,
+    share=0.62, heal_steps=32, heal_lr=4e-3, long_steps=200, scratch=(1, 2, 5), memory=0.6, tried=16,
     context=4096, long_context=32_768, decode_tokens=64, repeats=5,
 )
 
