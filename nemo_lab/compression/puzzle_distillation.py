@@ -119,9 +119,10 @@ def distil_child(
     points: Sequence[int] = (),
     progress: bool = True,
 ) -> list[dict[str, float]]:
-    """Distil `child`, given in float32, in place: AdamW without weight decay, a tenth of warm-up, cosine decay.
+    """Distil `child`, its layers given in float32, in place.
 
-    Forward and backward run on a copy in bf16, which is faster here than autocast; weights and moments stay in float32.
+    AdamW without weight decay, a tenth of warm-up, cosine decay, gradients clipped to a norm of 1. Forward and
+    backward run on a copy in bf16, which is faster here than autocast; weights and moments stay in float32.
 
     Args:
         shuffled: the control of `distillation_loss`.

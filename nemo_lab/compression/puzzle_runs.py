@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ from nemo_lab.compression.puzzle_parts import KINDS, part_named, walk
 from nemo_lab.compression.puzzle_scores import Reference, behind, score_library, slots_of_layer, true_scores
 from nemo_lab.lab.home import LabError
 
+K = TypeVar("K")
+T = TypeVar("T")
 RECORD = "record.safetensors"
 METHODS = ("search", "greedy", "uniform", "random", "most parameters")
 
@@ -245,7 +247,9 @@ def one_child(
         record: the folder of `recorded`. out: where the distilled child is saved, if anywhere.
     """
     parent = load_parent(folder, s.layers)
-    child = cast(assemble(parent, choice, places), torch.float32)
+    child = assemble(parent, choice, places)
+    cast(child.model.layers, torch.float32)  # the embedding is not trained
+    cast(child.model.norm, torch.float32)
     known = read_record(record / RECORD, parent.lm_head)
     at = sorted({round(s.steps * number / points) for number in range(points + 1)})
     rows = distil_child(
@@ -255,6 +259,17 @@ def one_child(
         with quiet():
             cast(child, torch.bfloat16).save_pretrained(out)
     return Outcome(rows, known.held_out.loss)
+
+
+def in_groups(jobs: Mapping[K, Callable[[], T]], size: int) -> dict[tuple[K, ...], Callable[[], list[T]]]:
+    """Put jobs together, `size` to a group, so that a process that has opened the parent uses it for all of them."""
+    names, count = list(jobs), -(-len(jobs) // size)
+    groups = [tuple(names[start::count]) for start in range(count)]
+    return {group: partial(_one_by_one, [jobs[name] for name in group]) for group in groups}
+
+
+def _one_by_one(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    return [job() for job in jobs]
 
 
 # --- fusion

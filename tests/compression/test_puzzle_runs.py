@@ -128,3 +128,11 @@ def test_fusion_trial_against_models(lab):
     fused = runs.fuse(bare, 0, 1)
     for name, model in {"sequential": bare, "dropped": without, "fused": fused}.items():
         assert found[name] == pytest.approx(runs.true_scores(model, reference)["kl"], rel=0.05), name
+
+
+def test_groups_hold_every_job_once():
+    jobs = {name: (lambda name=name: name.upper()) for name in "abcdefg"}
+    groups = runs.in_groups(jobs, 3)
+    assert max(map(len, groups)) == 3
+    found = {name: one for group, job in groups.items() for name, one in zip(group, job(), strict=True)}
+    assert found == {name: name.upper() for name in "abcdefg"}
