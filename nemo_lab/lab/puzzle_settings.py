@@ -34,7 +34,7 @@ class PuzzleNAS:
 
 _PUZZLE = PuzzleNAS(
     seeds=3, layers=30, heads=("3", "1", "linear", "0"), widths=("1536", "1152", "768", "384", "linear", "0"),
-    length=128, library_rows=32, score_rows=3, held_out_rows=8, local_steps=20, local_lr=1e-3, share=0.9, steps=12,
+    length=128, library_rows=32, score_rows=3, held_out_rows=8, local_steps=20, local_lr=1e-3, share=0.9, steps=10,
     batch_rows=2, lr=1e-4, every=5, architectures=24, context=256, prompt=256, repeats=15, windows=8, chat_tokens=32,
 )
 
