@@ -51,10 +51,10 @@ E5M2 = Format("e5m2", torch.float8_e5m2, mantissa=2, min_exponent=-14)
 FORMATS: Mapping[str, Format] = {"e4m3": E4M3, "e5m2": E5M2}
 
 
-def format_of(name: str | torch.dtype) -> Format:
+def format_of(name: str | torch.dtype | Format) -> Format:
     """The format of a name or of a torch dtype; LabError for another one."""
     for known in FORMATS.values():
-        if name in (known.name, known.dtype):
+        if name in (known, known.name, known.dtype):
             return known
     raise LabError(one_of("FP8 format", str(name), list(FORMATS)))
 

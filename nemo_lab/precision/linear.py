@@ -167,7 +167,7 @@ class Fp8Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         y_TO = self._product(x.reshape(-1, x.shape[-1]), channel_first=False)
-        y = y_TO.view(*x.shape[:-1], -1)
+        y = y_TO.view(*x.shape[:-1], self.out_features)
         return y if self.bias is None else y + self.bias.to(y.dtype)
 
     def channel_first(self, x_TI: Tensor) -> Tensor:
@@ -189,6 +189,9 @@ class Fp8Linear(nn.Linear):
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x_TI.dtype
         if dtype not in (torch.float32, torch.bfloat16):
             raise LabError(f"The layer computes in float32 or bfloat16, not in {str(dtype).removeprefix('torch.')}.")
+        if not len(x_TI):  # nothing to scale
+            empty = x_TI.to(dtype) @ self.weight.to(dtype).t()
+            return empty.t() if channel_first else empty
         record = self.training and torch.is_grad_enabled()
         with torch.autocast(device, enabled=False):
             y: Tensor = _Fp8Product.apply(x_TI.to(dtype), self.weight, self, dtype, channel_first, record)

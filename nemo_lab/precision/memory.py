@@ -114,7 +114,7 @@ def training_bytes(config: Sizes, parameters: int, recipe: Recipe | None = None,
 
 
 def _inner(gemms: list[Gemm], recipe: Recipe) -> list[Gemm]:
-    return gemms[recipe.first_bf16 : len(gemms) - recipe.last_bf16]
+    return gemms[recipe.first_bf16 : max(0, len(gemms) - recipe.last_bf16)]
 
 
 def _bytes(rows: int, columns: int, cast: Cast) -> int:

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.lab.home import LabError, one_of
 from nemo_lab.precision.formats import Format, format_of, scale_from_amax
-from nemo_lab.precision.recipes import RECIPES, Cast, Recipe, Tile
+from nemo_lab.precision.recipes import RECIPES, ROLES, Cast, Recipe, Tile
 
 INPUTS = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -63,7 +63,7 @@ class Quantized:
 
 def quantize(
     x: Tensor,
-    how: Recipe | Cast | str | torch.dtype = "e4m3",
+    how: Recipe | Cast | Format | str | torch.dtype = "e4m3",
     *,
     role: str = "activation",
     tile: Tile | None = None,
@@ -83,16 +83,15 @@ def quantize(
         scale: a scale that is given (delayed scaling) instead of computed; for whole tensors.
 
     Raises:
-        LabError: another dtype, an unknown format, recipe, role or tile.
+        LabError: another dtype, an unknown format, recipe, role or tile, a given scale that is no positive number or
+            meets tiles, or delayed scaling without one.
     """
     cast = _cast_of(how, role)
     cast = replace(cast, tile=tile or cast.tile)
     if power_of_two is not None:
         cast = replace(cast, power_of_two=power_of_two)
-    if x.dtype not in INPUTS:
-        names = ", ".join(str(dtype).removeprefix("torch.") for dtype in INPUTS)
-        raise LabError(f"x has dtype {str(x.dtype).removeprefix('torch.')}; quantize takes {names}, so convert it.")
-    x_MK = x.reshape(-1, x.shape[-1]) if x.ndim else x.reshape(1, 1)
+    _check(x, cast, scale)
+    x_MK = matrix_of(x)
     with torch.no_grad():
         data, scales = _codes(x_MK, cast, scale)
         data_t, scales_t = _transposed(x_MK, data, scales, cast) if transpose else (None, None)
@@ -100,7 +99,26 @@ def quantize(
     return Quantized(data.view(x.shape), scales, scales.reciprocal(), cast, data_t, scales_t, inverse_t)
 
 
-def _cast_of(how: Recipe | Cast | str | torch.dtype, role: str) -> Cast:
+def _check(x: Tensor, cast: Cast, scale: Tensor | float | None) -> None:
+    if not isinstance(x, Tensor):
+        raise LabError(f"x is a {type(x).__name__}; quantize takes a tensor, so make one: torch.as_tensor(x).")
+    if x.dtype not in INPUTS:
+        names = ", ".join(str(dtype).removeprefix("torch.") for dtype in INPUTS)
+        raise LabError(f"x has dtype {str(x.dtype).removeprefix('torch.')}; quantize takes {names}, so convert it.")
+    if scale is None:
+        if cast.scaling == "delayed":
+            raise LabError("Delayed scaling takes its scale from earlier steps; give scale=….")
+        return
+    if cast.tile is not None:
+        raise LabError(f"A given scale is for a whole tensor, but the tile is {cast.tile}; drop one of the two.")
+    given = torch.as_tensor(scale, dtype=torch.float32) if isinstance(scale, Tensor | float | int) else torch.zeros(1)
+    if given.numel() != 1 or not bool(given.isfinite().all() & (given > 0).all()):
+        raise LabError(f"scale is {scale!r}; it must be one positive number.")
+
+
+def _cast_of(how: Recipe | Cast | Format | str | torch.dtype, role: str) -> Cast:
+    if role not in ROLES:
+        raise LabError(one_of("role", role, ROLES))
     if isinstance(how, str) and how in RECIPES:
         how = RECIPES[how]
     if isinstance(how, Recipe):
@@ -156,11 +174,18 @@ def tiled(x_MK: Tensor, tile: Tile) -> Tensor:
     return x_MK.unflatten(0, (-1, r)).unflatten(-1, (-1, c))
 
 
+def matrix_of(x: Tensor) -> Tensor:
+    """All dimensions but the last as rows; a vector or scalar is one row."""
+    return x.flatten(0, -2) if x.ndim > 1 else x.reshape(1, -1)
+
+
 def _times(x: Tensor, scale: Tensor, tile: Tile | None) -> Tensor:
     """float32 x times the scale of its tile, in the shape of x."""
-    if tile is None or not x.numel():
-        return x.float() * scale
-    x_MK = x.reshape(-1, x.shape[-1])
+    if not x.numel():
+        return x.float()
+    if tile is None:
+        return (x.float() * scale).view(x.shape)
+    x_MK = matrix_of(x)
     M, K = x_MK.shape
     return untile(tiled(x_MK.float(), tile) * scale[:, None, :, None], M, K).view(x.shape)
 

@@ -66,11 +66,13 @@ class Recipe:
     history: int = 1024  # steps that delayed scaling looks back
 
     def __post_init__(self) -> None:
-        for name in ("first_bf16", "last_bf16"):
-            if getattr(self, name) < 0:
-                raise LabError(f"{name} is {getattr(self, name)}; it must be at least 0.")
-        if self.history < 1:
-            raise LabError(f"history is {self.history}; delayed scaling needs at least 1 step.")
+        for role in ROLES:
+            if not isinstance(getattr(self, role), Cast):
+                raise LabError(f"{role} is {getattr(self, role)!r}; it must be a Cast, such as Cast('e4m3').")
+        for name, least in (("first_bf16", 0), ("last_bf16", 0), ("history", 1)):
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise LabError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
         squares = [role for role in ROLES if self.cast(role).tile == (128, 128)]
         if len(squares) > 1:  # no GEMM takes two, and any two of the three meet in one
             raise LabError(f"{' and '.join(squares)} have 128x128 blocks; one of three may, the others need 1x128.")

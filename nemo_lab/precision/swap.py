@@ -3,7 +3,9 @@
 The recipes keep the first and last matrix products (GEMMs) of the network in BF16, where errors reach everything
 that follows, or come straight from the loss. Query, key and value projection are one product in NVIDIA's code, so
 they count as one here. Embedding, head, norms, convolution, scan and the softmax of attention are not quantised
-(the paper quantises "linear layers"; NVIDIA's code leaves out the head).
+(the paper quantises "linear layers"; NVIDIA's code leaves out the head). The head is known by its name (`head`,
+`lm_head`) or by sharing its weight with an embedding. Projections inside `nn.MultiheadAttention` are no layers that
+are called and stay as they are.
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from torch import nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from nemo_lab.lab.home import LabError, one_of
 from nemo_lab.precision import engines
 from nemo_lab.precision.linear import Fp8Linear, Watch
 from nemo_lab.precision.recipes import Recipe
+from nemo_lab.precision.recipes import recipe as recipe_of
 
 QKV = ("q_proj", "k_proj", "v_proj")
 HEADS = ("head", "lm_head")
@@ -34,9 +38,12 @@ class Swapped(NamedTuple):
 def gemms(model: nn.Module) -> list[tuple[str, ...]]:
     """The model's matrix products in order, each the names of its linear layers; the head is not among them."""
     found: list[tuple[str, ...]] = []
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     for name, module in model.named_modules():
         parent, _, own = name.rpartition(".")
-        if not isinstance(module, nn.Linear) or own in HEADS:
+        if not isinstance(module, nn.Linear) or isinstance(module, NonDynamicallyQuantizableLinear):
+            continue
+        if own in HEADS or id(module.weight) in embeddings:
             continue
         same = found and own in QKV and found[-1][-1].rpartition(".")[0] == parent
         if same and found[-1][-1].rpartition(".")[2] in QKV:
@@ -46,22 +53,27 @@ def gemms(model: nn.Module) -> list[tuple[str, ...]]:
     return found
 
 
-def to_fp8(model: nn.Module, recipe: Recipe, backend: str = "auto") -> Swapped:
+def to_fp8(model: nn.Module, recipe: Recipe | str, backend: str = "auto") -> Swapped:
     """Replace, in place, all linear layers but the ends by FP8 layers; make the optimiser afterwards.
+
+    A folder of checkpoints does not know the recipe: give every recipe one of its own.
 
     Args:
         model: any model of `nn.Linear` layers; one that is in FP8 already gets the new recipe.
-        recipe: see `recipes`.
+        recipe: one of `recipes`, or its name.
         backend: "torch" (`Fp8Linear`, which shares the parameters), "transformer-engine" (its own layers, which
             copy them), or "auto": the latter for a model on a GPU where it is installed.
 
     Raises:
-        LabError: an unknown backend, no layer left for FP8, or what `engines.te_linear` raises.
+        LabError: an unknown backend or recipe, a model that is a linear layer itself or has one under two names, no
+            layer left for FP8, or what `engines.te_linear` raises.
     """
     if backend not in BACKENDS:
         raise LabError(one_of("FP8 backend", backend, BACKENDS))
+    recipe = recipe_of(recipe) if isinstance(recipe, str) else recipe
+    _check(model)
     products = gemms(model)
-    inner = products[recipe.first_bf16 : len(products) - recipe.last_bf16]
+    inner = products[recipe.first_bf16 : max(0, len(products) - recipe.last_bf16)]
     if not inner:
         ends = f"{recipe.first_bf16} + {recipe.last_bf16}"
         raise LabError(f"The model has {len(products)} matrix products and {ends} stay in BF16: nothing is left.")
@@ -73,6 +85,16 @@ def to_fp8(model: nn.Module, recipe: Recipe, backend: str = "auto") -> Swapped:
     for name in fp8:
         _put(model, name, _fp8_layer(model.get_submodule(name), recipe, name, backend))
     return Swapped(fp8, bf16)
+
+
+def _check(model: nn.Module) -> None:
+    """Refuse what cannot be replaced by name."""
+    if isinstance(model, nn.Linear):
+        raise LabError("The model is a linear layer itself, which cannot be replaced in place; use Fp8Linear.of.")
+    seen: dict[int, str] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, nn.Linear) and seen.setdefault(id(module), name) != name:
+            raise LabError(f"Layers {seen[id(module)]} and {name} are one module; make them two that share a weight.")
 
 
 def _put(model: nn.Module, name: str, layer: nn.Module) -> None:

@@ -190,3 +190,12 @@ def test_state_dict_is_that_of_a_linear_layer() -> None:
     trained(torch.full((1, 2), 3.0)).sum().backward()
     restored.load_state_dict(trained.state_dict())
     assert torch.equal(restored(torch.ones(1, 2)), trained(torch.ones(1, 2)))
+
+
+@pytest.mark.parametrize("name", ["nemotron_h", "nano_v2"])
+def test_no_rows_give_no_rows_and_a_zero_gradient(name: str) -> None:
+    layer = Fp8Linear(16, 8, RECIPES[name])
+    y = layer(torch.empty(0, 16))
+    assert y.shape == (0, 8)
+    y.sum().backward()
+    assert not layer.weight.grad.any()

@@ -128,3 +128,31 @@ def test_what_cannot_be_quantised_is_refused() -> None:
         quantize(torch.ones(2, 2).double())
     with pytest.raises(LabError, match="no transposed copy"):
         quantize(torch.ones(2, 2), transpose=False).dequantize_t()
+
+
+@pytest.mark.parametrize("tile", [None, (1, 128), (128, 128)])
+@pytest.mark.parametrize("shape", [(), (0,), (5, 0), (0, 5), (2, 0, 3)])
+def test_scalars_and_empty_tensors(shape, tile) -> None:
+    x = torch.full(shape, 3.0)
+    q = quantize(x, tile=tile)
+    assert q.data.shape == x.shape
+    torch.testing.assert_close(q.dequantize(), x)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda x: quantize(x.numpy()), "x is a ndarray; quantize takes a tensor"),
+        (lambda x: quantize([1.0]), "x is a list; quantize takes a tensor"),
+        (lambda x: quantize(x, "delayed"), "give scale="),
+        (lambda x: quantize(x, "nano_v2", scale=2.0), "a whole tensor, but the tile is"),
+        (lambda x: quantize(x, scale=0.0), "scale is 0.0; it must be one positive number"),
+        (lambda x: quantize(x, scale=math.nan), "scale is nan"),
+        (lambda x: quantize(x, scale="2"), "scale is '2'"),
+        (lambda x: quantize(x, scale=torch.tensor([1.0, 2.0])), "one positive number"),
+        (lambda x: quantize(x, role="nonsense"), "role 'nonsense'"),
+    ],
+)
+def test_what_cannot_be_quantised_is_said(call, sentence: str) -> None:
+    with pytest.raises(LabError, match=sentence):
+        call(torch.ones(4, 4))

@@ -103,3 +103,33 @@ def test_what_cannot_be_swapped_is_refused() -> None:
         to_fp8(HybridLM(SMALL), RECIPES["nemotron_h"], backend="te")
     with pytest.raises(LabError, match="nothing is left"):
         to_fp8(nn.Sequential(nn.ReLU()), RECIPES["nemotron_h"])
+
+
+def test_ends_that_outnumber_the_products_leave_nothing() -> None:
+    for count in (3, 6):
+        model = nn.Sequential(*(nn.Linear(8, 8) for _ in range(count)))
+        with pytest.raises(LabError, match="nothing is left"):
+            to_fp8(model, RECIPES["nemotron_h"].with_(first_bf16=0, last_bf16=count + 1))
+
+
+def test_a_recipe_may_be_named() -> None:
+    model = HybridLM(SMALL)
+    to_fp8(model, "nano_v2")
+    assert model.get_submodule("blocks.2.mixer.o_proj").recipe == RECIPES["nano_v2"]
+
+
+def test_a_head_tied_to_the_embedding_and_torchs_attention_stay() -> None:
+    model = nn.Module()
+    model.embedding, model.inner, model.decoder = nn.Embedding(9, 8), nn.Linear(8, 8), nn.Linear(8, 9, bias=False)
+    model.decoder.weight = model.embedding.weight
+    model.attention = nn.MultiheadAttention(8, 2)
+    assert gemms(model) == [("inner",)]
+
+
+def test_layers_that_cannot_be_replaced_by_name_are_refused() -> None:
+    with pytest.raises(LabError, match="a linear layer itself"):
+        to_fp8(nn.Linear(8, 8), "nemotron_h")
+    model = nn.Sequential(nn.Linear(8, 8))
+    model.append(model[0])
+    with pytest.raises(LabError, match="Layers 0 and 1 are one module"):
+        to_fp8(model, RECIPES["nemotron_h"].with_(first_bf16=0, last_bf16=0))
