@@ -1,0 +1,80 @@
+"""What is text on a page? jusText, as Nemotron-CC chose it, and what it was compared with.
+
+Nemotron-CC (arXiv 2412.02595, section 2.1 and table 1) extracts with jusText because it keeps more: after
+deduplication 28.6 % more high-quality tokens than trafilatura under the same heuristic filters, 57.4 % more without
+the filters. jusText cuts a page into blocks and asks of each: is it long, has it function words of the language, how
+much of it is links; then blocks in doubt follow their neighbours.
+
+    text = by_justext(html)                        # the paper's
+    text = by_trafilatura(html)                    # what it was compared with
+    text = corpora.readers.html.visible_text(html) # all that is seen, the upper bound
+
+`boilerplate` is the other half, what jusText rejects: real low-quality text with a known origin.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from nemo_lab.corpora.readers.html import visible_text
+from nemo_lab.curation.records import Page
+
+# jusText's own defaults, which Curator keeps: characters, shares of stop words, share of links, characters.
+JUSTEXT = {
+    "length_low": 70, "length_high": 200, "stopwords_low": 0.30, "stopwords_high": 0.32, "max_link_density": 0.2,
+    "max_heading_distance": 200,
+}  # fmt: skip
+Extractor = Callable[[bytes], str]
+
+
+def by_justext(html: bytes, language: str = "English") -> str:
+    """Return the paragraphs that jusText takes for content, blank lines between them.
+
+    Raises:
+        ValueError: no page in it, or no stop words for the language.
+    """
+    return _joined(html, language, boilerplate=False)
+
+
+def boilerplate(html: bytes, language: str = "English") -> str:
+    """Return the paragraphs that jusText rejects: menus, link lists, notices, stray labels."""
+    return _joined(html, language, boilerplate=True)
+
+
+def by_trafilatura(html: bytes) -> str:
+    """Return what trafilatura extracts with its defaults (comments and tables included); '' when it finds nothing."""
+    import trafilatura
+
+    return str(trafilatura.extract(html) or "")
+
+
+EXTRACTORS: dict[str, Extractor] = {
+    "trafilatura": by_trafilatura,
+    "jusText": by_justext,
+    "all visible text": visible_text,
+}
+
+
+def extract_all(pages: Iterable[Page], extractor: Extractor) -> tuple[list[str], Counter[str]]:
+    """Return one text a page ('' where nothing was found) and the reasons of pages that could not be read."""
+    texts: list[str] = []
+    failed: Counter[str] = Counter()
+    for page in pages:
+        try:
+            texts.append(extractor(page.content))
+        except Exception as error:  # extractors raise what their parsers raise; the page is counted, not lost
+            failed[type(error).__name__] += 1
+            texts.append("")
+    return texts, failed
+
+
+def _joined(html: bytes, language: str, boilerplate: bool) -> str:
+    blocks = [block.text for block in _blocks(html, language) if block.is_boilerplate == boilerplate]
+    return "\n\n".join(blocks)
+
+
+def _blocks(html: bytes, language: str) -> list[Any]:
+    import justext
+
+    found: list[Any] = justext.justext(html, justext.get_stoplist(language), **JUSTEXT)
+    return found

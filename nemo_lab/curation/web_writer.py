@@ -1,0 +1,172 @@
+"""Who writes the rephrasings: one small interface, and the packaged chat model behind it.
+
+A writer takes prompts and gives replies, in order; it counts tokens, since segments and filters are in tokens. The
+paper's was Mistral-NeMo-12B-Instruct at temperature 0.5, top-p 0.9 (arXiv 2412.02595, section 2.3). The default here
+is SmolLM2-135M-Instruct, greedy, in batches: weights in bf16, rows of like length together, each batch until its
+longest reply ends.
+
+    writer = LocalWriter.packaged("smollm2")
+    replies = writer.write([Prompt("Say it in other words: …", opening="Here is")], max_new_tokens=64)
+
+So small a model often forgets the phrase it is told to begin with, and the paper drops replies without it; a local
+writer puts the words into its mouth (`Prompt.opening`). Anything with `count` and `write` is a writer; `AskingWriter`
+makes one of any function from a question to an answer, such as `endpoint.Endpoint.ask` of an OpenAI-compatible server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from nemo_lab.corpora.chat_models import CHAT_MODELS, chat_model_folder
+from nemo_lab.lab.home import LabError
+from nemo_lab.lab.progress import progress
+from nemo_lab.lab.quiet import no_bars
+
+WASTE = 4  # rows of a batch may differ in length by this factor; more is padding
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is asked, and the words that the reply has to begin with ('' for any)."""
+
+    text: str
+    opening: str = ""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back.
+
+    Attributes:
+        text: the whole reply, its opening included.
+        tokens: its length. ended: whether the writer ended it, rather than the limit.
+        failure: why there is none, '' if there is.
+    """
+
+    text: str
+    tokens: int
+    ended: bool
+    failure: str = ""
+
+
+class Writer(Protocol):
+    """Anything that counts tokens and answers prompts."""
+
+    def count(self, text: str) -> int:
+        """Return the tokens of a text."""
+        ...
+
+    def write(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[Reply]:
+        """Return one reply a prompt, in order."""
+        ...
+
+
+@dataclass
+class LocalWriter:
+    """A causal language model of `transformers` with a chat template, greedy, in batches.
+
+    Attributes:
+        batch_size: rows at once.
+    """
+
+    model: Any
+    tokenizer: Any
+    batch_size: int = 32
+
+    @classmethod
+    def packaged(cls, name: str | Path = "smollm2", batch_size: int = 32) -> LocalWriter:
+        """Open a packaged chat model, or a folder that holds one, with weights in bf16.
+
+        Raises:
+            LabError: no such model or folder.
+        """
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        folder = chat_model_folder(str(name)) if str(name) in CHAT_MODELS else Path(name)
+        if not folder.is_dir():
+            raise LabError(f"{str(name)!r} is no folder and none of the packaged models: {', '.join(CHAT_MODELS)}.")
+        where: dict[str, Any] = {"pretrained_model_name_or_path": folder, "local_files_only": True}
+        with no_bars():
+            model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16, use_safetensors=True)
+            tokenizer = AutoTokenizer.from_pretrained(**where)
+        return cls(model.eval(), tokenizer, batch_size)
+
+    def count(self, text: str) -> int:
+        """Return the tokens of a text."""
+        return len(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def write(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[Reply]:
+        """Return one reply a prompt, in order; greedy, thus the same on every run of one machine."""
+        rows = [self._row(prompt) for prompt in prompts]
+        order = sorted(range(len(rows)), key=lambda at: -len(rows[at]))
+        found: dict[int, Reply] = {}
+        for batch in progress(_batches(order, rows, self.batch_size), desc="rephrasing", unit="batch"):
+            answers = self._generate([rows[at] for at in batch], max_new_tokens)
+            for at, ids in zip(batch, answers, strict=True):
+                found[at] = self._reply(prompts[at].opening, ids)
+        return [found[at] for at in range(len(rows))]
+
+    def _row(self, prompt: Prompt) -> list[int]:
+        chat = [{"role": "user", "content": prompt.text}]
+        asked = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        return list(self.tokenizer.encode(asked + prompt.opening, add_special_tokens=False))
+
+    def _generate(self, rows: Sequence[Sequence[int]], max_new_tokens: int) -> list[list[int]]:
+        import torch
+
+        pad, longest = self.tokenizer.pad_token_id, max(map(len, rows))
+        tokens_BL = torch.tensor([[pad] * (longest - len(row)) + list(row) for row in rows])
+        mask_BL = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+        device = self.model.device
+        with torch.inference_mode():
+            out_BT = self.model.generate(
+                input_ids=tokens_BL.to(device), attention_mask=mask_BL.to(device), max_new_tokens=max_new_tokens,
+                do_sample=False, pad_token_id=pad,
+            )  # fmt: skip
+        ids: list[list[int]] = out_BT[:, longest:].tolist()
+        return ids
+
+    def _reply(self, opening: str, ids: Sequence[int]) -> Reply:
+        end = self.tokenizer.eos_token_id
+        ended = end in ids
+        own = list(ids[: ids.index(end)]) if ended else list(ids)
+        text = opening + self.tokenizer.decode(own, skip_special_tokens=True)
+        return Reply(text, len(own) + self.count(opening), ended)
+
+
+@dataclass
+class AskingWriter:
+    """A writer behind a function: a question in, an answer out, one at a time.
+
+    Attributes:
+        ask: raises a ValueError where there is no answer; its `reason`, if it has one, is what is counted.
+        count: of tokens, by whatever tokenizer is near to the model's.
+    """
+
+    ask: Callable[[str], str]
+    count: Callable[[str], int]
+
+    def write(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[Reply]:
+        """Return one reply a prompt; one of `max_new_tokens` or more counts as cut off, failures are kept apart."""
+        return [self._reply(prompt, max_new_tokens) for prompt in progress(prompts, desc="rephrasing", unit="prompt")]
+
+    def _reply(self, prompt: Prompt, max_new_tokens: int) -> Reply:
+        try:
+            text = self.ask(prompt.text)
+        except ValueError as error:
+            return Reply("", 0, False, str(getattr(error, "reason", type(error).__name__)))
+        tokens = self.count(text)
+        return Reply(text, tokens, tokens < max_new_tokens)
+
+
+def _batches(order: Sequence[int], rows: Sequence[Sequence[int]], size: int) -> list[list[int]]:
+    """Cut rows, longest first, into batches of at most `size` that are not mostly padding."""
+    batches: list[list[int]] = []
+    for at in order:
+        fits = batches and len(batches[-1]) < size and len(rows[batches[-1][0]]) <= WASTE * len(rows[at])
+        batches[-1].append(at) if fits else batches.append([at])
+    return batches

@@ -1,0 +1,97 @@
+"""Arms of equal size: what is read, how often, and that nothing else changes."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nemo_lab.curation import web_ablations as web
+from nemo_lab.lab.home import LabError
+
+TEXTS = [f"document number {n} says this and no more" for n in range(10)]
+WHOLE = sum(map(web.size_of, TEXTS))
+
+
+@given(st.lists(st.text(alphabet="aé😀 ", min_size=1, max_size=12), min_size=1, max_size=6), st.integers(1, 200))
+@settings(max_examples=100, deadline=None)
+def test_as_many_bytes_as_asked_for(texts, budget):
+    found = web.read(texts, budget, 0)
+    assert budget - 3 <= found.size <= budget
+    assert found.unique == min(budget, sum(map(web.size_of, texts)))
+    assert found.passes == pytest.approx(budget / found.unique)
+
+
+def test_passes_are_whole_and_in_orders_of_their_own():
+    found = web.read(TEXTS, 3 * WHOLE, 0).texts
+    passes = [found[start : start + 10] for start in range(0, 30, 10)]
+    assert all(sorted(one) == sorted(TEXTS) for one in passes)
+    assert len(set(map(tuple, passes))) == 3
+    assert web.read(TEXTS, WHOLE, 0).texts == passes[0]
+    assert web.read(TEXTS, WHOLE, 1).texts != passes[0]
+
+
+def test_swapping_keeps_the_size_and_halves_the_passes():
+    new = [text.upper() for text in TEXTS]
+    for epochs in (2, 4, 8, 16):
+        plain, mixed = web.swapped(TEXTS, [], epochs, 0), web.swapped(TEXTS, new, epochs, 0)
+        assert plain.size == mixed.size == epochs * WHOLE
+        assert Counter(mixed.texts) == Counter({**dict.fromkeys(TEXTS, epochs // 2), **dict.fromkeys(new, epochs // 2)})
+        assert (plain.passes, mixed.passes) == (epochs, epochs / 2)
+    assert web.swapped(TEXTS, new, 1, 0) == web.swapped(TEXTS, [], 1, 0)
+
+
+def test_annealing_has_its_share():
+    bucket, usual = ["b" * 10] * 50, ["u" * 10] * 500
+    found = "".join(web.annealed(bucket, usual, 1000, 0).texts)
+    assert (found.count("b"), found.count("u")) == (340, 660)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), min_size=1, max_size=20), st.floats(0.05, 1))
+@settings(max_examples=100, deadline=None)
+def test_the_best_share_is_the_longest_list_that_fits(rows, share):
+    scores, sizes = (np.array(column) for column in zip(*rows, strict=True))
+    chosen = web.best(scores, sizes, share)
+    assert sizes[chosen].sum() <= share * sizes.sum() + 1e-6
+    rest = np.setdiff1d(np.arange(len(rows)), chosen)
+    if len(rest):
+        assert scores[rest].max() <= (scores[chosen].min() if len(chosen) else np.inf)
+        following = rest[np.argsort(-scores[rest], kind="stable")[0]]
+        assert sizes[chosen].sum() + sizes[following] > share * sizes.sum() - 1e-6
+
+
+def test_words_shuffled_are_the_same_words():
+    (found,) = web.words_shuffled([TEXTS[0]], 0)
+    assert sorted(found.split()) == sorted(TEXTS[0].split())
+    assert found != TEXTS[0]
+    assert web.words_shuffled([""], 0) == [""]
+
+
+def test_noise_floor_of_known_noise():
+    draws = np.random.default_rng(0).normal(0, 0.01, 4000)
+    assert web.noise_floor(draws.tolist()) == pytest.approx(np.abs(draws[::2] - draws[1::2]).std() * 1.66, rel=0.05)
+    assert web.noise_floor([1.0, 1.0, 1.0]) == 0
+
+
+def test_yields_by_hand():
+    good, sizes = [True, True, False, False], [10, 30, 40, 20]
+    rows = web.yields({"first": [0, 2], "good": np.array(good), "none": np.zeros(0, dtype=int)}, good, sizes)
+    assert rows["first"] == {"share of bytes": 0.5, "precision": 0.2, "recall": 0.25}
+    assert rows["good"] == {"share of bytes": 0.4, "precision": 1.0, "recall": 1.0}
+    assert rows["none"]["precision"] == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: web.read([], 5, 0), "0 bytes to read"),
+        (lambda: web.read(["a"], 0, 0), "0 wanted"),
+        (lambda: web.best([1], [1], 0), "share is 0"),
+        (lambda: web.swapped(["a"], [], 0, 0), "epochs is 0"),
+        (lambda: web.noise_floor([1.0]), "at least two"),
+    ],
+)
+def test_refusals(call, words):
+    with pytest.raises(LabError, match=words):
+        call()

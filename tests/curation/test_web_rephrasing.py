@@ -1,0 +1,165 @@
+"""Segments, replies and the books of what was dropped, with a writer that does what the test says."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nemo_lab.curation import web_rephrasing as web
+from nemo_lab.curation.web_replies import clean, invented, listed, unquoted, with_pairs
+from nemo_lab.curation.web_writer import Reply
+from nemo_lab.lab.home import LabError
+
+
+def words(text):
+    return len(text.split())
+
+
+class Words:
+    """A writer that counts words and answers by a function of the segment."""
+
+    def __init__(self, answer):
+        self.answer, self.prompts = answer, []
+
+    def count(self, text):
+        return words(text)
+
+    def write(self, prompts, max_new_tokens):
+        self.prompts += prompts
+        replies = []
+        for prompt in prompts:
+            segment = prompt.text.split("Text:\n", 1)[1]
+            text = f"{prompt.opening} {self.answer(segment)}".strip()
+            replies.append(Reply(text, words(text), words(text) < max_new_tokens))
+        return replies
+
+
+def task(name, **limits):
+    return replace(web.TASKS[name], **limits)
+
+
+LINES = st.lists(st.lists(st.sampled_from(["a", "bb", "ccc"]), min_size=0, max_size=12).map(" ".join), max_size=12)
+
+
+@given(LINES, st.integers(6, 20))
+@settings(max_examples=100, deadline=None)
+def test_segments_pack_neighbours_and_leave_out_only_what_is_too_long(lines, payload):
+    asked = task("distill", segment=1)
+    asked = replace(asked, max_input=words(web.prompt_of(asked, "").text) + 2 + payload)
+    found = list(web.segments("\n".join(lines), asked, words))
+    assert all(1 <= words(segment) <= payload for segment in found)
+    assert " ".join(found).split() == " ".join(line for line in lines if words(line) <= payload).split()
+    for one, two in pairwise(found):  # greedy: the next line did not fit
+        assert words(one) + words(two.split("\n")[0]) > payload
+
+
+def test_short_segments_and_documents_are_left_out():
+    assert list(web.segments("too short", task("diverse_qa"), words)) == []
+    result = web.rephrase(["x " * 29, "y " * 40], task("diverse_qa"), Words(lambda s: "no"))
+    assert result.dropped == {"document too short": 1, "no pairs": 1}
+    with pytest.raises(LabError, match="too few; raise max_input"):
+        list(web.segments("a", task("distill", max_input=20), words))
+
+
+def test_the_sheet_s_table_of_limits():
+    table = {name: (t.document, t.segment, t.max_input, t.max_output, t.final) for name, t in web.TASKS.items()}
+    assert table == {
+        "wikipedia": (5, 5, 512, 512, 50), "diverse_qa": (30, 30, 1000, 600, 100),
+        "distill": (30, 10, 2000, 1600, 50), "extract_knowledge": (30, 30, 1400, 1400, 50),
+        "knowledge_list": (30, 30, 1000, 600, 50),
+    }  # fmt: skip
+
+
+def test_wikipedia_joins_the_segments_of_a_document():
+    asked = task("wikipedia", final=4)
+    asked = replace(asked, max_input=words(web.prompt_of(asked, "").text) + 2 + 6)
+    writer = Words(lambda segment: segment.upper())
+    result = web.rephrase(["one two three\nfour five six\nseven eight nine ten five", "a b c d e"], asked, writer)
+    assert result.texts == ["ONE TWO THREE\nFOUR FIVE SIX\nSEVEN EIGHT NINE TEN FIVE", "A B C D E"]
+    assert result.sources == [0, 1]
+    assert result.segments == len(writer.prompts) == 3
+    assert all(prompt.text.endswith(("six", "five", "e")) for prompt in writer.prompts)
+
+
+def test_other_tasks_keep_segments_apart_and_every_segment_is_in_the_books():
+    asked = task("distill", final=3, segment=3, document=3)
+    asked = replace(asked, max_input=words(web.prompt_of(asked, "").text) + 2 + 4)
+    answers = {"a a a a": "fine and long enough", "b b b b": "short", "c c c c": ""}
+    result = web.rephrase(["a a a a\nb b b b", "c c c c"], asked, Words(answers.get))
+    assert (result.texts, result.sources) == (["fine and long enough"], [0])
+    assert result.dropped == {"result too short": 1, "nothing left": 1}
+    assert result.segments == len(result.texts) + result.dropped.total()
+
+
+GENERATOR = np.random.default_rng(0)
+
+
+def cleaned(name, text, tokens=10, ended=True, segment="s " * 40):
+    return clean(web.TASKS[name], segment, Reply(text, tokens, ended), np.random.default_rng(0), words)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "outcome"),
+    [
+        ("distill", 'Here is the condensed text: "A **bold** claim."', ("A bold claim.", "")),
+        ("distill", "Sure! Here is the condensed text: A.", ("", "no opening phrase")),
+        ("wikipedia", "Here is a rewritten version:\n\n# Head\nA *bit* and 2 * 3.", ("Head\nA bit and 2 * 3.", "")),
+        ("wikipedia", "Here is a rewritten version:", ("", "nothing left")),
+        ("extract_knowledge", "Passage 1:\nIron rusts.\nPassage 2\nGold not.", ("Iron rusts.\nGold not.", "")),
+        ("knowledge_list", "Facts:\n- Iron rusts.\n* Gold not.\n3. Tin?", ("Iron rusts.\nGold not.\nTin?", "")),
+        ("diverse_qa", "I cannot help.", ("", "no pairs")),
+    ],
+)  # fmt: skip
+def test_replies(name, text, outcome):
+    assert cleaned(name, text) == outcome
+
+
+def test_a_reply_at_the_limit_was_cut_off():
+    good = "Here is the condensed text: A."
+    assert cleaned("distill", good, tokens=1598)[1] == ""
+    assert cleaned("distill", good, tokens=1599)[1] == "reply cut off"
+    assert cleaned("distill", good, ended=False)[1] == "reply cut off"
+
+
+PAIRS = (
+    "Question: Why one?\nAnswer: Because.\n\n2. **Question:** Is it two?\n**Answer:** Yes, it is\nindeed.\n\n"
+    "Question 3: Three?\nAnswer 3: No."
+)
+
+
+def test_pairs_are_parsed_and_numbered_by_the_segment_s_length():
+    counts = set()
+    for seed in range(60):
+        text = with_pairs("s " * 45, PAIRS, np.random.default_rng(seed), words)
+        head, *pairs = text.split("\n\n")
+        assert head == "s " * 45
+        assert set(pairs) <= {
+            "Question: Why one?\nAnswer: Because.", "Question: Is it two?\nAnswer: Yes, it is\nindeed.",
+            "Question: Three?\nAnswer: No.",
+        }  # fmt: skip
+        assert len(set(pairs)) == len(pairs)
+        counts.add(len(pairs))
+    assert counts == {1, 2, 3}  # 10 * 45 / 150
+    for seed in range(20):
+        assert with_pairs("s " * 10, PAIRS, np.random.default_rng(seed), words).count("Question:") == 1
+
+
+def test_wrapping():
+    assert unquoted('"all of it"') == "all of it"
+    assert unquoted('"He" said "no"') == '"He" said "no"'
+    assert unquoted("“x”") == "x"
+    assert listed("- a\n\n- b") == "a\nb"
+    assert listed("") == ""
+
+
+def test_invented_finds_what_was_added():
+    source = "In 1969 two people walked on the Moon; ARMSTRONG was the first."
+    assert invented(source, "The first on the Moon, in 1969, was Armstrong.") == 0
+    assert invented(source, "The first on the Moon, in 1970, was Aldrin.") == 2
+    assert invented(source, "1. Two people walked.\n2. One was first.") == 0
+    result = web.rephrase([source * 9], task("distill", final=1), Words(lambda s: "In 1971 it was."))
+    assert result.invented == [1]
+    assert result.faithful == []

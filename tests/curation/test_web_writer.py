@@ -1,0 +1,81 @@
+"""The local writer on a tiny random model: batches change nothing, ends are found, openings stay."""
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from nemo_lab.curation.endpoint import EndpointError
+from nemo_lab.curation.web_rephrasing import TASKS, rephrase
+from nemo_lab.curation.web_writer import AskingWriter, LocalWriter, Prompt
+from nemo_lab.lab.home import LabError
+from tests.one_thread import one_thread  # noqa: F401  a fixture for every test of the file
+
+WORDS = ["<pad>", "<end>", "user", "assistant", *(f"w{n}" for n in range(28))]
+
+
+@pytest.fixture(scope="module")
+def writer():
+    plain = Tokenizer(models.WordLevel({word: at for at, word in enumerate(WORDS)}, unk_token="w0"))
+    plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="<pad>", eos_token="<end>")
+    tokenizer.chat_template = "user {{ messages[0]['content'] }} assistant "
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    model = LlamaForCausalLM(
+        LlamaConfig(vocab_size=len(WORDS), pad_token_id=0, eos_token_id=1, bos_token_id=None, **size)
+    )
+    model.generation_config.eos_token_id = 1
+    model.generation_config.suppress_tokens = [0]  # padding is no word
+    with torch.no_grad():
+        model.lm_head.weight.mul_(20)  # no near ties
+    return LocalWriter(model.eval(), tokenizer, batch_size=8)
+
+
+PROMPTS = [Prompt(" ".join(f"w{(n * k) % 28}" for k in range(1, 2 + n))) for n in range(1, 12)]
+
+
+def test_batches_give_what_single_prompts_give(writer):
+    alone = LocalWriter(writer.model, writer.tokenizer, batch_size=1)
+    assert writer.write(PROMPTS, 12) == alone.write(PROMPTS, 12)
+
+
+def test_replies_end_or_are_cut(writer):
+    replies = writer.write(PROMPTS, 12)
+    assert {reply.ended for reply in replies} == {True, False}
+    for reply in replies:
+        assert reply.tokens < 12 if reply.ended else reply.tokens == 12
+        assert "<" not in reply.text
+
+
+def test_an_opening_is_part_of_the_reply(writer):
+    (reply,) = writer.write([Prompt("w3 w4", opening="w5 w6 ")], 4)
+    assert reply.text.startswith("w5 w6 ")
+    assert reply.tokens == writer.count(reply.text)
+    (same,) = writer.write([Prompt("w3 w4 assistant w5 w6")], 4)
+    assert same.text != reply.text  # the opening is the writer's own words, not a part of the question
+
+
+def test_no_prompts_no_replies(writer):
+    assert writer.write([], 4) == []
+
+
+def test_an_unknown_model_is_refused(tmp_path):
+    with pytest.raises(LabError, match="none of the packaged models: smollm2"):
+        LocalWriter.packaged(tmp_path / "absent")
+
+
+def test_a_server_that_fails_now_and_then_costs_only_those_replies():
+    asked = []
+
+    def ask(question):
+        asked.append(question)
+        if len(asked) == 2:
+            raise EndpointError("slow", "no answer within 1 s")
+        return "Here is the condensed text: " + "it says this and that, " * (12 if len(asked) < 4 else 900)
+
+    writer = AskingWriter(ask, lambda text: len(text.split()))
+    result = rephrase([f"Text {n} " + "has many words of some kind. " * 8 for n in range(4)], TASKS["distill"], writer)
+    assert result.dropped == {"no reply (slow)": 1, "reply cut off": 1}
+    assert result.sources == [0, 2]
+    assert len(asked) == result.segments == 4
