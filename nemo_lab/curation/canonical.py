@@ -152,7 +152,8 @@ def _atom(piece: str, stack: list[str]) -> str:
         _argument(stack)
         return ""
     if piece in (r"\pmod", r"\mod", r"\bmod"):
-        return r"\mathrm{mod}" + (_argument(stack) if piece != r"\bmod" else "")
+        found = r"\mathrm{mod}" + (_argument(stack) if piece != r"\bmod" else "")
+        return f"({found})" if piece == r"\pmod" else found
     if piece[0] == "\\" and name in ARGUMENTS:
         arguments = [_argument(stack) for _ in range(ARGUMENTS[name])]
         return _applied(name, arguments)

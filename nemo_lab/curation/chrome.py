@@ -39,34 +39,39 @@ _CONTENT = frozenset(("pre", "math", "script", "img", "h1", "h2"))
 
 def drop_chrome(root: Any) -> int:
     """Remove navigation and the like in place and return how many parts went."""
-    kept = _main_part(root)
+    main = _main_part(root)
+    kept = set() if main is None else {main, *main.iterancestors()}
     limit = float("inf") if kept else SHARE * max(1, _length(root))
+    inside = set() if main is None else set(main.iter())
     dropped, skip = 0, 0
     for element in list(root.iter()):
         skip -= 1
         tag = tag_of(element)
         if skip >= 0 or not tag or element in kept or element.getparent() is None:
             continue
-        if _is_chrome(element, tag) and _length(element) <= limit:
+        if _is_chrome(element, tag, element in inside) and _length(element) <= limit:
             skip = sum(1 for _ in element.iter()) - 1
             dropped += _remove(element)
     return dropped
 
 
-def _main_part(root: Any) -> set[Any]:
-    """Return the element that the page marks as its main part, with all round it; empty when it marks none."""
+def _main_part(root: Any) -> Any | None:
+    """Return the element that the page marks as its main part, or None."""
     for element in root.iter("main", "article", "div", "section"):
         marked = tag_of(element) in ("main", "article") or element.get("role") == "main"
         if marked and _length(element) >= 200:
-            return {element, *element.iterancestors()}
-    return set()
+            return element
+    return None
 
 
-def _is_chrome(element: Any, tag: str) -> bool:
+def _is_chrome(element: Any, tag: str, in_main: bool) -> bool:
+    """Return whether it is furniture; in the main part asides are footnotes, and lists of links are content."""
     if tag == "a":
         return bool(_PERMALINK.search(element.get("class") or ""))
     if tag in ("body", "html", "main", "article"):
         return False
+    if in_main:
+        return tag != "aside" and _says_so(element, tag)
     return _says_so(element, tag) or (tag in _LINK_LISTS and _only_links(element))
 
 

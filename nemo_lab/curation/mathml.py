@@ -217,6 +217,7 @@ def _fence(element: Any, depth: int) -> str:
 
 def _table(element: Any, depth: int, name: str = "") -> str:
     rows = [list(_cells(row, depth)) for row in _children(element) if tag_of(row) in ("mtr", "mlabeledtr")]
+    rows = rows if name else _filled_columns(rows)
     if not name and len(rows) == 1 and len(rows[0]) == 1:
         return rows[0][0]  # a display that was laid out as a table
     name = name or ("aligned" if _is_alignment(element, rows) else "matrix")
@@ -224,9 +225,18 @@ def _table(element: Any, depth: int, name: str = "") -> str:
     return f"\\begin{{{name}}}{body}\\end{{{name}}}"
 
 
+def _filled_columns(rows: list[list[str]]) -> list[list[str]]:
+    """Return a table without the empty columns at its edges, which centre a display."""
+    while any(rows) and all(not row[0] for row in rows if row):
+        rows = [row[1:] for row in rows]
+    while len(set(map(len, rows))) == 1 and any(rows) and all(not row[-1] for row in rows):
+        rows = [row[:-1] for row in rows]
+    return rows
+
+
 def _is_alignment(table: Any, rows: list[list[str]]) -> bool:
     """Return whether a table is rows of equations: right-aligned, or relations at the head of second columns."""
-    relations = sum(bool(RELATION.match(row[1])) for row in rows if len(row) > 1)
+    relations = sum(bool(RELATION.match(row[1]) if len(row) > 1 else RELATION.search("".join(row))) for row in rows)
     first = next((cell for row in table for cell in row), None)
     declared = "right" in table.get("columnalign", "") or (
         first is not None and "right" in first.get("columnalign", "")

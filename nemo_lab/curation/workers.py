@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +21,7 @@ from nemo_lab.curation.lynx import Limits, executable
 from nemo_lab.curation.records import Damaged, Record
 
 MEMORY = 3 << 30  # bytes of a worker's address space
+_BYTES = 4 << 20  # of a batch, so that an archive of large pages takes no more memory
 _AHEAD = 3  # batches a worker that are on the way
 _EMPTY: dict[str, Any] = {
     "text": None,
@@ -55,10 +55,10 @@ class Pool:
 
     def rows(self, stream: Iterable[Record]) -> Iterator[dict[str, Any]]:
         """Yield one row a record, in order."""
-        source = iter(stream)
+        source = _batches(stream, self._batch)
         waiting: deque[tuple[list[Record], Future[list[dict[str, Any]]]]] = deque()
         while True:
-            while len(waiting) < _AHEAD * self._jobs and (batch := list(islice(source, self._batch))):
+            while len(waiting) < _AHEAD * self._jobs and (batch := next(source, None)) is not None:
                 waiting.append((batch, self._submit(batch)))
             if not waiting:
                 return
@@ -90,6 +90,21 @@ class Pool:
     def _start(self, jobs: int) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")  # no fork of a process that may hold threads
         return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=self._arguments)
+
+
+def _batches(stream: Iterable[Record], most: int) -> Iterator[list[Record]]:
+    """Yield batches of at most so many records and, but for a single large one, of at most `_BYTES`."""
+    batch: list[Record] = []
+    size = 0
+    for record in stream:
+        length = 0 if isinstance(record, Damaged) else len(record.content)
+        if batch and (len(batch) == most or size + length > _BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(record)
+        size += length
+    if batch:
+        yield batch
 
 
 class _Closing:

@@ -16,8 +16,7 @@ LESSON = (
 LIST = "  * item one\n  * item two\n  * install\n  * usage\n" * 20
 STORY = (
     "It was a dark and stormy night, and the old man sat by the fire and told of the sea that he had seen in "
-    "his youth. "
-    * 20
+    "his youth. " * 20
 )
 NOISE = "xk qz 8f kk zz qq " * 100
 
