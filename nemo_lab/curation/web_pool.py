@@ -8,6 +8,7 @@ before any scorer was run.
 """
 
 import json
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +60,8 @@ def pool(corpora: Any, documents: int, seed: int = 0, split: str | None = "train
     texts[BOILERPLATE] = rejected_blocks()
     drawn = [
         Document(text, name, name in GOOD)
-        for number, (name, found) in enumerate(sorted(texts.items()))
-        for text in _draw(found, documents, name, np.random.default_rng([seed, number]))
+        for name, found in sorted(texts.items())
+        for text in _draw(found, documents, name, np.random.default_rng([seed, zlib.crc32(name.encode())]))
     ]
     order = np.random.default_rng(seed).permutation(len(drawn))
     return [drawn[at] for at in order]

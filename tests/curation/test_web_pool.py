@@ -39,7 +39,7 @@ def test_the_seed_decides():
 
 
 def test_an_origin_does_not_change_with_the_others():
-    both = [d for d in web.pool(Corpora(), 7) if d.origin == "law"]
+    both = [d for d in web.pool(Corpora(("code", "python-manual", "law")), 7) if d.origin == "law"]
     alone = [d for d in web.pool(Corpora(("python-manual", "law")), 7) if d.origin == "law"]
     assert sorted(d.text for d in both) == sorted(d.text for d in alone)
 
