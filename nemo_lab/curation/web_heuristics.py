@@ -26,6 +26,7 @@ _BLANK = re.compile(r"[\t\n\r\x08 ]")
 _BRACKET = re.compile(r"[{}()\[\]⟨⟩]")
 _ENDS = (".", "?", "!", '"', "'")
 _ELLIPSES = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more")
+_FILLER = " ".join(("lorem", "ipsum"))
 _NOTICES = (
     "terms of use", "privacy policy", "cookie policy", "uses cookies", "privacy overview", "use of cookies",
     "use cookies", "privacy & cookies policy", "privacy and cookies policy", "cookie settings",
@@ -140,9 +141,9 @@ def _digits(view: View) -> float:
 
 
 def _notices(view: View) -> float:
-    """Paragraphs with a notice; the printers' filler text counts as nothing but notices."""
+    """Share of paragraphs with a notice; a page of printers' filler text is nothing else."""
     low = [part.lower() for part in view.paragraphs]
-    if any("lorem ipsum" in part for part in low):
+    if any(part.startswith(_FILLER) or f" {_FILLER}" in part for part in low):
         return 1.0
     return sum(any(notice in part for notice in _NOTICES) for part in low) / max(1, len(low))
 
