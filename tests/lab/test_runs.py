@@ -260,7 +260,11 @@ def test_a_killed_batch_goes_on_where_it_was(tmp_path, sent, status):
     process = start_batch(tmp_path)
     kernel = int((tmp_path / "waiting").read_text())
     process.send_signal(sent)
-    _, errors = process.communicate(timeout=WAIT)
+    try:
+        _, errors = process.communicate(timeout=WAIT / 3)
+    except subprocess.TimeoutExpired:  # nbclient loses a cancellation now and then on a busy machine: press again
+        process.send_signal(sent)
+        _, errors = process.communicate(timeout=WAIT)
     assert process.returncode == status
     wait_until_gone(kernel)
     out = tmp_path / "runs"
