@@ -18,7 +18,11 @@ much.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import ctypes
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 import numpy as np
@@ -230,14 +234,31 @@ def _milp(cost_X: np.ndarray, constraints: Sequence[LinearConstraint], continuou
     """Minimise over binary variables, the last `continuous` of them reals from 0 on; None when nothing fits."""
     binary = len(cost_X) - continuous
     upper = np.r_[np.ones(binary), np.full(continuous, np.inf)]
-    found = milp(
-        cost_X,
-        integrality=np.r_[np.ones(binary), np.zeros(continuous)],
-        bounds=Bounds(0, upper),
-        constraints=list(constraints),
-        options={"mip_rel_gap": 0.0},
-    )
+    with _silence():
+        found = milp(
+            cost_X,
+            integrality=np.r_[np.ones(binary), np.zeros(continuous)],
+            bounds=Bounds(0, upper),
+            constraints=list(constraints),
+            options={"mip_rel_gap": 0.0},
+        )
     return found.x
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Drop what is written to the process's standard output: HiGHS prints a line for its developers now and then."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).fflush(None)  # what C still holds back
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _choice(slots: Slots, found_X: np.ndarray) -> Choice:
