@@ -93,10 +93,6 @@ def _with(key: str, *values: str) -> Match:
     return lambda tag, attributes: bool(set((attributes.get(key) or "").split()) & set(values))
 
 
-def _either(*matches: Match) -> Match:
-    return lambda tag, attributes: any(match(tag, attributes) for match in matches)
-
-
 def _tags(*names: str) -> Match:
     return lambda tag, attributes: tag in names
 
