@@ -181,7 +181,7 @@ _TWO_PHASE_LARGE: Mapping[str, Any] = {
 }  # fmt: skip
 
 # Imported by name: `code`, which hashes what a notebook imports, takes the rows of these tables and not the files.
-_ROOMS = ("precision", "pruning", "puzzle", "reasoning")
+_ROOMS = ("curation", "extraction", "precision", "pruning", "puzzle", "reasoning")
 _IN_ROOMS = [import_module(f"nemo_lab.lab.{room}_settings").SETTINGS for room in _ROOMS]
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
