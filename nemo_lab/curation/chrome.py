@@ -25,8 +25,8 @@ _NAMES = (
     "pager",
     "related", r"prev-?next", r"skip-?links?", r"search\w*", r"edit-?section", r"jump-?to-?nav", "toc",
     r"comment-?form",
-    "newsletter", "subscribe", "login", r"sponsor\w*", "copyright", r"print-?footer", r"chlink\w+", "mw-editsection",
-    "catlinks", r"MSearch\w*", r"tabs\d?", "tablist",
+    "newsletter", "subscribe", "login", r"sponsor\w*", "copyright", r"print-?footer", "mw-editsection",
+    "catlinks", r"tabs\d?", "tablist",
 )  # fmt: skip
 _WORDS = re.compile(rf"(?:^|[\s_-])(?:{'|'.join(_NAMES)})(?=$|[\s_-])", re.IGNORECASE)
 _PERMALINK = re.compile(

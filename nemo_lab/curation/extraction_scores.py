@@ -19,6 +19,7 @@ from nemo_lab.curation.manuals import KnownPage, python_tree
 _SPAN = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+(?:\n[^$\n]+)*)\$|\\\\?\((.+?)\\\\?\)|\\\\?\[(.+?)\\\\?\]", re.DOTALL)
 _ESCAPES = re.compile(r"\\([_*\[\]<>`#+.!~-])")
 _WORDS = re.compile(r"\w+")
+_TOKENS = re.compile(r"\w+|[=<>≤≥≠≈±×÷+/^−∑∏∫√∞∂∈∪∩→]")  # a content line with another sign is another line
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,7 @@ def score_page(page: KnownPage, text: str) -> PageScores:
     spans = spans_of(text)
     blocks = [block for block in page.code if page.python and python_tree(block)]
     indents = [indentation(block, text) for block in page.code]
-    words = f" {' '.join(_WORDS.findall(text.lower()))} "
-    content, chrome = _present(page.content, words), _present(page.chrome, words)
+    content, chrome = _present(page.content, text, _TOKENS), _present(page.chrome, text, _WORDS)
     return PageScores(
         formulas=len(page.formulas), recovered=recovered(page.formulas, text, spans), spans=len(spans),
         parsing=sum(map(parses, spans)), python=len(blocks),
@@ -131,10 +131,11 @@ def _margin(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def _present(lines: Sequence[str], words: str) -> list[bool]:
-    """Return for each line that has words whether they stand in the text in this order."""
-    wanted = [" ".join(_WORDS.findall(line.lower())) for line in lines]
-    return [f" {line} " in words for line in wanted if line]
+def _present(lines: Sequence[str], text: str, tokens: re.Pattern[str]) -> list[bool]:
+    """Return for each line that has tokens whether they stand in the text in this order, nothing between them."""
+    whole = f" {' '.join(tokens.findall(text.lower()))} "
+    wanted = [" ".join(tokens.findall(line.lower())) for line in lines]
+    return [f" {line} " in whole for line in wanted if line]
 
 
 def boilerplate_f1(total: PageScores) -> float:

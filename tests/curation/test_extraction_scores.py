@@ -87,3 +87,10 @@ def test_scores_add_up() -> None:
     assert found + NONE == found
     assert share(1, 4) == 0.25
     assert share(0, 0) != share(0, 0), "NaN: nothing to measure"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("so a + b = 12", 1), ("a - b = 12", 0), ("a + b = 13", 0), ("a b = 12", 0)]
+)
+def test_a_content_line_with_another_number_or_sign_is_harmed(text: str, kept: int) -> None:
+    assert score_page(KnownPage("m", "p", b"", content=["a + b = 12"]), text).content_kept == kept
