@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from nemo_lab.compression.puzzle_library import read_part
@@ -21,7 +22,16 @@ from nemo_lab.lab.home import LabError
 
 
 def blocks_of(choice: Sequence[str]) -> list[list[Any]]:
-    """Return a choice, an option a slot, as the model's blocks, a pair a layer."""
+    """Return a choice, an option a slot, as the model's blocks, a pair a layer.
+
+    Raises:
+        LabError: an odd number of options, or one that is none.
+    """
+    if len(choice) % 2:
+        raise LabError(f"A choice has {len(choice)} options; give two a layer, for attention and feed-forward part.")
+    wrong = [name for name in choice if name != LINEAR and not str(name).isdecimal()]
+    if wrong:
+        raise LabError(f"{wrong[0]!r} is no option; give a whole number or {LINEAR!r}.")
     parts = [part_named(name) for name in choice]
     return [list(pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
 
@@ -49,8 +59,14 @@ def assemble(parent: Any, choice: Sequence[str], places: Sequence[Path]) -> Any:
         choice: an option a slot. places: the library's folder for each layer.
 
     Raises:
-        LabError: the library lacks a part.
+        LabError: the library lacks a part, or choice and places are not of the parent's layers.
     """
+    layers = len(parent.config.blocks)
+    if len(choice) != 2 * layers or len(places) != layers:
+        raise LabError(
+            f"A choice of {len(choice)} options and {len(places)} folders for {layers} layers; give two options and "
+            "a folder a layer."
+        )
     child = _without_layers(parent)
     child.config.blocks = blocks_of(choice)
     place = 0
@@ -62,8 +78,13 @@ def assemble(parent: Any, choice: Sequence[str], places: Sequence[Path]) -> Any:
             if part != 0:
                 whole = getattr(original, module) if part == same else None
                 setattr(made, norm, copy.deepcopy(getattr(original, norm)))
-                setattr(made, module, copy.deepcopy(whole) if whole is not None else read_part(
-                    places[number], number, kind, part, parent.config, parent.dtype))
+                setattr(
+                    made,
+                    module,
+                    copy.deepcopy(whole)
+                    if whole is not None
+                    else _from_library(parent, places[number], number, kind, part),
+                )
         if hasattr(made.self_attn, "layer_idx"):
             made.self_attn.layer_idx = place  # in the cache of keys and values
             place += 1
@@ -72,6 +93,16 @@ def assemble(parent: Any, choice: Sequence[str], places: Sequence[Path]) -> Any:
 
 
 _NAMES = {"attention": ("self_attn", "input_layernorm"), "ffn": ("mlp", "post_attention_layernorm")}
+
+
+def _from_library(parent: Any, place: Path, layer: int, kind: str, part: Any) -> nn.Module:
+    """Return a part of the library, or say that it has none."""
+    try:
+        return read_part(place, layer, kind, part, parent.config, parent.dtype)
+    except (RuntimeError, SafetensorError) as error:
+        raise LabError(
+            f"The library {place.name!r} has no {kind} {part!r} of layer {layer}, or only half of it; build it anew."
+        ) from error
 
 
 def _without_layers(parent: Any) -> Any:

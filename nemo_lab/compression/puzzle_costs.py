@@ -26,6 +26,7 @@ from torch import nn
 from nemo_lab.compression.puzzle_library import Recipe
 from nemo_lab.compression.puzzle_model import LINEAR, Part, PuzzleConfig, PuzzleForCausalLM, PuzzleLayer
 from nemo_lab.compression.puzzle_parts import KINDS, part_named
+from nemo_lab.lab.home import LabError
 from nemo_lab.lab.progress import progress as progress_bar
 
 BYTES = 2  # of a weight, a key, a value: bf16
@@ -39,6 +40,14 @@ class Target:
     tokens: int
     context: int
     batch: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a call that reads nothing."""
+        if self.tokens < 1 or self.batch < 1 or self.context < 0:
+            raise LabError(
+                f"Target {self.name!r} has {self.tokens} tokens, a batch of {self.batch} and a context of "
+                f"{self.context}; expected at least 1, 1 and 0."
+            )
 
 
 def parameters(config: Any, kind: str, part: Part) -> int:
@@ -98,7 +107,13 @@ def measure_models(
 def alternate(
     calls: Mapping[Any, Callable[[], object]], repeats: int, *, progress: bool = True
 ) -> dict[Any, list[float]]:
-    """Time the calls in turns, forwards and backwards; the first call of each is not counted."""
+    """Time the calls in turns, forwards and backwards; the first call of each is not counted.
+
+    Raises:
+        LabError: nothing would be measured.
+    """
+    if repeats < 1:
+        raise LabError(f"repeats is {repeats}, expected at least 1.")
     seconds: dict[Any, list[float]] = {name: [] for name in calls}
     rounds = range(repeats + 1)
     for number in progress_bar(rounds, desc="timing", unit="round") if progress else rounds:
@@ -163,10 +178,14 @@ def slots_of(
 
     Args:
         scores: of `read_scores`. costs: of `measure_parts` by the target's name.
+
+    Raises:
+        LabError: the first option of a slot is not the parent's own, or the cost of an option was not measured.
     """
     slots = []
     for number, options in enumerate(scores):
         kind = KINDS[number % 2]
+        _check_options(options, kind, config, costs, targets)
         slot = {}
         for name, numbers in options.items():
             part = part_named(name)
@@ -178,8 +197,21 @@ def slots_of(
     return slots
 
 
-def predicted_ms(slots: Sequence[Mapping[str, Mapping[str, float]]], choice: Sequence[str], costs: Mapping[str, Any],
-                 target: Target) -> float:
+def _check_options(
+    options: Mapping[str, Any], kind: str, config: Any, costs: Mapping[str, Any], targets: Sequence[Target]
+) -> None:
+    own, first = config.num_key_value_heads if kind == "attention" else config.intermediate_size, next(iter(options))
+    if first != str(own):
+        raise LabError(f"The first option of {kind} is {first}, the parent has {own}; put the parent's own first.")
+    for target in targets:
+        missing = [name for name in options if name not in costs.get(target.name, {}).get(kind, {})]
+        if missing:
+            raise LabError(f"No cost of {kind} {missing[0]} for {target.name!r}; run measure_parts with this option.")
+
+
+def predicted_ms(
+    slots: Sequence[Mapping[str, Mapping[str, float]]], choice: Sequence[str], costs: Mapping[str, Any], target: Target
+) -> float:
     """Milliseconds a call of a whole model: the fixed part and the sum over its sub-blocks."""
     blocks = sum(options[name][target.name] for options, name in zip(slots, choice, strict=True))
     return float(1e3 * costs[target.name]["fixed"]["0"] + blocks)

@@ -15,6 +15,7 @@ Shapes: S batches, K recorded streams, B rows, L length, D width, V vocabulary.
 from __future__ import annotations
 
 import copy
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,9 +73,15 @@ def record_parent(parent: Any, tokens_SBL: Tensor, held_out_NL: Tensor, every: i
 
 
 def read_record(file: Path, head: Any) -> Record:
-    """Read what `record_parent` wrote; `head` is the parent's, for its answers to the text held out."""
+    """Read what `record_parent` wrote; `head` is the parent's, for its answers to the text held out.
+
+    Raises:
+        LabError: there is no record.
+    """
     from safetensors.torch import load_file
 
+    if not file.is_file():
+        raise LabError(f"There is no record {file.name!r} in {str(file.parent)!r}; run record_parent first.")
     stored = load_file(file)
     held_out = Reference.from_hidden(head, stored["held_out"], stored["held_out_hidden"])
     return Record(stored["tokens"], stored["hidden"], stored["streams"], tuple(stored["behind"].tolist()), held_out)
@@ -159,6 +166,8 @@ def distil_child(
         _follow(fast, child)
         if step + 1 in points:
             rows.append(_row(fast, record, step + 1))
+            if not math.isfinite(rows[-1]["loss"]):
+                raise LabError(f"The child broke by step {step}: its held-out loss is no number; lower lr, {lr} now.")
     if steps and _fingerprint(child) == before:
         raise LabError(f"{steps} steps with lr {lr} changed nothing; raise lr.")
     return rows

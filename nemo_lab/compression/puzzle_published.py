@@ -49,12 +49,15 @@ def read_published(folder: Path) -> Slots:
     Raises:
         LabError: the folder holds no such library.
     """
-    file = folder / FILE
+    file = Path(folder) / FILE
     if not file.exists():
         raise LabError(f"{str(folder)!r} holds no {FILE}; give the folder of a clone of NVlabs/puzzle.")
-    layers = json.loads(file.read_text(encoding="utf-8"))
     try:
-        return [{name: _numbers(option) for name, option in options.items()} for options in layers.values()]
+        layers = json.loads(file.read_text(encoding="utf-8"))
+        slots = [{name: _numbers(option) for name, option in options.items()} for options in layers.values()]
+        if not slots or not all(slots):
+            raise ValueError("a layer without options")
+        return slots
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise LabError(f"{file.name} is not laid out as NVlabs/puzzle's library of September 2025.") from error
 

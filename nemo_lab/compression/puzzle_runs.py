@@ -6,7 +6,6 @@ A job opens the parent from its folder, in bf16, and returns numbers. Text comes
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -22,10 +21,11 @@ from nemo_lab.compression.puzzle_child import assemble, cast
 from nemo_lab.compression.puzzle_distillation import distil_child, read_record, record_parent
 from nemo_lab.compression.puzzle_fusion import fuse, side_by_side
 from nemo_lab.compression.puzzle_library import Recipe, build_library
-from nemo_lab.compression.puzzle_model import PuzzleConfig, PuzzleForCausalLM
-from nemo_lab.compression.puzzle_parts import KINDS, part_named, walk
+from nemo_lab.compression.puzzle_parts import KINDS, walk
 from nemo_lab.compression.puzzle_scores import Reference, behind, score_library, slots_of_layer, true_scores
+from nemo_lab.compression.puzzle_start import open_parent, options_named
 from nemo_lab.lab.home import LabError
+from nemo_lab.lab.quiet import no_bars
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -47,26 +47,18 @@ class Sizes(Protocol):
 
 
 def recipe_of(s: Sizes) -> Recipe:
-    """Return the library's recipe that settings describe."""
-    heads, widths = (tuple(part_named(name) for name in names) for names in (s.heads, s.widths))
-    return Recipe(heads, widths)
+    """Return the library's recipe that settings describe; `options_named` says what it refuses."""
+    return Recipe(options_named("attention", s.heads), options_named("ffn", s.widths))
 
 
 @lru_cache(maxsize=1)
 def load_parent(folder: Path, layers: int) -> Any:
     """Open a Llama from its folder as the parent of a search, in bf16, with its first `layers` layers.
 
-    A process opens it once; whoever changes it works on a copy.
+    A process opens it once; whoever changes it works on a copy. `open_parent` says what it refuses.
     """
-    from transformers import LlamaConfig
-
-    given = LlamaConfig.from_pretrained(folder).to_dict() | {"num_hidden_layers": layers}
-    config = PuzzleConfig(**{key: value for key, value in given.items() if key not in ("model_type", "architectures")})
     with quiet():  # of layers that are left out it would warn
-        loaded: Any = PuzzleForCausalLM.from_pretrained(
-            folder, config=config, dtype=torch.bfloat16, use_safetensors=True
-        )
-    return loaded.eval().requires_grad_(False)
+        return open_parent(folder, layers)
 
 
 @contextlib.contextmanager
@@ -74,24 +66,23 @@ def quiet() -> Iterator[None]:
     """Silence the bars and remarks of `transformers`, which would stay in a notebook's stored output."""
     from transformers.utils import logging
 
-    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
+    level = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # one bar heeds no setting
+        with no_bars():
             yield
     finally:
         logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()
 
 
 def rows_of(sources: Mapping[str, Sequence[str]], tokenizer: Any, rows: int, length: int, seed: int) -> Tensor:
     """Return rows of tokens, (rows, length), as many of each source, in random order, from documents drawn at random.
 
     Raises:
-        LabError: a source is too short.
+        LabError: there is no source, one is too short, or no token is asked for.
     """
+    if not sources or rows < 1 or length < 1:
+        raise LabError(f"{rows} rows of {length} tokens of {len(sources)} sources: give at least one of each.")
     rng = np.random.default_rng(seed)
     each = -(-rows // len(sources))
     found: list[Tensor] = []
@@ -221,7 +212,13 @@ class Outcome:
 
     @property
     def recovered(self) -> float:
-        """The share of the excess loss over the parent that distillation removed."""
+        """The share of the excess loss over the parent that distillation removed.
+
+        Raises:
+            LabError: there was no excess, so this child is its parent.
+        """
+        if self.before["loss"] == 0:
+            raise LabError("The child loses nothing against its parent, so nothing can be given back; lower share.")
         return 1 - self.after["loss"] / self.before["loss"]
 
     def worse(self, row: Mapping[str, float]) -> float:
@@ -246,6 +243,8 @@ def one_child(
     Args:
         record: the folder of `recorded`. out: where the distilled child is saved, if anywhere.
     """
+    if points < 1:
+        raise LabError(f"points is {points}, expected at least 1: the end of the distillation.")
     parent = load_parent(folder, s.layers)
     child = assemble(parent, choice, places)
     cast(child.model.layers, torch.float32)  # the embedding is not trained
@@ -262,7 +261,13 @@ def one_child(
 
 
 def in_groups(jobs: Mapping[K, Callable[[], T]], size: int) -> dict[tuple[K, ...], Callable[[], list[T]]]:
-    """Put jobs together, `size` to a group, so that a process that has opened the parent uses it for all of them."""
+    """Put jobs together, `size` to a group, so that a process that has opened the parent uses it for all of them.
+
+    Raises:
+        LabError: groups of none.
+    """
+    if size < 1:
+        raise LabError(f"Groups of {size} jobs hold none; give at least 1.")
     names, count = list(jobs), -(-len(jobs) // size)
     groups = [tuple(names[start::count]) for start in range(count)]
     return {group: partial(_one_by_one, [jobs[name] for name in group]) for group in groups}
@@ -279,10 +284,15 @@ def _one_by_one(jobs: Sequence[Callable[[], T]]) -> list[T]:
 def fusion_trial(parent: Any, reference: Reference, first: int, count: int) -> dict[str, float]:
     """Take the attention of `count - 1` layers behind `first` away, then put the feed-forward parts side by side.
 
+    Raises:
+        LabError: the parent has no such run of at least two layers.
+
     Returns:
         KL to the parent: `sequential`, one after the other; `fused`, all at once; `dropped`, the last one alone.
     """
     last, layers = first + count - 1, parent.model.layers
+    if not 0 <= first < last < len(layers):
+        raise LabError(f"{count} layers from {first} on are no run of at least two of {len(layers)}.")
     visit = next(v for v in walk(parent, reference.tokens_NL) if v.layer == first and v.kind == "ffn")
     one_by_one_NLD = visit.stream_NLD
     for layer in layers[first : last + 1]:

@@ -20,16 +20,18 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from numbers import Real
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.lab.home import LabError, one_of
 
 Slots = Sequence[Mapping[str, Mapping[str, float]]]
 """For every slot its options, for every option its numbers by name."""
@@ -44,15 +46,25 @@ class Infeasible(LabError):
     def __init__(self, limits: Limits, excess: Mapping[str, float]) -> None:
         self.excess = dict(excess)
         parts = [f"{name} {limits[name]:.6g} by {over:.6g}" for name, over in excess.items() if over > 0]
+        nearest = f"No architecture of this library meets the limits; the nearest one exceeds {' and '.join(parts)}. "
         super().__init__(
-            f"No architecture of this library meets the limits; the nearest one exceeds {' and '.join(parts)}. "
-            "Raise the limits by that or add cheaper options."
+            f"{nearest}Raise the limits by that or add cheaper options."
+            if parts
+            else "This way of choosing finds none of the architectures that meet the limits; use solve, which does."
         )
 
 
 def total(slots: Slots, choice: Sequence[str], name: str) -> float:
-    """Return the sum of one number over the chosen options."""
-    return float(sum(options[option][name] for options, option in zip(slots, choice, strict=True)))
+    """Return the sum of one number over the chosen options.
+
+    Raises:
+        LabError: the choice is not one option of each slot, or an option lacks the number.
+    """
+    try:
+        return float(sum(options[option][name] for options, option in zip(slots, choice, strict=True)))
+    except (KeyError, ValueError) as error:
+        _check_choice(slots, choice)
+        raise LabError(f"A chosen option has no number {name!r}; give every option the same numbers.") from error
 
 
 def fits(slots: Slots, choice: Sequence[str], limits: Limits) -> bool:
@@ -66,7 +78,13 @@ def parent_of(slots: Slots) -> Choice:
 
 
 def overlap(a: Sequence[str], b: Sequence[str]) -> float:
-    """Return the share of slots in which two choices agree."""
+    """Return the share of slots in which two choices agree.
+
+    Raises:
+        LabError: they are not of the same slots.
+    """
+    if len(a) != len(b) or not a:
+        raise LabError(f"Choices of {len(a)} and {len(b)} slots cannot be compared; give two of the same slots.")
     return float(np.mean([one == other for one, other in zip(a, b, strict=True)]))
 
 
@@ -89,8 +107,12 @@ def solve(
 
     Raises:
         Infeasible: nothing meets the limits.
-        LabError: a slot without options, a number that is missing or not finite, or too many earlier choices.
+        LabError: a slot without options, a number that is missing or not finite, a limit that is no number, an alpha
+            beyond 0 to 1, an earlier choice of other slots, or too many of them.
     """
+    _check(slots, objective, limits)
+    if not 0 <= alpha <= 1:
+        raise LabError(f"alpha is {alpha}, expected 0 to 1: the share of the slots that may be as before.")
     cost_X = _column(slots, objective) * (-1 if maximise else 1)
     constraints = [_one_a_slot(slots)]
     for name, limit in limits.items():
@@ -112,7 +134,7 @@ def least_excess(slots: Slots, limits: Limits) -> dict[str, float]:
     width, spare = len(columns[0]) if columns else 0, len(limits)
     if not spare:
         return {}
-    scale = np.array([abs(limit) or 1.0 for limit in limits.values()])
+    scale = np.array([_scale(limit) for limit in limits.values()])
     rows = np.hstack([np.array(columns) / scale[:, None], -np.eye(spare)])
     budget = LinearConstraint(csr_array(rows), ub=np.array(list(limits.values())) / scale)
     one = _one_a_slot(slots)
@@ -134,7 +156,9 @@ def greedy(slots: Slots, objective: str, limits: Limits) -> Choice:
 
     Raises:
         Infeasible: no step helps any more. A greedy search may end so where the programme finds an answer.
+        LabError: as `solve`.
     """
+    _check(slots, objective, limits)
     choice = parent_of(slots)
     while not fits(slots, choice, limits):
         before = _excess(slots, choice, limits)
@@ -158,7 +182,9 @@ def uniform(slots: Slots, objective: str, limits: Limits) -> Choice:
 
     Raises:
         Infeasible: none of them fits.
+        LabError: as `solve`.
     """
+    _check(slots, objective, limits)
     kinds = list(dict.fromkeys(tuple(options) for options in slots))
     fitting = []
     for options in product(*kinds):
@@ -177,7 +203,9 @@ def random_choice(slots: Slots, limits: Limits, rng: np.random.Generator) -> Cho
 
     Raises:
         Infeasible: a hundred orders end without meeting the limits.
+        LabError: as `solve`.
     """
+    _check(slots, None, limits)
     for _ in range(100):
         choice = parent_of(slots)
         for slot in rng.permutation(len(slots)):
@@ -195,7 +223,34 @@ def _cheaper(options: Mapping[str, Mapping[str, float]], one: str, other: str, l
 
 
 def _excess(slots: Slots, choice: Sequence[str], limits: Limits) -> float:
-    return sum(max(0.0, total(slots, choice, name) - limit) / (abs(limit) or 1.0) for name, limit in limits.items())
+    return sum(max(0.0, total(slots, choice, name) - limit) / _scale(limit) for name, limit in limits.items())
+
+
+def _scale(limit: float) -> float:
+    """What an excess over a limit is measured in: the limit itself where it is a size."""
+    return abs(limit) if limit and math.isfinite(limit) else 1.0
+
+
+# --- what is refused
+
+
+def _check(slots: Slots, objective: str | None, limits: Limits) -> None:
+    """Refuse slots without options, numbers that are missing or not finite, and limits that are no numbers."""
+    _one_a_slot(slots)
+    for name in (objective, *limits) if objective is not None else limits:
+        _column(slots, name)
+    for name, limit in limits.items():
+        if not isinstance(limit, Real) or math.isnan(limit) or limit == -math.inf:
+            raise LabError(f"The limit of {name!r} is {limit!r}, expected a number.")
+
+
+def _check_choice(slots: Slots, choice: Sequence[str]) -> None:
+    """Refuse a choice that is not one option of each slot."""
+    if len(choice) != len(slots):
+        raise LabError(f"A choice has {len(choice)} options for {len(slots)} slots; give one a slot.")
+    for number, (options, option) in enumerate(zip(slots, choice, strict=True)):
+        if option not in options:
+            raise LabError(one_of(f"option of slot {number}", option, list(options)))
 
 
 # --- the programme as arrays; X counts all options of all slots
@@ -207,6 +262,8 @@ def _column(slots: Slots, name: str) -> np.ndarray:
         column_X = np.array([numbers[name] for options in slots for numbers in options.values()], dtype=float)
     except KeyError as error:
         raise LabError(f"An option has no number {name!r}; give every option the same numbers.") from error
+    except (TypeError, ValueError) as error:
+        raise LabError(f"{name!r} of an option is no number; give every option the same numbers.") from error
     if not np.isfinite(column_X).all():
         raise LabError(f"{name!r} of {int((~np.isfinite(column_X)).sum())} options is not finite; measure them again.")
     return column_X
@@ -217,6 +274,7 @@ def _row(column_X: np.ndarray) -> csr_array:
 
 
 def _indicator(slots: Slots, choice: Sequence[str]) -> np.ndarray:
+    _check_choice(slots, choice)
     chosen = zip(slots, choice, strict=True)
     return np.array([float(option == own) for options, own in chosen for option in options])
 

@@ -94,3 +94,32 @@ def test_a_cast_keeps_the_frequencies_of_positions():
     assert model.dtype == torch.bfloat16
     assert torch.equal(model.model.rotary_emb.inv_freq, tiny_puzzle.parent().model.rotary_emb.inv_freq)
     assert model.lm_head.weight is model.model.embed_tokens.weight
+
+
+@pytest.mark.parametrize(
+    ("choice", "places", "message"),
+    [
+        (["3", "24"] * 3, 4, "6 options and 4 folders for 4 layers"),
+        (["3", "24"] * 4, 1, "8 options and 1 folders for 4 layers"),
+        (["1", "6", *["3", "24"] * 3], 4, "no ffn 6 of layer 0"),
+        (["1", "wide", *["3", "24"] * 3], 4, "'wide' is no option"),
+        (["3", "24", "1"], 4, "3 options and 4 folders"),
+    ],
+)
+def test_choices_that_no_library_can_serve(lab, choice, places, message):
+    model, folder, _ = lab
+    with pytest.raises(LabError, match=message):
+        puzzle_child.assemble(model, choice, [folder] * places)
+    assert len(model.model.layers) == 4
+
+
+def test_half_a_choice():
+    with pytest.raises(LabError, match="3 options; give two a layer"):
+        puzzle_child.blocks_of(["3", "24", "1"])
+
+
+def test_a_child_that_breaks_at_the_last_step_is_no_result(lab):
+    model, folder, record = lab
+    child = puzzle_child.assemble(model, CHOICE, [folder] * 4)
+    with pytest.raises(LabError, match=r"lower lr"):
+        distillation.distil_child(child, record, steps=1, lr=1e30, points=(1,), progress=False)

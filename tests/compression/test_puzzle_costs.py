@@ -7,6 +7,7 @@ import tiny_puzzle
 
 from nemo_lab.compression import puzzle_costs as costs
 from nemo_lab.compression.puzzle_model import PuzzleLayer
+from nemo_lab.lab.home import LabError
 
 DECODE, PREFILL = costs.Target("decode", 1, 8, batch=2), costs.Target("prefill", 16, 0)
 
@@ -68,3 +69,25 @@ def test_a_decoding_call_leaves_its_context_as_it_was():
         call()
     assert lengths == [8, 8, 8]
     assert all(a == b for a, b in pairwise(lengths))
+
+
+@pytest.mark.parametrize(("tokens", "context", "batch"), [(0, 8, 1), (1, -1, 1), (1, 8, 0)])
+def test_a_call_that_reads_nothing(tokens, context, batch):
+    with pytest.raises(LabError, match="Target 'decode' has"):
+        costs.Target("decode", tokens, context, batch)
+
+
+def test_no_repeat_no_time():
+    with pytest.raises(LabError, match="repeats is 0"):
+        costs.alternate({"a": int}, 0, progress=False)
+
+
+def test_slots_without_their_costs_or_with_another_first():
+    config, target = tiny_puzzle.llama().config, costs.Target("decode", 1, 8)
+    scores = [{"3": {"kl": 0.0}, "1": {"kl": 1.0}}]
+    with pytest.raises(LabError, match="No cost of attention 1 for 'decode'"):
+        costs.slots_of(scores, config, {"decode": {"attention": {"3": 1.0}}}, [target])
+    with pytest.raises(LabError, match="No cost of attention 3 for 'decode'"):
+        costs.slots_of(scores, config, {}, [target])
+    with pytest.raises(LabError, match="first option of attention is 1, the parent has 3"):
+        costs.slots_of([{"1": {"kl": 0.0}, "3": {"kl": 1.0}}], config, {}, [target])

@@ -76,9 +76,7 @@ def test_a_library_on_disk_is_the_one_in_memory(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["layer-001.safetensors"]
     visits = [visit for visit in walk(model, tokens) if visit.layer == 1]
     for visit in visits:
-        for part, made, errors in library.alternatives(
-            model.model.layers[1], visit, model.config, tiny_puzzle.RECIPE
-        ):
+        for part, made, errors in library.alternatives(model.model.layers[1], visit, model.config, tiny_puzzle.RECIPE):
             read = library.read_part(tmp_path, 1, visit.kind, part, model.config, torch.float32)
             x = torch.randn(1, 16, 36)
             assert torch.equal(answer(read, visit.kind, x, visit.context), answer(made, visit.kind, x, visit.context))

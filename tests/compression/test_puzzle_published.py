@@ -44,3 +44,12 @@ def test_published_optima(optimum):
     slots = published.read_published(Path(os.environ["PUZZLE_LIBRARY"]))
     choice = solve(slots, "kl", optimum.limits(slots))
     assert total(slots, choice, "kl") == pytest.approx(optimum.kl, abs=1e-3)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"a": {}}', '{"a": {"x": {"stats": {}}}}'])
+def test_files_that_are_no_library(tmp_path, text):
+    file = tmp_path / published.FILE
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    with pytest.raises(LabError, match="not laid out"):
+        published.read_published(str(tmp_path))

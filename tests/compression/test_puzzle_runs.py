@@ -11,6 +11,7 @@ from nemo_lab.compression import puzzle_runs as runs
 from nemo_lab.compression import puzzle_search
 from nemo_lab.compression.puzzle_child import cast
 from nemo_lab.compression.puzzle_distillation import read_record
+from nemo_lab.compression.puzzle_model import PuzzleForCausalLM
 from nemo_lab.compression.puzzle_scores import Reference, read_scores, walk_layers
 from nemo_lab.lab.home import LabError
 
@@ -114,7 +115,7 @@ def test_a_child_from_job_to_folder(lab):
     record = read_record(folder / runs.RECORD, parent.lm_head)
     assert outcome.parent_loss == record.held_out.loss
     assert record.behind == (1,)
-    again = runs.PuzzleForCausalLM.from_pretrained(out)
+    again = PuzzleForCausalLM.from_pretrained(out)
     assert again.config.blocks == [[3, 24], [1, 12], [0, 24]]
 
 
@@ -136,3 +137,29 @@ def test_groups_hold_every_job_once():
     assert max(map(len, groups)) == 3
     found = {name: one for group, job in groups.items() for name, one in zip(group, job(), strict=True)}
     assert found == {name: name.upper() for name in "abcdefg"}
+
+
+@pytest.mark.parametrize(("rows", "length", "sources"), [(0, 8, {"a": ["x"]}), (2, 0, {"a": ["x"]}), (2, 8, {})])
+def test_no_text_is_refused(rows, length, sources):
+    with pytest.raises(LabError, match="give at least one of each"):
+        runs.rows_of(sources, None, rows, length, seed=0)
+
+
+def test_what_no_job_can_do(lab):
+    folder, texts, places = lab
+    reference = Reference.of(runs.load_parent(folder / "llama", 3), texts.scores_NL)
+    for first, count in ((-1, 2), (0, 1), (1, 3), (0, 0)):
+        with pytest.raises(LabError, match="no run of at least two of 3"):
+            runs.fusion_trial(runs.load_parent(folder / "llama", 3), reference, first, count)
+    with pytest.raises(LabError, match="Groups of 0 jobs"):
+        runs.in_groups({"a": int}, 0)
+    with pytest.raises(LabError, match="points is 0"):
+        runs.one_child(folder / "llama", Sizes(), ["3", "24"] * 3, places, folder, points=0)
+    with pytest.raises(LabError, match="no record"):
+        runs.one_child(folder / "llama", Sizes(), ["3", "24"] * 3, places, folder / "part0")
+
+
+def test_a_child_that_is_its_parent_recovers_nothing():
+    row = {"tokens": 0.0, "kl": 0.0, "cosine": 0.0, "loss": 0.0}
+    with pytest.raises(LabError, match="nothing can be given back"):
+        _ = runs.Outcome([row, row], 2.0).recovered

@@ -146,3 +146,67 @@ def test_what_the_solver_prints_stays_out_of_the_output_and_ours_does_not(capfd)
         os.write(1, b"from C")
     print("from us")
     assert capfd.readouterr().out == "from us\n"
+
+
+SLOTS = [{"full": DEAR, "none": CHEAP}] * 2
+WAYS = {
+    "solve": lambda slots, limits: search.solve(slots, "score", limits),
+    "greedy": lambda slots, limits: search.greedy(slots, "score", limits),
+    "uniform": lambda slots, limits: search.uniform(slots, "score", limits),
+    "random": lambda slots, limits: search.random_choice(slots, limits, np.random.default_rng(0)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("slots", "limits", "message"),
+    [
+        (SLOTS, {"runtime": float("nan")}, "limit of 'runtime' is nan"),
+        (SLOTS, {"runtime": float("-inf")}, "limit of 'runtime' is -inf"),
+        (SLOTS, {"runtime": "4"}, "limit of 'runtime' is '4'"),
+        (SLOTS, {"runtime": None}, "limit of 'runtime' is None"),
+        (SLOTS, {"speed": 1.0}, "has no number 'speed'"),
+        ([], {"runtime": 1.0}, "There are 0 slots"),
+        ([{"full": {"score": 0.0, "runtime": "fast"}}], {"runtime": 1.0}, "'runtime' of an option is no number"),
+    ],
+)
+def test_every_way_refuses_the_same(way, slots, limits, message):
+    with pytest.raises(LabError, match=message):
+        WAYS[way](slots, limits)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_limit_that_limits_nothing(way):
+    assert WAYS[way](SLOTS, {"runtime": 4.0, "memory": float("inf")}) != ["full", "full"]
+    with pytest.raises(search.Infeasible, match="exceeds runtime 1 by 1"):
+        WAYS[way](SLOTS, {"runtime": 1.0, "memory": float("inf")})
+
+
+def test_a_way_that_misses_what_is_there_says_so():
+    """Only one of each kind fits, which no architecture of equal layers is."""
+    options = {"a": {"score": 0.0, "runtime": 3.0, "memory": 1.0}, "b": {"score": 0.0, "runtime": 1.0, "memory": 3.0}}
+    limits = {"runtime": 4.0, "memory": 4.0}
+    assert sorted(search.solve([options] * 2, "score", limits)) == ["a", "b"]
+    with pytest.raises(search.Infeasible, match="finds none of the architectures that meet the limits; use solve"):
+        search.uniform([options] * 2, "score", limits)
+
+
+def test_choices_of_other_slots():
+    with pytest.raises(LabError, match="1 options for 2 slots"):
+        search.total(SLOTS, ["full"], "score")
+    with pytest.raises(LabError, match="option of slot 1 'nine'"):
+        search.total(SLOTS, ["full", "nine"], "score")
+    with pytest.raises(LabError, match="no number 'speed'"):
+        search.total(SLOTS, ["full", "full"], "speed")
+    with pytest.raises(LabError, match="option of slot 0 'nine'"):
+        search.solve(SLOTS, "score", {}, previous=[["nine", "full"]])
+    with pytest.raises(LabError, match="1 options for 2 slots"):
+        search.solve(SLOTS, "score", {}, previous=[["full"]])
+    with pytest.raises(LabError, match="2 and 1 slots"):
+        search.overlap(["full", "none"], ["full"])
+
+
+@pytest.mark.parametrize("alpha", [-0.1, 1.1, float("nan")])
+def test_an_alpha_that_is_no_share(alpha):
+    with pytest.raises(LabError, match="alpha is"):
+        search.solve(SLOTS, "score", {}, previous=[["full", "full"]], alpha=alpha)

@@ -1,0 +1,122 @@
+"""What comes before the jobs of notebook 08: settings refused in time, the parent opened, work that outlives a kill.
+
+The library takes minutes. So what would end in an error after it, or in numbers that mean nothing, is refused before
+it: a share of time that is none, options that are none, a folder that holds another model than it seems to.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from nemo_lab.compression.puzzle_model import LINEAR, Part, PuzzleConfig, PuzzleForCausalLM
+from nemo_lab.lab.home import LabError
+
+
+class Limits(Protocol):
+    """What `check` reads of a notebook's settings."""
+
+    layers: int
+    every: int
+    share: float
+
+
+def check(s: Limits) -> None:
+    """Refuse a share of the parent's time, or a distance of recorded layers, with which no search could end well.
+
+    Raises:
+        LabError: the share is not between 0 and 1, or no layer would be recorded.
+    """
+    if not 0 < s.share < 1:
+        raise LabError(
+            f"share is {s.share}, expected more than 0 and less than 1: the part of the parent's time in its layers "
+            "that a child may take."
+        )
+    if not 1 <= s.every <= s.layers:
+        raise LabError(f"every is {s.every}, expected 1 to {s.layers}, the parent's layers; lower it.")
+
+
+def options_named(kind: str, names: Sequence[str]) -> tuple[Part, ...]:
+    """Return the options that names stand for: "768" is 768, "linear" itself, "0" nothing.
+
+    Raises:
+        LabError: there is none, one is no option, or one is named twice.
+    """
+    wrong = [name for name in names if name != LINEAR and not str(name).isdecimal()]
+    if wrong or not names or len(set(names)) < len(names):
+        raise LabError(
+            f"The options of {kind} are {', '.join(map(str, names)) or 'none'}; expected whole numbers, {LINEAR!r} or "
+            "0, each once, the parent's own first."
+        )
+    return tuple(name if name == LINEAR else int(name) for name in names)
+
+
+# --- the parent
+
+
+def open_parent(folder: Path, layers: int) -> Any:
+    """Open a Llama from its folder (safetensors) as a Puzzle model, in bf16, with its first `layers` layers.
+
+    Raises:
+        LabError: the folder holds no Llama, only a part of one, one with biases, or one with fewer layers.
+    """
+    config = _config(Path(folder), layers)
+    try:
+        loaded: Any = PuzzleForCausalLM.from_pretrained(
+            folder, config=config, dtype=torch.bfloat16, use_safetensors=True, output_loading_info=True
+        )
+    except Exception as error:  # of half a dozen kinds: safetensors has its own, which is an Exception and no more
+        why = str(error).splitlines()[0][:200]
+        raise LabError(f"The weights in {str(folder)!r} cannot be read ({why}); save the model there anew.") from error
+    model, report = loaded
+    if report["missing_keys"]:
+        some = ", ".join(sorted(report["missing_keys"])[:2])
+        raise LabError(f"{str(folder)!r} lacks {len(report['missing_keys'])} weights, such as {some}; save it anew.")
+    return model.eval().requires_grad_(False)
+
+
+def _config(folder: Path, layers: int) -> PuzzleConfig:
+    """Return the configuration of a folder's Llama with its first `layers` layers."""
+    from transformers import LlamaConfig
+
+    file = folder / "config.json"
+    try:
+        kind = json.loads(file.read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError, AttributeError) as error:
+        raise LabError(
+            f"{str(folder)!r} holds no config.json that can be read; give a folder that save_pretrained wrote."
+        ) from error
+    if kind != "llama":
+        raise LabError(f"{str(folder)!r} holds a model of type {kind!r}, expected 'llama'; give a Llama's folder.")
+    own = LlamaConfig.from_pretrained(folder)
+    if own.attention_bias or own.mlp_bias:
+        raise LabError(f"The Llama in {str(folder)!r} has biases, which no option here has; give one without.")
+    if not 1 <= layers <= own.num_hidden_layers:
+        raise LabError(f"layers is {layers}, expected 1 to {own.num_hidden_layers}, those of {str(folder)!r}.")
+    given = own.to_dict() | {"num_hidden_layers": layers}
+    return PuzzleConfig(**{key: value for key, value in given.items() if key not in ("model_type", "architectures")})
+
+
+# --- work that outlives a kill
+
+
+def resumed(job: Callable[[Path], None], work: Path, out: Path) -> None:
+    """Run a job in the folder `work`, which a killed run leaves and the next one finds, then move all to `out`.
+
+    For jobs that write each file whole or not at all and leave those that are there.
+
+    Args:
+        work: of this job alone; on the same disk as `out`, and gone at the end.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    job(work)
+    for rest in list(work.rglob("*.tmp")):  # a kill's, half written
+        rest.unlink()
+    for entry in list(work.iterdir()):
+        shutil.move(entry, out / entry.name)
+    work.rmdir()

@@ -1,0 +1,130 @@
+"""What is refused before a search begins, the parent out of a folder, and a killed job that goes on."""
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import pytest
+import tiny_puzzle
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+
+from nemo_lab.compression import puzzle_runs, puzzle_start
+from nemo_lab.compression.puzzle_library import Recipe, build_library
+from nemo_lab.lab.home import LabError
+
+SMALL = {key: value for key, value in tiny_puzzle.SIZES.items() if key not in ("head_dim", "initializer_range")}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a tiny Llama of four layers."""
+    place = tmp_path_factory.mktemp("llama")
+    with puzzle_runs.quiet():
+        tiny_puzzle.llama().save_pretrained(place)
+    return place
+
+
+def sizes(**changes):
+    return SimpleNamespace(**{"layers": 3, "every": 2, "share": 0.9} | changes)
+
+
+@pytest.mark.parametrize("share", [-0.5, 0.0, 1.0, 2.0, float("nan")])
+def test_a_share_that_is_none(share):
+    with pytest.raises(LabError, match="share is"):
+        puzzle_start.check(sizes(share=share))
+
+
+@pytest.mark.parametrize("every", [-1, 0, 4])
+def test_no_layer_to_record(every):
+    with pytest.raises(LabError, match=rf"every is {every}, expected 1 to 3"):
+        puzzle_start.check(sizes(every=every))
+
+
+def test_what_is_right_passes():
+    puzzle_start.check(sizes())
+    puzzle_start.check(sizes(every=1, share=0.01))
+    assert puzzle_start.options_named("ffn", ("24", "12", "linear", "0")) == (24, 12, "linear", 0)
+
+
+@pytest.mark.parametrize("names", [(), ("3", "full"), ("3", "-1"), ("3", "1", "1"), ("3", "1.5")])
+def test_options_that_are_none(names):
+    with pytest.raises(LabError, match="The options of attention are"):
+        puzzle_start.options_named("attention", names)
+
+
+# --- the parent
+
+
+def test_the_parent_has_the_first_layers(folder):
+    parent, whole = puzzle_start.open_parent(folder, 2), tiny_puzzle.llama()
+    assert len(parent.model.layers) == 2
+    assert parent.dtype == torch.bfloat16
+    assert not parent.training
+    own = whole.model.layers[1].mlp.up_proj.weight.bfloat16()
+    assert torch.equal(parent.model.layers[1].mlp.up_proj.weight, own)
+
+
+@pytest.mark.parametrize("layers", [-1, 0, 5])
+def test_layers_that_the_folder_lacks_are_not_made_up(folder, layers):
+    with pytest.raises(LabError, match=f"layers is {layers}, expected 1 to 4"):
+        puzzle_start.open_parent(folder, layers)
+
+
+def test_folders_without_a_whole_model(folder, tmp_path):
+    with pytest.raises(LabError, match=r"no config\.json"):
+        puzzle_start.open_parent(tmp_path / "missing", 3)
+    shutil.copy(folder / "config.json", tmp_path)
+    with pytest.raises(LabError, match="cannot be read"):
+        puzzle_start.open_parent(tmp_path, 3)
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000])
+    with pytest.raises(LabError, match="cannot be read"):
+        puzzle_start.open_parent(tmp_path, 3)
+    for text in ('{"model_type": ', "[]", ""):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(LabError, match=r"no config\.json that can be read"):
+            puzzle_start.open_parent(tmp_path, 3)
+
+
+def test_a_folder_that_claims_more_layers_than_it_holds(folder, tmp_path):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    config = json.loads((folder / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 6}))
+    with puzzle_runs.quiet(), pytest.raises(LabError, match="lacks 18 weights"):
+        puzzle_start.open_parent(tmp_path, 6)
+
+
+def test_models_that_only_look_like_a_llama(tmp_path):
+    with puzzle_runs.quiet():
+        Qwen2ForCausalLM(Qwen2Config(**SMALL)).save_pretrained(tmp_path / "qwen")
+        LlamaForCausalLM(LlamaConfig(**SMALL, attention_bias=True)).save_pretrained(tmp_path / "bias")
+    with pytest.raises(LabError, match="'qwen2', expected 'llama'"):
+        puzzle_start.open_parent(tmp_path / "qwen", 3)
+    with pytest.raises(LabError, match="has biases"):
+        puzzle_start.open_parent(tmp_path / "bias", 3)
+
+
+# --- work that outlives a kill
+
+
+def test_a_killed_job_goes_on_where_it_was(tmp_path):
+    model, made = tiny_puzzle.parent(), []
+
+    def job(folder, killed=False):
+        for layer in range(4):
+            if killed and layer == 2:
+                (folder / "layer-002.99.tmp").write_bytes(b"half")
+                raise KeyboardInterrupt
+            if not (folder / f"layer-{layer:03d}.safetensors").exists():
+                made.append(layer)
+            build_library(model, tiny_puzzle.rows(), Recipe((3, 1), (24, 12)), folder, [layer], progress=False)
+
+    work, out = tmp_path / "work", tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        puzzle_start.resumed(lambda folder: job(folder, killed=True), work, out)
+    assert not list(out.iterdir())
+    puzzle_start.resumed(job, work, out)
+    assert made == [0, 1, 2, 3]  # none of them twice
+    assert sorted(file.name for file in out.iterdir()) == [f"layer-{layer:03d}.safetensors" for layer in range(4)]
+    assert not work.exists()
