@@ -10,6 +10,7 @@ LaTeX, nesting is followed to a depth and no exception leaves this module.
 """
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from nemo_lab.curation.mathml_marks import (
@@ -39,7 +40,11 @@ def to_latex(math: Any) -> str:
 
 def tag_of(element: Any) -> str:
     """Return an element's name in lower case without its namespace; empty for comments."""
-    tag = element.tag if isinstance(element.tag, str) else ""
+    return _bare(element.tag) if isinstance(element.tag, str) else ""
+
+
+@lru_cache(4096)  # a page has few names and asks for them thousands of times
+def _bare(tag: str) -> str:
     return tag.rpartition("}")[2].rpartition(":")[2].lower()
 
 
@@ -148,9 +153,7 @@ def _space(element: Any, depth: int) -> str:
         ems = float(number) if width.endswith("em") else 0.0
     except ValueError:
         return ""
-    return (
-        r"\qquad " if ems >= 2 else r"\quad " if ems >= 0.8 else r"\;" if ems >= 0.25 else r"\," if ems > 0.1 else ""
-    )
+    return r"\qquad " if ems >= 2 else r"\quad " if ems >= 0.8 else r"\;" if ems >= 0.25 else r"\," if ems > 0.1 else ""
 
 
 def _fraction(element: Any, depth: int) -> str:

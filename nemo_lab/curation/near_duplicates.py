@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 BANDS, ROWS, GRAM = 20, 13, 24
 _SEED = 42
-_BLOCK = 4096  # n-grams hashed at a time, so that the table stays in the cache
+_BLOCK = 16_384  # n-grams hashed at a time, so that they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ def shingles(text: str, gram: int = GRAM) -> NDArray[np.uint64]:
     value ^= value >> np.uint64(31)
     value *= np.uint64(0x9E3779B97F4A7C15)
     value ^= value >> np.uint64(29)
-    return np.unique(value)
+    value.sort()  # with this many numbers faster than `np.unique`
+    return value[np.concatenate(([True], value[1:] != value[:-1]))]
 
 
 @cache
@@ -85,12 +86,14 @@ def signature(text: str, parameters: Parameters = PAPER) -> NDArray[np.uint32]:
     least = np.full(parameters.hashes, 2**32 - 1, dtype=np.uint32)
     for start in range(0, len(low), _BLOCK):
         block = low[start : start + _BLOCK]
+        mixed, shifted = np.empty_like(block), np.empty_like(block)
         for number in range(parameters.hashes):
-            mixed = block * factor[number]
+            np.multiply(block, factor[number], out=mixed)
             mixed += shift[number]
-            mixed ^= mixed >> np.uint32(15)
+            np.right_shift(mixed, np.uint32(15), out=shifted)
+            mixed ^= shifted
             mixed *= np.uint32(0x85EBCA6B)
-            least[number] = min(least[number], mixed.min())
+            least[number] = min(least[number], np.minimum.reduce(mixed))
     return least
 
 

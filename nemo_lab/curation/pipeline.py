@@ -44,7 +44,7 @@ class Options:
     """
 
     shard: int = 512
-    batch: int = 16
+    batch: int = 32
     min_score: float = 0.0
     deduplicate: bool = True
     page_bytes: int = records.LIMIT
