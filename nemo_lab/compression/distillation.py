@@ -53,7 +53,7 @@ def kl_loss(
 
 
 def cosine_loss(student_hidden: Tensor, teacher_hidden: Tensor, *, reduction: str = "mean") -> Tensor:
-    """1 - cosine of the angle between two hidden states (…, d)."""
+    """1 - cosine of the angle between two hidden states (…, d), or between two rows of logits (…, V)."""
     _check(student_hidden, teacher_hidden, "hidden states")
     return _reduce(1 - F.cosine_similarity(_wide(student_hidden), _wide(teacher_hidden), dim=-1), reduction)
 
@@ -74,16 +74,17 @@ def cross_entropy_loss(student_logits: Tensor, targets: Tensor, *, reduction: st
 
 
 class Teacher:
-    """A frozen model that answers each batch once and remembers its hidden states.
+    """A model that answers each batch once, without gradients, and remembers its hidden states.
 
     Args:
-        model: a `HybridLM`, or anything with `hidden(tokens_BL, document_BL)` and `head`.
+        model: a `HybridLM`, or anything with `hidden(tokens_BL, document_BL)` and `head`. It is the caller's own,
+            put into `eval` mode and otherwise left as it is; do not train it while it teaches.
         limit_bytes: what the memory may hold; beyond it batches are computed anew each time.
         precision: "bf16" for autocast, "fp32" for none.
     """
 
     def __init__(self, model: Any, *, limit_bytes: int = 2**29, precision: str = "bf16") -> None:
-        self.model, self.limit_bytes, self.precision = model.eval().requires_grad_(False), limit_bytes, precision
+        self.model, self.limit_bytes, self.precision = model.eval(), limit_bytes, precision
         self.computed, self._bytes = 0, 0
         self._memory: dict[bytes, Tensor] = {}
 
@@ -158,6 +159,10 @@ def _reverse(
     return kl_loss(logits, teacher.logits(tokens, doc), reverse=True, reduction="none")
 
 
+def _angle(h: Tensor, logits: Tensor, teacher: Teacher, tokens: Tensor, targets: Tensor, doc: Tensor | None) -> Tensor:
+    return cosine_loss(logits, teacher.logits(tokens, doc), reduction="none")
+
+
 def _mse(h: Tensor, logits: Tensor, teacher: Teacher, tokens: Tensor, targets: Tensor, doc: Tensor | None) -> Tensor:
     return mse_loss(logits, teacher.logits(tokens, doc), reduction="none")
 
@@ -171,8 +176,8 @@ def _ce(h: Tensor, logits: Tensor, teacher: Teacher, tokens: Tensor, targets: Te
 
 
 OBJECTIVES: dict[str, tuple[Term, ...]] = {
-    "kl": (_kl,), "reverse kl": (_reverse,), "mse": (_mse,), "ce": (_ce,), "ce+kl": (_ce, _kl),
-    "ce+cosine": (_ce, _cosine),  # needs a student as wide as its teacher
+    "kl": (_kl,), "reverse kl": (_reverse,), "mse": (_mse,), "cosine": (_angle,),  # all of logits
+    "ce": (_ce,), "ce+kl": (_ce, _kl), "ce+cosine": (_ce, _cosine),  # of hidden states, of equal width
 }
 
 

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nemo_lab.compression.distillation import kl_loss
+from nemo_lab.compression.distillation import IGNORE, cosine_loss, kl_loss
 from nemo_lab.lab.home import LabError, one_of
 from nemo_lab.modeling import HybridLM
 
@@ -37,20 +37,23 @@ def layer_scores(
 
     Args:
         model: left as it was.
-        batches: tuples tokens_BL, targets_BL, document_BL, such as `training.Batch`.
+        batches: tuples tokens_BL, targets_BL, document_BL, such as `training.Batch`. Every score is a mean over the
+            tokens of all batches whose target is not -100.
         removed: layers that are already gone; their scores are infinite. What is compared with stays the whole
             model, except for `cosine`, which looks at one layer alone.
 
     Raises:
-        LabError: no batch.
+        LabError: no batch, or none with a target.
     """
     totals = {name: torch.zeros(len(model.blocks), dtype=torch.float64) for name in MEASURES}
     count = 0
     for tokens_BL, targets_BL, document_BL in batches:
-        _add(totals, model, tokens_BL, targets_BL, document_BL, set(removed))
-        count += 1
+        counted = int((targets_BL != IGNORE).sum())
+        if counted:
+            _add(totals, model, tokens_BL, targets_BL, document_BL, set(removed))
+        count += counted
     if not count:
-        raise LabError("There is no calibration text: give at least one batch.")
+        raise LabError("There is no calibration text: give at least one batch with targets other than -100.")
     for name in MEASURES:
         totals[name] /= count
         totals[name][list(removed)] = float("inf")
@@ -70,24 +73,27 @@ def _add(
         whole = streams[0]
         for block in model.blocks:
             whole = block(whole, document_BL)
+    counted = targets_BL != IGNORE
+    weight = int(counted.sum())
     full, full_logits, full_loss = _end(model, whole, targets_BL)
     for rank, i in enumerate(places):
         x_BLd = streams[rank]
-        totals["cosine"][i] += float((1 - F.cosine_similarity(x_BLd, streams[rank + 1], dim=-1)).mean())
+        totals["cosine"][i] += weight * float(cosine_loss(x_BLd[counted], streams[rank + 1][counted]))
         for later in places[rank + 1 :]:
             x_BLd = model.blocks[later](x_BLd, document_BL)
         hidden, logits, loss = _end(model, x_BLd, targets_BL)
-        totals["hidden mse"][i] += float((hidden - full).square().mean())
-        totals["logits mse"][i] += float((logits - full_logits).square().mean())
-        totals["logits kl"][i] += float(kl_loss(logits, full_logits))
-        totals["loss"][i] += loss - full_loss
+        totals["hidden mse"][i] += weight * float((hidden - full).square().mean())
+        totals["logits mse"][i] += weight * float((logits - full_logits).square().mean())
+        totals["logits kl"][i] += weight * float(kl_loss(logits, full_logits))
+        totals["loss"][i] += weight * (loss - full_loss)
 
 
 def _end(model: HybridLM, x_BLd: Tensor, targets_BL: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Normalised stream, logits and mean cross-entropy of the targets."""
-    hidden_BLd = model.norm(x_BLd)
-    logits_BLV = model.head(hidden_BLd)
-    return hidden_BLd, logits_BLV, float(F.cross_entropy(logits_BLV.flatten(0, 1), targets_BL.flatten()))
+    """Normalised stream (N, d), logits (N, V) and mean cross-entropy of the N tokens that have a target."""
+    counted = targets_BL != IGNORE
+    hidden_Nd = model.norm(x_BLd[counted])
+    logits_NV = model.head(hidden_Nd)
+    return hidden_Nd, logits_NV, float(F.cross_entropy(logits_NV, targets_BL[counted]))
 
 
 def remove_iteratively(

@@ -65,18 +65,22 @@ def candidates(
 
     Args:
         scores: one a layer; of each kind those with the lowest go first.
-        widths: FFN widths. size: what `budget` bounds, such as bytes or parameters.
+        widths: FFN widths, at most the parent's. size: what `budget` bounds: bytes, parameters, or seconds.
 
     Raises:
-        LabError: scores of another model, or no child that fits; it says how large the smallest is.
+        LabError: scores of another model, no width or one that no slice can have, or no child that fits; it says
+            how large the smallest is.
     """
+    widths = sorted(set(widths))
+    if not widths or widths[0] < 1 or widths[-1] > parent.d_ff:
+        raise LabError(f"widths are {widths}; give one at least, all of them from 1 to the parent's {parent.d_ff}.")
     if len(scores) != len(parent.pattern):
         raise LabError(f"There are {len(scores)} scores for the {len(parent.pattern)} layers of {parent.pattern!r}.")
-    found = list(_all(parent, scores, sorted(set(widths)), size))
+    found = list(_all(parent, scores, widths, size))
     fitting = sorted((one for one in found if one.size <= budget), key=lambda one: -one.size)
     if not fitting:
         smallest = min(one.size for one in found)
-        raise LabError(f"No child fits {budget:,.0f}: the smallest takes {smallest:,.0f}; allow more or prune widths.")
+        raise LabError(f"No child fits {budget:.4g}: the smallest takes {smallest:.4g}; allow more or prune widths.")
     return fitting
 
 

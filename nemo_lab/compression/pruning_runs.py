@@ -1,9 +1,9 @@
 """The experiments of notebook 07 on one trained parent, as jobs that return numbers.
 
-`study` trains a parent and looks at it without training anything else: importance, layer scores, and the score
-of its children before any distillation. `equal_size_recipes`, `loss_recipes` and `budgeted_recipes` list the
-children that `recovery.recover` then distils. A `score` is a function of a model, lower is better; in the
-notebook it is held-out bits per byte.
+`train_parent` trains a parent and looks at it: importance and layer scores. `sweep`, `group_gap`, `score_places`
+and `depth_orders` score its children before any distillation. `equal_size_recipes`, `random_heads_recipe`,
+`loss_recipes` and `budgeted` list the children that `recovery.recover` then distils. A `score` is a function of a
+model, lower is better; in the notebook it is held-out bits per byte.
 """
 
 from __future__ import annotations

@@ -10,10 +10,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from nemo_lab.compression.distillation import Distilled, Teacher
 from nemo_lab.compression.slicing import Kept, slice_model, sliced_config
+from nemo_lab.lab.home import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.training import Packed, TrainSettings, train
 
@@ -109,22 +110,35 @@ def _outcome(name: str, model: HybridLM, before: float, history: Any) -> Outcome
     return Outcome(name, model.config, model.parameter_count(), before, curve[-1][1], curve[-1][0], curve)
 
 
-def tokens_to_reach(runs: Sequence[Outcome], target: float) -> tuple[float, bool]:
+class Reached(NamedTuple):
+    """A number of tokens, and what it is: "exact", or a bound of the true one, "at least" or "at most"."""
+
+    tokens: float
+    how: str
+
+
+def tokens_to_reach(runs: Sequence[Outcome], target: float) -> Reached:
     """Tokens that training from scratch needs to come down to a score, from runs of growing length.
 
     Each run is a whole schedule, decayed to its end, because a run stopped half way is worse than a short one.
     Between the last run above the target and the first below, interpolated in the logarithm of the tokens.
 
     Returns:
-        The tokens, and whether the target was reached; if not, the longest run's tokens, a lower bound.
+        The tokens, "exact"; those of the shortest run, "at most", where it is below the target already; those of
+        the longest, "at least", where none gets there.
+
+    Raises:
+        LabError: no run.
     """
+    if not runs:
+        raise LabError("There is no run from scratch to count the tokens of; give at least one.")
     ordered = sorted(runs, key=lambda run: run.tokens)
     earlier = None
     for run in ordered:
         if run.recovered <= target:
             if earlier is None:
-                return float(run.tokens), True
+                return Reached(float(run.tokens), "exact" if run.recovered == target else "at most")
             share = (earlier.recovered - target) / (earlier.recovered - run.recovered)
-            return float(earlier.tokens * (run.tokens / earlier.tokens) ** share), True
+            return Reached(float(earlier.tokens * (run.tokens / earlier.tokens) ** share), "exact")
         earlier = run
-    return float(ordered[-1].tokens), False
+    return Reached(float(ordered[-1].tokens), "at least")

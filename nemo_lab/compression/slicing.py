@@ -34,6 +34,7 @@ from torch import Tensor
 
 from nemo_lab.lab.home import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM, costs
+from nemo_lab.precision import plain_state
 
 NORMS = ("norm.weight", "norm_weight")
 OUTPUTS = {"M": "out_proj", "*": "o_proj", "-": "down_proj"}  # what a layer adds to the residual stream
@@ -56,6 +57,8 @@ class Kept:
 def slice_model(model: HybridLM, kept: Kept, *, across_groups: bool = False) -> HybridLM:
     """A new model with its own copy of the kept parts of `model`.
 
+    Layers in FP8 (`precision.to_fp8`) become plain ones with the same weights; put the child into FP8 anew.
+
     Args:
         kept: what stays.
         across_groups: let heads change group, which breaks them; for the experiment that shows it.
@@ -70,7 +73,7 @@ def slice_model(model: HybridLM, kept: Kept, *, across_groups: bool = False) -> 
     config = sliced_config(parent, plan)
     if not across_groups:
         _check_groups(parent, plan)
-    state, source = {}, model.state_dict()
+    state, source = {}, plain_state(model)
     for name, tensor in source.items():
         place, rest = _split(name)
         if place is not None and place not in plan.layers:  # type: ignore[operator]
@@ -114,11 +117,12 @@ def mask_model(model: HybridLM, kept: Kept, *, norms: bool = True) -> HybridLM:
 
     Args:
         norms: scale norms as the module's docstring says, which makes it equal to the slice; False only zeroes.
+            Layers in FP8 stay in FP8, where the rounding of a masked weight may differ from that of its slice.
     """
     plan = _complete(model.config, kept)
     masked = copy.deepcopy(model)
     with torch.no_grad():
-        for name, tensor in masked.state_dict().items():
+        for name, tensor in plain_state(masked).items():
             place, _ = _split(name)
             if place is not None and place not in plan.layers:  # type: ignore[operator]
                 if name.split(".")[-2] in OUTPUTS.values():
@@ -135,8 +139,16 @@ def mask_model(model: HybridLM, kept: Kept, *, norms: bool = True) -> HybridLM:
 
 
 def removed_layers(model: HybridLM, removed: tuple[int, ...]) -> HybridLM:
-    """The model without some layers; the others unchanged."""
-    return slice_model(model, Kept(layers=tuple(i for i in range(len(model.blocks)) if i not in set(removed))))
+    """The model without some layers; the others unchanged.
+
+    Raises:
+        LabError: a number that is no layer's, or no layer left.
+    """
+    depth = len(model.blocks)
+    stray = sorted(i for i in set(removed) if not 0 <= i < depth)
+    if stray:
+        raise LabError(f"Layer {stray[0]} cannot be removed: the layers are numbered from 0 to {depth - 1}.")
+    return slice_model(model, Kept(layers=tuple(i for i in range(depth) if i not in set(removed))))
 
 
 def head_rows(config: HybridConfig, heads: Tensor, channels: Tensor) -> Tensor:
@@ -237,8 +249,8 @@ def _complete(config: HybridConfig, kept: Kept) -> Kept:
 
 
 def _check_indices(index: Tensor, size: int, what: str) -> None:
-    if index.dtype != torch.long or index.ndim != 1 or not len(index):
-        raise LabError(f"{what}: expected a non-empty vector of whole numbers, not {index}.")
+    if not isinstance(index, Tensor) or index.dtype != torch.long or index.ndim != 1 or not len(index):
+        raise LabError(f"{what}: expected a non-empty vector of whole numbers (torch.long), not {index}.")
     if int(index.min()) < 0 or int(index.max()) >= size or len(index.unique()) < len(index):
         raise LabError(f"{what}: {index.tolist()} must be different numbers from 0 to {size - 1}.")
 

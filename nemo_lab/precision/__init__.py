@@ -13,7 +13,7 @@ from nemo_lab.precision.formats import E4M3, E5M2, Format
 from nemo_lab.precision.linear import Fp8Linear
 from nemo_lab.precision.quantize import Quantized, quantize
 from nemo_lab.precision.recipes import RECIPES, Cast, Recipe, recipe
-from nemo_lab.precision.swap import Swapped, to_fp8
+from nemo_lab.precision.swap import Swapped, plain_state, to_fp8
 
 __all__ = [
     "E4M3",
@@ -25,6 +25,7 @@ __all__ = [
     "Quantized",
     "Recipe",
     "Swapped",
+    "plain_state",
     "quantize",
     "recipe",
     "to_fp8",

@@ -91,7 +91,7 @@ def gemm_shapes(config: Sizes) -> list[Gemm]:
 
 def fp8_share(config: Sizes, recipe: Recipe, parameters: int) -> float:
     """Share of all `parameters` that the recipe quantises."""
-    inner = _inner(gemm_shapes(config), recipe)
+    inner = recipe.inner(gemm_shapes(config))
     return sum(gemm.outputs * gemm.inputs for gemm in inner) / parameters
 
 
@@ -103,7 +103,7 @@ def training_bytes(config: Sizes, parameters: int, recipe: Recipe | None = None,
             need a second copy of FP8 weights.
     """
     gemms = gemm_shapes(config)
-    inner = _inner(gemms, recipe) if recipe else []
+    inner = recipe.inner(gemms) if recipe else []
     others = parameters - sum(gemm.outputs * gemm.inputs for gemm in inner)
     kept_bf16 = sum(gemm.inputs for gemm in gemms) - sum(gemm.inputs for gemm in inner)
     codes = kept = 0.0
@@ -111,10 +111,6 @@ def training_bytes(config: Sizes, parameters: int, recipe: Recipe | None = None,
         codes = sum(_bytes(gemm.outputs, gemm.inputs, recipe.weight) for gemm in inner)
         kept = sum(gemm.inputs for gemm in inner) * _each(recipe.activation)
     return Bytes(2 * others + codes, 2 * others + codes * (2 if transposed else 1), 2 * kept_bf16 + kept)
-
-
-def _inner(gemms: list[Gemm], recipe: Recipe) -> list[Gemm]:
-    return gemms[recipe.first_bf16 : max(0, len(gemms) - recipe.last_bf16)]
 
 
 def _bytes(rows: int, columns: int, cast: Cast) -> int:

@@ -15,12 +15,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from nemo_lab.lab.home import LabError, one_of
 from nemo_lab.precision.formats import FORMATS
 
+T = TypeVar("T")
 Tile = tuple[int, int]
 TILES: tuple[Tile | None, ...] = (None, (1, 128), (128, 128))
 SCALINGS = ("current", "delayed", "none")
@@ -83,6 +85,10 @@ class Recipe:
             raise LabError(one_of("role", role, ROLES))
         found: Cast = getattr(self, role)
         return found
+
+    def inner(self, products: Sequence[T]) -> Sequence[T]:
+        """Those of a network's matrix products, in order, that do not stay in BF16; may be none."""
+        return products[self.first_bf16 : max(0, len(products) - self.last_bf16)]
 
     def with_(self, **changes: object) -> Recipe:
         """A copy with other values; validated like a new one."""

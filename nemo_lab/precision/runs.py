@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from nemo_lab.lab.home import LabError
 from nemo_lab.precision.recipes import Recipe
-from nemo_lab.precision.swap import to_fp8, watching
+from nemo_lab.precision.swap import plain_state, to_fp8, watching
 from nemo_lab.precision.tensors import CASTS, flushed
 
 Floats = npt.NDArray[np.float64]
@@ -58,8 +58,7 @@ def train_under(
 def _in_bf16(model: nn.Module, make: Callable[..., nn.Module]) -> nn.Module:
     """The same weights in a fresh model without FP8 layers."""
     plain = make(seed=0)
-    known = plain.state_dict()
-    plain.load_state_dict({name: value for name, value in model.state_dict().items() if name in known})
+    plain.load_state_dict(plain_state(model))
     return plain
 
 

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from nemo_lab.lab.home import LabError, one_of
 from nemo_lab.precision import engines
-from nemo_lab.precision.linear import Fp8Linear, Watch
+from nemo_lab.precision.linear import DelayedScale, Fp8Linear, Watch
 from nemo_lab.precision.recipes import Recipe
 from nemo_lab.precision.recipes import recipe as recipe_of
 
@@ -56,7 +56,8 @@ def gemms(model: nn.Module) -> list[tuple[str, ...]]:
 def to_fp8(model: nn.Module, recipe: Recipe | str, backend: str = "auto") -> Swapped:
     """Replace, in place, all linear layers but the ends by FP8 layers; make the optimiser afterwards.
 
-    A folder of checkpoints does not know the recipe: give every recipe one of its own.
+    A folder of checkpoints does not know the recipe: give every recipe one of its own. To load the weights into a
+    plain model, or to save them for `transformers` from one, take `plain_state`.
 
     Args:
         model: any model of `nn.Linear` layers; one that is in FP8 already gets the new recipe.
@@ -73,7 +74,7 @@ def to_fp8(model: nn.Module, recipe: Recipe | str, backend: str = "auto") -> Swa
     recipe = recipe_of(recipe) if isinstance(recipe, str) else recipe
     _check(model)
     products = gemms(model)
-    inner = products[recipe.first_bf16 : max(0, len(products) - recipe.last_bf16)]
+    inner = recipe.inner(products)
     if not inner:
         ends = f"{recipe.first_bf16} + {recipe.last_bf16}"
         raise LabError(f"The model has {len(products)} matrix products and {ends} stay in BF16: nothing is left.")
@@ -108,6 +109,20 @@ def _fp8_layer(linear: nn.Module, recipe: Recipe, name: str, backend: str) -> nn
     if backend == "transformer-engine" or (backend == "auto" and linear.weight.is_cuda and engines.available()):
         return engines.te_linear(linear, recipe)
     return Fp8Linear.of(linear, recipe, name)
+
+
+def plain_state(model: nn.Module) -> dict[str, Tensor]:
+    """The state dict that the model would have without FP8: all weights, none of what FP8 layers add to them.
+
+    It loads into a fresh model of the same shape, which can then be saved for `transformers`, for example. The
+    model's own state dict also has what only an FP8 model can load: the scales of delayed scaling, and the entries
+    that Transformer Engine's layers call `_extra_state`.
+    """
+    delayed = tuple(f"{name}." for name, module in model.named_modules() if isinstance(module, DelayedScale))
+    return {
+        name: value for name, value in model.state_dict().items()
+        if not name.startswith(delayed) and not name.endswith("_extra_state")
+    }
 
 
 @contextmanager

@@ -1,10 +1,12 @@
 """Budgets of the published sizes, against figures of the papers and arithmetic by hand."""
 
+from functools import partial
+
 import pytest
 from tiny_pruning import TINY
 
 from nemo_lab.compression import budgets
-from nemo_lab.modeling import costs
+from nemo_lab.modeling import HybridConfig, costs
 from nemo_lab.modeling.presets import preset
 
 
@@ -32,13 +34,13 @@ def test_of_the_nano_models_only_the_published_child_fits() -> None:
 
 def test_the_search_returns_all_that_fits_and_nothing_else() -> None:
     found = budgets.nano_candidates()
-    sizes = [one.gib for one in found]
+    sizes = [one.size for one in found]
     assert sizes == sorted(sizes, reverse=True)
     assert max(sizes) <= budgets.a10g_budget_gib() < min(sizes) + 5
     everything = budgets.nano_candidates(1e9)
     grid = len(budgets.NANO_D_MODEL) * len(budgets.NANO_D_FF) * len(budgets.NANO_HEADS)
     assert len(everything) == grid
-    assert sum(one.gib <= budgets.a10g_budget_gib() for one in everything) == len(found)
+    assert sum(one.size <= budgets.a10g_budget_gib() for one in everything) == len(found)
     published = preset("nemotron-nano-9b-v2")
     assert published in [one.config for one in found]
     assert all(one.config.pattern.count("*") == budgets.NANO_ATTENTION for one in found)
@@ -56,3 +58,16 @@ def test_minipuzzle_fits_its_card_and_its_parent_does_not() -> None:
     assert round(table.loc[("nemotron-h-47b-text", 4, 8), "GiB"], 1) == 31.7
     assert not table.loc["nemotron-h-56b", "fits"].any()
     assert table.loc["nemotron-h-47b-text", "fits"].sum() == 2
+
+
+def test_latency_counts_layers_in_any_order_and_is_timed_once() -> None:
+    config = HybridConfig(pattern="M-M*", vocab_size=31, d_model=32, d_ff=48, n_heads=2, head_dim=16, ssm_heads=2,
+                          ssm_head_dim=16, ssm_state=8)  # fmt: skip
+    found = budgets.decode_seconds(config, 64, 8)
+    assert found > 0
+    assert budgets.decode_seconds(config.with_(pattern="*M-M"), 64, 8) == found
+    assert budgets.decode_seconds(config.with_(pattern="M*"), 64, 8) < found
+    fitting = budgets.widths_under(
+        config, found, partial(budgets.decode_seconds, context=64, tokens=8), d_models=[32], d_ffs=[48], heads=[2]
+    )
+    assert [(one.config, one.size) for one in fitting] == [(config, found)]

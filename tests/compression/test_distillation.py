@@ -114,3 +114,26 @@ def test_a_perfect_student_has_nothing_to_learn_and_ignored_targets_count_for_no
     losses = other.loss(tokens, targets, reduction="none")
     assert ((losses == 0) == (targets == -100)).all()
     torch.testing.assert_close(other.loss(tokens, targets), losses.sum() / 6)
+
+
+def test_a_teacher_leaves_its_model_trainable_and_takes_no_gradient() -> None:
+    model = HybridLM(TINY, seed=1).train()
+    teacher = Teacher(model)
+    assert all(p.requires_grad for p in model.parameters())
+    assert not model.training
+    assert not teacher.logits(torch.arange(8).view(1, 8)).requires_grad
+
+
+def test_cosine_of_logits_knows_no_size_and_takes_a_narrower_student() -> None:
+    parent, student = HybridLM(TINY, seed=1), HybridLM(TINY.with_(d_model=12), seed=1)
+    tokens, targets = torch.arange(8).view(1, 8), torch.tensor([[3, -100, 1, 2, 3, 4, 5, 6]])
+    teacher = Teacher(parent, precision="fp32")
+    counted = targets != -100
+    ours, theirs = student(tokens)[counted], parent(tokens)[counted]
+    expected = (1 - (ours * theirs).sum(-1) / (ours.norm(dim=-1) * theirs.norm(dim=-1))).mean()
+    torch.testing.assert_close(Distilled(student, teacher, "cosine").loss(tokens, targets), expected)
+    double = HybridLM(TINY, seed=1)
+    with torch.no_grad():
+        double.head.weight.mul_(2)
+    assert Distilled(double, teacher, "cosine").loss(tokens, targets).abs() < 1e-6
+    assert Distilled(double, teacher, "mse").loss(tokens, targets) > 1e-3

@@ -83,3 +83,22 @@ def test_of_two_layers_that_stand_in_for_each_other_only_the_iterative_ranking_k
     scores = layer_scores(model, [ROWS])["logits mse"]
     assert max(scores[:2]) < scores[2]
     assert 2 in remove_iteratively(model, [ROWS], 2)
+
+
+def test_padding_counts_for_nothing() -> None:
+    """Rows padded behind their end score as without the padding, whatever stands there."""
+    model = make_model()
+    short = ROWS._replace(**{name: getattr(ROWS, name)[:, :13] for name in ROWS._fields})
+    targets = ROWS.targets_BL.clone()
+    targets[:, 13:] = -100
+    scores, expected = layer_scores(model, [ROWS._replace(targets_BL=targets)]), layer_scores(model, [short])
+    assert scores != layer_scores(model, [ROWS])
+    for name in MEASURES:
+        assert scores[name] == pytest.approx(expected[name], rel=1e-9, abs=1e-12), name
+    both = layer_scores(model, [short, ROWS])  # every token counts alike
+    for name in MEASURES:
+        whole = layer_scores(model, [ROWS])[name]
+        mixed = [(13 * a + 21 * b) / 34 for a, b in zip(expected[name], whole, strict=True)]
+        assert both[name] == pytest.approx(mixed, rel=1e-9, abs=1e-12), name
+    with pytest.raises(LabError, match="targets other than -100"):
+        layer_scores(model, [ROWS._replace(targets_BL=torch.full_like(targets, -100))])

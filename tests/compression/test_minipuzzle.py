@@ -66,7 +66,13 @@ def test_greedy_scores_by_hand() -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(LabError, match="2 scores for the 6 layers"):
         minipuzzle.candidates(TINY, [1, 2], (20,), costs.parameter_count, 1e9)
-    with pytest.raises(LabError, match="No child fits 1: the smallest takes"):
+    smallest = minipuzzle.candidates(TINY, SCORES, (20,), costs.parameter_count, 1e9)[-1].size
+    with pytest.raises(LabError, match=f"No child fits 1: the smallest takes {smallest:.4g};"):
         minipuzzle.candidates(TINY, SCORES, (20,), costs.parameter_count, 1)
+    with pytest.raises(LabError, match=f"No child fits 1e-07: the smallest takes {smallest / 1e9:.4g};"):
+        minipuzzle.candidates(TINY, SCORES, (20,), lambda c: costs.parameter_count(c) / 1e9, 1e-7)
+    for widths in ((), (0, 20), (20, 21)):
+        with pytest.raises(LabError, match=r"give one at least, all of them from 1 to the parent's 20"):
+            minipuzzle.candidates(TINY, SCORES, widths, costs.parameter_count, 1e9)
     with pytest.raises(LabError, match="no text to score"):
         minipuzzle.greedy_scores(make_model(), make_model(), [])

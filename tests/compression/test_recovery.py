@@ -18,6 +18,7 @@ from nemo_lab.compression.recovery import (
     tokens_to_reach,
 )
 from nemo_lab.compression.slicing import slice_model
+from nemo_lab.lab.home import LabError
 from nemo_lab.modeling import HybridLM, costs
 from nemo_lab.training import TrainSettings, pack
 from nemo_lab.training.packing import batch
@@ -80,8 +81,16 @@ def _run(tokens: int, recovered: float) -> Outcome:
 
 @pytest.mark.parametrize(
     ("target", "expected"),
-    [(3.0, (100.0, True)), (2.5, (200.0, True)), (2.0, (400.0, True)), (1.9, (400.0, False)), (5.0, (100.0, True))],
+    [
+        (3.0, (100.0, "exact")), (2.5, (200.0, "exact")), (2.0, (400.0, "exact")),
+        (1.9, (400.0, "at least")), (5.0, (100.0, "at most")),
+    ],
 )
 def test_tokens_to_reach_interpolates_in_the_logarithm(target, expected) -> None:
     found = tokens_to_reach([_run(400, 2.0), _run(100, 3.0)], target)
     assert found == (pytest.approx(expected[0]), expected[1])
+
+
+def test_no_run_reaches_nothing() -> None:
+    with pytest.raises(LabError, match="no run from scratch"):
+        tokens_to_reach([], 1.0)

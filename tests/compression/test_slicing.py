@@ -1,5 +1,7 @@
 """Slices of every tensor: equal to masks, sized as computed, right in Hugging Face, and refused where wrong."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from nemo_lab.compression.slicing import Kept, conv_rows, in_proj_rows, mask_mod
 from nemo_lab.lab.home import LabError
 from nemo_lab.modeling import HybridLM, costs
 from nemo_lab.modeling.huggingface import from_hf, save_hf, to_hf
+from nemo_lab.precision import RECIPES, plain_state, to_fp8
 
 MAMBA = [i for i, kind in enumerate(TINY.pattern) if kind == "M"]
 ROWS = make_rows()
@@ -168,3 +171,32 @@ def test_a_checkpoint_of_transformers_is_sliced_and_goes_back(tmp_path) -> None:
 def test_what_cannot_be_sliced_is_refused(kept, words) -> None:
     with pytest.raises(LabError, match=words):
         slice_model(make_model(), kept)
+
+
+@pytest.mark.parametrize("removed", [(99,), (-1,), (0, 6)])
+def test_removing_what_is_no_layer_is_refused(removed) -> None:
+    with pytest.raises(LabError, match="cannot be removed: the layers are numbered from 0 to 5"):
+        removed_layers(make_model(), removed)
+
+
+def test_indices_that_are_no_tensor_are_named() -> None:
+    with pytest.raises(LabError, match="embedding: expected a non-empty vector of whole numbers"):
+        slice_model(make_model(), Kept(embedding=[0, 1]))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_model_in_fp8_is_cut_like_the_same_model_without(name) -> None:
+    """Delayed scaling has trained a step, so that its scales are in the state."""
+    plain = HybridLM(TINY, seed=2)
+    ours = copy.deepcopy(plain)
+    to_fp8(ours, RECIPES[name].with_(first_bf16=2, last_bf16=2))
+    rows = make_rows()
+    ours.loss(rows.tokens_BL, rows.targets_BL).backward()
+    ours.zero_grad()
+    kept = Kept(layers=(0, 1, 2, 4), embedding=torch.arange(16), neurons={1: torch.arange(5, 15)})
+    child, expected = slice_model(ours, kept), slice_model(plain, kept)
+    assert child.state_dict().keys() == expected.state_dict().keys()
+    assert all(torch.equal(child.state_dict()[key], value) for key, value in expected.state_dict().items())
+    masked, zeroed = plain_state(mask_model(ours, kept)), mask_model(plain, kept).state_dict()
+    assert masked.keys() == zeroed.keys()
+    assert all(torch.equal(masked[key], value) for key, value in zeroed.items())

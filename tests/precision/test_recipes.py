@@ -47,3 +47,10 @@ def test_controls_differ_from_nemotron_h_in_nothing_but_their_scales() -> None:
 def test_what_cannot_work_is_refused(make, sentence: str) -> None:
     with pytest.raises(LabError, match=sentence):
         make()
+
+
+def test_the_ends_stay_in_bf16() -> None:
+    recipe = RECIPES["nemotron_h"].with_(first_bf16=2, last_bf16=1)
+    assert list(recipe.inner("abcdef")) == ["c", "d", "e"]
+    assert [len(recipe.inner(range(n))) for n in range(5)] == [0, 0, 0, 0, 1]
+    assert recipe.with_(first_bf16=0, last_bf16=0).inner("abc") == "abc"

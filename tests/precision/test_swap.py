@@ -1,12 +1,14 @@
 """Which layers a recipe takes, that taking them has an effect, and that the model stays the same model."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from nemo_lab.lab.home import LabError
-from nemo_lab.modeling import HybridConfig, HybridLM
-from nemo_lab.precision import RECIPES, Fp8Linear, to_fp8
+from nemo_lab.modeling import HybridConfig, HybridLM, huggingface
+from nemo_lab.precision import RECIPES, Fp8Linear, plain_state, to_fp8
 from nemo_lab.precision.swap import gemms, watching
 
 SMALL = HybridConfig(
@@ -133,3 +135,18 @@ def test_layers_that_cannot_be_replaced_by_name_are_refused() -> None:
     model.append(model[0])
     with pytest.raises(LabError, match="Layers 0 and 1 are one module"):
         to_fp8(model, RECIPES["nemotron_h"].with_(first_bf16=0, last_bf16=0))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_plain_state_loads_into_a_plain_model_and_opens_in_transformers(name: str, tmp_path: Path) -> None:
+    plain = HybridLM(SMALL, seed=3)
+    ours = HybridLM(SMALL, seed=3)
+    to_fp8(ours, RECIPES[name])
+    loss(ours).backward()
+    state = plain_state(ours)
+    assert (state.keys() != ours.state_dict().keys()) == (name == "delayed")
+    fresh = HybridLM(SMALL, seed=4)
+    fresh.load_state_dict(state)
+    assert torch.equal(fresh(TOKENS), plain(TOKENS))
+    saved = huggingface.from_hf(huggingface.save_hf(fresh, tmp_path / "saved"))
+    assert torch.equal(saved.head.weight, plain.head.weight)
