@@ -96,3 +96,16 @@ def correlation(one: ArrayLike, other: ArrayLike) -> float:
     from scipy.stats import spearmanr
 
     return float(spearmanr(np.asarray(one), np.asarray(other)).statistic)
+
+
+def ranked_right(scores: ArrayLike, good: ArrayLike) -> float:
+    """Return the share of pairs of a good and another document in which the good one scores higher.
+
+    Ties count half; 0.5 is chance, and the answer where one of the two kinds is missing.
+    """
+    scores_N, good_N = np.asarray(scores, dtype=np.float64), np.asarray(good, dtype=bool)
+    one, other = np.sort(scores_N[~good_N]), scores_N[good_N]
+    if not len(one) or not len(other):
+        return 0.5
+    below, most = np.searchsorted(one, other, "left"), np.searchsorted(one, other, "right")
+    return float((below + most).mean() / 2 / len(one))

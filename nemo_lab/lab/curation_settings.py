@@ -27,34 +27,35 @@ class WebCuration:
     peak_lr: float
     held_out: int  # documents of each good origin that runs are scored on
     raw: int  # documents that are rephrased, of the best and of the worst
+    characters: int  # of such a document, the first ones
     input_tokens: int  # of a prompt at most, where the task allows more
     reply_tokens: int  # of a reply at most, where the task allows more
     epochs: tuple[int, ...]  # passes over the same text
 
 
 _WEB = WebCuration(
-    seeds=3, pages=80, translations=200, licences=1500, documents=100, annotated=300, instructions=400, precision=0.75,
-    top=0.1, steps=100, anneal_steps=40, batch_size=16, length=128, d_model=64, vocab_size=1024, peak_lr=8e-3,
-    held_out=15, raw=24, input_tokens=400, reply_tokens=192, epochs=(2, 4, 8, 16),
+    seeds=3, pages=40, translations=200, licences=800, documents=100, annotated=200, instructions=400, precision=0.6,
+    top=0.1, steps=150, anneal_steps=50, batch_size=8, length=128, d_model=64, vocab_size=1024, peak_lr=1e-2,
+    held_out=15, raw=12, characters=1500, input_tokens=512, reply_tokens=192, epochs=(2, 4, 8, 16),
 )  # fmt: skip
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "02_web_curation": {
         "smoke": replace(
-            _WEB, seeds=1, pages=4, translations=10, licences=60, documents=6, annotated=16, instructions=20,
+            _WEB, seeds=1, pages=3, translations=40, licences=60, documents=6, annotated=10, instructions=20,
             precision=0.5, steps=2, anneal_steps=1, batch_size=2, length=64, d_model=32, vocab_size=512, held_out=1,
-            raw=1, input_tokens=200, reply_tokens=8, epochs=(2, 8),
+            raw=1, characters=300, reply_tokens=8, epochs=(2, 8),
         ),
         "laptop": _WEB,
         "gpu": replace(
             _WEB, pages=700, translations=450, licences=9000, documents=600, annotated=3000, instructions=2000,
             steps=3000, anneal_steps=600, batch_size=64, length=1024, d_model=768, vocab_size=16_384, peak_lr=1e-3,
-            held_out=60, raw=300, input_tokens=2000, reply_tokens=1600,
+            held_out=60, raw=300, characters=10_000, input_tokens=2000, reply_tokens=1600,
         ),
         "cluster": replace(
             _WEB, pages=700, translations=450, licences=20_000, documents=600, annotated=7000, instructions=2000,
             steps=20_000, anneal_steps=3000, batch_size=512, length=2048, d_model=2048, vocab_size=65_536,
-            peak_lr=3e-4, held_out=60, raw=1500, input_tokens=2000, reply_tokens=1600,
+            peak_lr=3e-4, held_out=60, raw=1500, characters=10_000, input_tokens=2000, reply_tokens=1600,
         ),
     },
 }  # fmt: skip

@@ -55,6 +55,17 @@ def test_regressor_finds_a_linear_rule_and_shuffled_labels_do_not():
     assert shuffled.penalty > model.penalty
 
 
+def test_pairs_in_the_right_order_are_the_area_under_the_curve():
+    from sklearn.metrics import roc_auc_score
+
+    generator = np.random.default_rng(5)
+    good = generator.random(80) < 0.3
+    scores = np.round(generator.normal(size=80) + good, 1)  # with ties
+    assert web_scorers.ranked_right(scores, good) == pytest.approx(roc_auc_score(good, scores))
+    assert web_scorers.ranked_right([1, 1, 1], [True, False, False]) == 0.5
+    assert web_scorers.ranked_right([2, 1], [True, True]) == 0.5
+
+
 def test_refusals():
     with pytest.raises(LabError, match="0 positives and 1 negatives"):
         web_scorers.NgramClassifier.fit([], ["a"])
