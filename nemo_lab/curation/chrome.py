@@ -2,8 +2,9 @@
 
 Only what says its purpose is removed here: HTML5's `<nav>`, `<footer>` and `<aside>`, ARIA roles, and classes or
 ids that hold such a word. Lists and blocks that are links and nothing else go as well. A page whose author
-misuses a word must not be lost: unless the page marks its main part, no part goes that holds more than `SHARE`
-of the text, and the main part never goes nor anything that holds it.
+misuses a word must not be lost: no part goes that holds more than `SHARE` of the main part, or of the page where no
+main part is marked, and the main part never goes nor anything that holds it. An id may be the anchor of a title,
+`related-functions` of "Related functions": a word that stands in the part's own heading says nothing.
 """
 
 import re
@@ -41,7 +42,7 @@ def drop_chrome(root: Any) -> int:
     """Remove navigation and the like in place and return how many parts went."""
     main = _main_part(root)
     kept = set() if main is None else {main, *main.iterancestors()}
-    limit = float("inf") if kept else SHARE * max(1, _length(root))
+    limit = SHARE * max(1, _length(root if main is None else main))
     inside = set() if main is None else set(main.iter())
     dropped, skip = 0, 0
     for element in list(root.iter()):
@@ -49,7 +50,8 @@ def drop_chrome(root: Any) -> int:
         tag = tag_of(element)
         if skip >= 0 or not tag or element in kept or element.getparent() is None:
             continue
-        if _is_chrome(element, tag, element in inside) and _length(element) <= limit:
+        free = main is not None and element not in inside  # what stands beside the main part may be longer than it
+        if _is_chrome(element, tag, element in inside) and (free or _length(element) <= limit):
             skip = sum(1 for _ in element.iter()) - 1
             dropped += _remove(element)
     return dropped
@@ -80,8 +82,16 @@ def _says_so(element: Any, tag: str) -> bool:
         return True
     if tag not in _CANDIDATES:
         return False
-    named = f"{element.get('class') or ''} {element.get('id') or ''}"
-    return named != " " and bool(_WORDS.search(named))
+    if _WORDS.search(element.get("class") or ""):
+        return True
+    found = _WORDS.search(element.get("id") or "")
+    return found is not None and not _in_heading(found[0].strip(" _-"), element)
+
+
+def _in_heading(word: str, element: Any) -> bool:
+    """Return whether the element's first heading has the word, as the title has whose anchor an id is."""
+    heading = next(element.iter("h1", "h2", "h3", "h4", "h5", "h6"), None)
+    return heading is not None and word.lower() in "".join(heading.itertext()).lower()
 
 
 def _only_links(element: Any) -> bool:

@@ -162,6 +162,24 @@ def test_navigation_goes_and_misused_words_stay() -> None:
     assert "everything" in prepare(page("<div class='nav'>everything stands here</div>")).html
 
 
+@pytest.mark.parametrize("main", ["main", "div"])
+def test_an_anchor_made_of_a_title_is_no_furniture(main: str) -> None:
+    section = "<section id='field-operators-and-related-functions'><h2>Field operators and related functions</h2>TEXT</section>"
+    furniture = "<section id='related'><h2>You may also like</h2>OTHER</section>"
+    body = f"<{main}><h1>T</h1><p>{'All that is said here is said at length. ' * 20}</p>{section}{furniture}</{main}>"
+    prepared = prepare(page(body))
+    assert "TEXT" in prepared.html
+    assert "OTHER" not in prepared.html
+
+
+def test_no_part_of_the_main_part_goes_that_holds_most_of_it() -> None:
+    text = "All that is said here is said at length. " * 20
+    assert "at length" in prepare(page(f"<main><h1>T</h1><div class='search'>{text}</div></main>")).html
+    nav = "<div class='sidebar'>" + "One more entry of the menu. " * 90 + "</div>"
+    assert "entry" not in prepare(page(f"{nav}<main><h1>T</h1><p>{text}</p></main>")).html, "beside it any length goes"
+
+
+
 def test_what_cannot_be_read_says_so() -> None:
     for text, reason in (
         ("", "not readable"),
