@@ -98,9 +98,10 @@ def _squeezed(text: str) -> str:
 
 
 def keeps_python(block: str, text: str) -> bool:
-    """Return whether the block's lines stand in the text and parse to the same tree."""
+    """Return whether the block's lines stand in the text and parse to the same tree; empty lines count on no side."""
     found = lines_in(block, text)
-    return found is not None and python_tree(textwrap.dedent("\n".join(found))) == python_tree(block)
+    tree = python_tree("\n".join(line for line in block.split("\n") if line.strip()))
+    return found is not None and tree != "" and python_tree(textwrap.dedent("\n".join(found))) == tree
 
 
 def lines_in(block: str, text: str) -> list[str] | None:

@@ -94,3 +94,9 @@ def test_scores_add_up() -> None:
 )
 def test_a_content_line_with_another_number_or_sign_is_harmed(text: str, kept: int) -> None:
     assert score_page(KnownPage("m", "p", b"", content=["a + b = 12"]), text).content_kept == kept
+
+
+def test_an_empty_line_in_a_string_is_no_loss() -> None:
+    block = 'def f():\n    """One.\n\n    Two.\n    """\n    return 1'
+    assert keeps_python(block, f"Text.\n\n{block}\n\nMore.")
+    assert not keeps_python(block, textwrap.dedent(block.replace("    ", "")))
