@@ -30,6 +30,7 @@ class PuzzleNAS:
     repeats: int  # of each measurement of time
     windows: int  # runs of layers whose feed-forward parts are fused
     chat_tokens: int  # of an answer at most
+    published: str = ""  # a folder with a clone of NVlabs/puzzle, whose optima are found again; none: skipped
 
 
 _PUZZLE = PuzzleNAS(
