@@ -2,8 +2,8 @@
 
 A writer takes prompts and gives replies, in order; it counts tokens, since segments and filters are in tokens. The
 paper's was Mistral-NeMo-12B-Instruct at temperature 0.5, top-p 0.9 (arXiv 2412.02595, section 2.3). The default here
-is SmolLM2-135M-Instruct, greedy, in batches: weights in bf16, rows of like length together, each batch until its
-longest reply ends.
+is SmolLM2-135M-Instruct at the same temperature, in batches: weights in bf16, rows of like length together, each batch
+until its longest reply ends. (Greedy, so small a model says its first sentence again and again until it is cut off.)
 
     writer = LocalWriter.packaged("smollm2")
     replies = writer.write([Prompt("Say it in other words: …", opening="Here is")], max_new_tokens=64)
@@ -25,6 +25,7 @@ from nemo_lab.lab.home import LabError
 from nemo_lab.lab.progress import progress
 from nemo_lab.lab.quiet import no_bars
 
+TEMPERATURE, TOP_P, LIKELIEST = 0.5, 0.9, 64  # top-p among so many tokens: sorting all 49,152 costs more than the model
 WASTE = 4  # rows of a batch may differ in length by this factor; more is padding
 
 
@@ -64,17 +65,43 @@ class Writer(Protocol):
         ...
 
 
+class Sampler:
+    """Draws tokens for a greedy search: every logit but that of the token drawn becomes minus infinity.
+
+    `transformers` samples from the process's one generator, which other threads use as well.
+    """
+
+    def __init__(self, temperature: float, seed: int) -> None:
+        import torch
+
+        self.temperature, self.generator = temperature, torch.Generator().manual_seed(seed)
+
+    def __call__(self, input_ids: Any, scores_BV: Any) -> Any:
+        """Return logits of one finite number a row; drawn from the TOP_P of mass that comes first."""
+        import torch
+
+        top_BK, token_BK = scores_BV.float().topk(min(LIKELIEST, scores_BV.shape[-1]), dim=-1)
+        chance_BK = torch.softmax(top_BK / self.temperature, -1)
+        chance_BK = chance_BK * (chance_BK.cumsum(-1) - chance_BK < TOP_P)
+        drawn_B1 = torch.multinomial(chance_BK.cpu(), 1, generator=self.generator).to(token_BK.device)
+        return torch.full_like(scores_BV, -torch.inf).scatter(-1, token_BK.gather(-1, drawn_B1), 0.0)
+
+
 @dataclass
 class LocalWriter:
-    """A causal language model of `transformers` with a chat template, greedy, in batches.
+    """A causal language model of `transformers` with a chat template, in batches.
 
     Attributes:
         batch_size: rows at once.
+        temperature: of sampling; 0 takes the likeliest token.
+        seed: of every call's own generator, so that threads do not disturb each other.
     """
 
     model: Any
     tokenizer: Any
     batch_size: int = 32
+    temperature: float = TEMPERATURE
+    seed: int = 0
 
     @classmethod
     def packaged(cls, name: str | Path = "smollm2", batch_size: int = 32) -> LocalWriter:
@@ -100,12 +127,13 @@ class LocalWriter:
         return len(self.tokenizer.encode(text, add_special_tokens=False))
 
     def write(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[Reply]:
-        """Return one reply a prompt, in order; greedy, thus the same on every run of one machine."""
+        """Return one reply a prompt, in order; the same on every run of one machine."""
         rows = [self._row(prompt) for prompt in prompts]
         order = sorted(range(len(rows)), key=lambda at: -len(rows[at]))
         found: dict[int, Reply] = {}
+        sampler = Sampler(self.temperature, self.seed) if self.temperature else None
         for batch in progress(_batches(order, rows, self.batch_size), desc="rephrasing", unit="batch"):
-            answers = self._generate([rows[at] for at in batch], max_new_tokens)
+            answers = self._generate([rows[at] for at in batch], max_new_tokens, sampler)
             for at, ids in zip(batch, answers, strict=True):
                 found[at] = self._reply(prompts[at].opening, ids)
         return [found[at] for at in range(len(rows))]
@@ -115,7 +143,7 @@ class LocalWriter:
         asked = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
         return list(self.tokenizer.encode(asked + prompt.opening, add_special_tokens=False))
 
-    def _generate(self, rows: Sequence[Sequence[int]], max_new_tokens: int) -> list[list[int]]:
+    def _generate(self, rows: Sequence[Sequence[int]], max_new_tokens: int, sampler: Sampler | None) -> list[list[int]]:
         import torch
 
         pad, longest = self.tokenizer.pad_token_id, max(map(len, rows))
@@ -125,7 +153,7 @@ class LocalWriter:
         with torch.inference_mode():
             out_BT = self.model.generate(
                 input_ids=tokens_BL.to(device), attention_mask=mask_BL.to(device), max_new_tokens=max_new_tokens,
-                do_sample=False, pad_token_id=pad,
+                do_sample=False, pad_token_id=pad, logits_processor=[sampler] if sampler else [],
             )  # fmt: skip
         ids: list[list[int]] = out_BT[:, longest:].tolist()
         return ids

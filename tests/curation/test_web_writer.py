@@ -1,5 +1,8 @@
 """The local writer on a tiny random model: batches change nothing, ends are found, openings stay."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -7,7 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from nemo_lab.curation.endpoint import EndpointError
 from nemo_lab.curation.web_rephrasing import TASKS, rephrase
-from nemo_lab.curation.web_writer import AskingWriter, LocalWriter, Prompt
+from nemo_lab.curation.web_writer import TOP_P, AskingWriter, LocalWriter, Prompt, Sampler
 from nemo_lab.lab.home import LabError
 from tests.one_thread import one_thread  # noqa: F401  a fixture for every test of the file
 
@@ -29,14 +32,14 @@ def writer():
     model.generation_config.suppress_tokens = [0]  # padding is no word
     with torch.no_grad():
         model.lm_head.weight.mul_(20)  # no near ties
-    return LocalWriter(model.eval(), tokenizer, batch_size=8)
+    return LocalWriter(model.eval(), tokenizer, batch_size=8, temperature=0)
 
 
 PROMPTS = [Prompt(" ".join(f"w{(n * k) % 28}" for k in range(1, 2 + n))) for n in range(1, 12)]
 
 
 def test_batches_give_what_single_prompts_give(writer):
-    alone = LocalWriter(writer.model, writer.tokenizer, batch_size=1)
+    alone = replace(writer, batch_size=1)
     assert writer.write(PROMPTS, 12) == alone.write(PROMPTS, 12)
 
 
@@ -58,6 +61,29 @@ def test_an_opening_is_part_of_the_reply(writer):
 
 def test_no_prompts_no_replies(writer):
     assert writer.write([], 4) == []
+
+
+def test_sampling_is_each_calls_own(writer):
+    """Also beside other threads that sample, and unlike the greedy replies."""
+    drawing = replace(writer, temperature=2.0)
+    alone = drawing.write(PROMPTS, 12)
+    with ThreadPoolExecutor(4) as pool:
+        beside = list(pool.map(lambda _: drawing.write(PROMPTS, 12), range(4)))
+    assert all(replies == alone for replies in beside)
+    assert alone != writer.write(PROMPTS, 12)
+    assert alone != replace(drawing, seed=1).write(PROMPTS, 12)
+
+
+def test_tokens_are_drawn_from_the_nucleus_by_their_chances():
+    """Chances 0.5, 0.25, 0.2, 0.05: the last one begins behind 0.9 of the mass and is never drawn."""
+    chances = torch.tensor([0.05, 0.5, 0.2, 0.25])
+    logits = (chances.log() * 0.7).expand(20_000, 4)
+    drawn = Sampler(0.7, seed=3)(None, logits)
+    assert (drawn.isfinite().sum(-1) == 1).all()
+    share = drawn.argmax(-1).bincount(minlength=4) / len(logits)
+    assert chances[1:].sum() - chances[2] < TOP_P < chances[1:].sum()
+    assert share[0] == 0
+    assert share.tolist() == pytest.approx([0, 0.5 / 0.95, 0.2 / 0.95, 0.25 / 0.95], abs=0.015)
 
 
 def test_an_unknown_model_is_refused(tmp_path):
