@@ -11,7 +11,7 @@ from typing import Any
 from nemo_lab.curation.mathml import tag_of
 
 _NUMBERS = re.compile(
-    r"(?:^|[\s_-])(?:linenos?|line-?numbers?|lineno\w*|gutter|rouge-gutter|copybtn|copy-?button|hljs-ln-numbers)(?=$|[\s_-])"
+    r"(?:^|[\s_-])(?:linenos?|line-?numbers?|lineno\w*|gutter|rouge-gutter|copybtn|copy-?button|hljs-ln-numbers|blob-num)(?=$|[\s_-])"
 )
 _LANGUAGE = re.compile(r"(?:lang(?:uage)?|highlight(?:-source)?|brush:?|sourceCode|src)[-:\s]+([A-Za-z][\w+#.]*)")
 _PLAIN_NAMES = frozenset(
@@ -20,9 +20,11 @@ _PLAIN_NAMES = frozenset(
         "numberlines",
     )
 )  # fmt: skip
-_CODE_LOOK = re.compile(
-    r"[={}()\[\];]|^\s*(?:def|for|if|elif|else|while|return|import|from|class|print|end|begin|var|let)\b|:\s*$|^\s*(?:#|//)"
+_NAMED = re.compile(
+    r"(?:^|[\s_-])(?:code\w*|highlight\w*|hljs|blob|source-?code|programlisting|listing|syntax\w*)(?=$|[\s_-])"
 )
+_WORDS = "def|for|if|elif|else|while|return|import|from|class|print|end|begin|var|let"
+_CODE_LOOK = re.compile(rf"[={{}}()\[\];]|^(?:>>>|\.\.\.|\$) |^\s*(?:{_WORDS})\b|:\s*$|^\s*(?:#|//)")
 _BLOCKS = frozenset(("div", "p", "tr", "li", "table", "ul", "ol", "section"))
 
 
@@ -39,25 +41,32 @@ def is_block(element: Any, tag: str) -> bool:
 
 
 def _broken_lines(element: Any) -> bool:
-    """Return whether `<br>` separates lines, some of them indented, most of them looking like code."""
+    """Return whether `<br>` separates lines, some of them indented, that are called code or mostly look like it."""
     breaks = 0
     for child in element:
         name = tag_of(child)
         breaks += name == "br"
         if name in _BLOCKS or name == "pre":
             return False
-    if breaks < 2 or not any("\u00a0" in text for text in element.itertext()):
+    if not breaks or not any("\u00a0" in text for text in element.itertext()):
         return False
     lines = [line for line in block_text(element).split("\n") if line.strip()]
+    if _NAMED.search(element.get("class") or "") or lines[0].startswith(">>> "):
+        return any(line.startswith(" ") for line in lines)
     indented = sum(line.startswith("  ") for line in lines)
-    return bool(indented) and sum(bool(_CODE_LOOK.search(line)) for line in lines) >= 0.6 * len(lines)
+    return breaks > 1 and indented > 0 and sum(bool(_CODE_LOOK.search(line)) for line in lines) >= 0.6 * len(lines)
 
 
 def block_text(element: Any) -> str:
     """Return the block's lines: no blank lines around, no blanks at line ends, indentation as it was."""
     preformatted = tag_of(element) in ("pre", "listing", "xmp") or "white-space" in (element.get("style") or "")
     pieces: list[str] = []
-    _collect(element, pieces, preformatted, 0)
+    if tag_of(element) == "table":
+        for cell in _code_cells(element):
+            _collect(cell, pieces, True, 0)
+            pieces.append("\n")
+    else:
+        _collect(element, pieces, preformatted, 0)
     text = "".join(pieces).replace("\u00a0", " ").replace("\r\n", "\n").replace("\r", "\n").replace("\u200b", "")
     lines = [line.rstrip() for line in text.expandtabs(8).split("\n")]
     while lines and not lines[0]:
@@ -76,9 +85,7 @@ def _collect(element: Any, pieces: list[str], preformatted: bool, depth: int) ->
         elif tag and not _NUMBERS.search(child.get("class") or "") and tag not in ("button", "script", "style"):
             own_line = tag in _BLOCKS and pieces and not pieces[-1].endswith("\n")
             pieces.append("\n" if own_line else "")
-            _collect(child, pieces, preformatted, depth + 1) if depth < 50 else pieces.append(
-                "".join(child.itertext())
-            )
+            _collect(child, pieces, preformatted, depth + 1) if depth < 50 else pieces.append("".join(child.itertext()))
             pieces.append("\n" if own_line else "")
         pieces.append(_shown(child.tail, preformatted))
 
@@ -107,9 +114,22 @@ def language_of(element: Any) -> str:
     return ""
 
 
-def numbered_table(element: Any) -> Any | None:
-    """Return the `<pre>` with the code in a highlighter's table of line numbers and code, or None."""
-    if not re.search(r"highlighttable|rouge-table|syntaxhighlighter|code-?table", element.get("class") or ""):
+def table_of_code(element: Any) -> Any | None:
+    """Return what holds the code of a highlighter's table, or None.
+
+    That is the `<pre>` beside the one with line numbers, or the table itself when each of its rows is a line.
+    """
+    named = element.get("class") or ""
+    if re.search(r"highlighttable|rouge-table|syntaxhighlighter|code-?table", named):
+        blocks = [inner for inner in element.iter() if tag_of(inner) == "pre"]
+        if blocks and all(tag_of(inner) != "table" for inner in list(element.iter())[1:]):
+            return blocks[-1]
+    cells = _code_cells(element)
+    if len(cells) < 2 or len(cells) != sum(1 for _ in element.iter("tr")):
         return None
-    blocks = [inner for inner in element.iter() if tag_of(inner) == "pre"]
-    return blocks[-1] if blocks and all(tag_of(inner) != "table" for inner in list(element.iter())[1:]) else None
+    return element if all(_NAMED.search(f"{named} {cell.get('class') or ''}") for cell in cells) else None
+
+
+def _code_cells(table: Any) -> list[Any]:
+    """Return the cells of a table that hold no line numbers."""
+    return [cell for cell in table.iter("td") if not _NUMBERS.search(cell.get("class") or "")]

@@ -77,7 +77,7 @@ def overview(found: Comparison, keep: Callable[[KnownPage], bool] = lambda page:
         total = found.total(name, keep)
         rows[name] = {
             "formulas": recall(total), "parse": share(total.parsing, total.spans),
-            "Python": share(total.python_kept, total.python), "indentation": share(total.indented, total.lines),
+            "Python": code_rate(total), "indentation": share(total.indented, total.lines),
             "content kept": share(total.content_kept, total.content),
             "chrome gone": share(total.chrome_gone, total.chrome), "boilerplate F1": boilerplate_f1(total),
             "s / 1,000 pages": 1000 * found.seconds[name] / max(1, len(found.pages)),
@@ -98,6 +98,11 @@ def recall(total: PageScores) -> float:
     return share(total.recovered, total.formulas)
 
 
+def code_rate(total: PageScores) -> float:
+    """Return the share of Python blocks that give the same syntax tree; NaN without Python."""
+    return share(total.python_kept, total.python)
+
+
 def recovery_gaps(found: Comparison, name: str = "ours") -> list[float]:
     """Return for each page with formulas the recall of `name` minus that of the peer that is best on this page."""
     gaps = []
@@ -116,7 +121,7 @@ def best_peer(found: Comparison) -> str:
 def code_rates(found: Comparison, name: str = "ours") -> list[float]:
     """Return for each manual with Python the share of blocks that give the same syntax tree after extraction."""
     totals = [found.of_group(name, group) for group in found.groups]
-    return [share(total.python_kept, total.python) for total in totals if total.python]
+    return [code_rate(total) for total in totals if total.python]
 
 
 def cleaning_gains(found: Comparison, name: str = "ours") -> list[float]:

@@ -119,7 +119,7 @@ def _handle(element: Any, tag: str, prepared: Prepared) -> int:
         return _drop(element)
     if code_blocks.is_block(element, tag):
         return _hold_code(element, element, prepared)
-    if tag == "table" and (inner := code_blocks.numbered_table(element)) is not None:
+    if tag == "table" and (inner := code_blocks.table_of_code(element)) is not None:
         return _hold_code(element, inner, prepared)
     if tag in ("sup", "sub") and not _holds_formula(element) and scripts.is_script(element):
         return _replace(element, scripts.script_text(element, tag))
