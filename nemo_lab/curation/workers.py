@@ -7,6 +7,8 @@ process a second time is that failure's name.
 
 import contextlib
 import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -116,7 +118,7 @@ class _Closing:
 
 
 def _begin(limits: Limits, keep_out: Sequence[str]) -> None:
-    """Prepare a worker: its memory limit, and the tests to keep out."""
+    """Prepare a worker: its memory limit, the tests to keep out, and its end with the main process."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends the workers
@@ -125,15 +127,22 @@ def _begin(limits: Limits, keep_out: Sequence[str]) -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     _here.update(limits=limits, tests=TestSet.of(keep_out))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Leave when the main process is gone; killed, it cannot tell its workers, and they would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def rows_of(batch: list[Record]) -> list[dict[str, Any]]:
     """Extract a batch in a worker and return its rows, in order."""
     pages = [record for record in batch if not isinstance(record, Damaged)]
     results = iter(extract(pages, _here["limits"]))
-    return [
-        _row(record, Failure(record.reason) if isinstance(record, Damaged) else next(results)) for record in batch
-    ]
+    return [_row(record, Failure(record.reason) if isinstance(record, Damaged) else next(results)) for record in batch]
 
 
 def _row(record: Record, result: Extraction | Failure) -> dict[str, Any]:

@@ -84,9 +84,7 @@ def test_every_record_is_accounted_for(straight: Path) -> None:
 
 
 def test_groups_are_those_of_the_index_in_memory(straight: Path) -> None:
-    kept = [
-        row["text"] for path in sorted(straight.glob("part-*.parquet")) for row in pq.read_table(path).to_pylist()
-    ]
+    kept = [row["text"] for path in sorted(straight.glob("part-*.parquet")) for row in pq.read_table(path).to_pylist()]
     assert duplicate_groups(kept) == list(range(len(kept)))
 
 
@@ -99,18 +97,31 @@ def test_killed_and_resumed_is_undisturbed(crawl: Path, straight: Path, tmp_path
         cwd=Path(__file__).parents[2],
         start_new_session=True,
     )
-    deadline = time.monotonic() + 60
-    while (
-        not (out / ".work" / f"part-{shards - 1:05d}.parquet").exists()
-        and process.poll() is None
-        and time.monotonic() < deadline
-    ):
-        time.sleep(0.002)
+    wait_for(out / ".work" / f"part-{shards - 1:05d}.parquet", process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (out / "summary.json").exists(), "it was killed before its end"
     run(crawl, out)
     assert content(out) == content(straight)
+
+
+def test_workers_end_with_a_killed_command(crawl: Path, tmp_path: Path) -> None:
+    """SIGKILL reaches the main process alone; the pipe closes when the last process that inherited it is gone."""
+    out, script = tmp_path / "out", tmp_path / "run.py"
+    script.write_text(RUN, encoding="utf-8")
+    command = [sys.executable, str(script), str(crawl), str(out), QUOTE]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE) as process:
+        wait_for(out / ".work" / "part-00000.parquet", process)
+        process.kill()
+        process.communicate(timeout=60)
+    assert not (out / "summary.json").exists(), "it was killed before its end"
+
+
+def wait_for(file: Path, process: subprocess.Popen) -> None:
+    """Wait until the file is there or the process has ended."""
+    deadline = time.monotonic() + 60
+    while not file.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 def test_options_of_another_run_are_refused(crawl: Path, straight: Path, tmp_path: Path) -> None:

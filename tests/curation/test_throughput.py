@@ -1,0 +1,68 @@
+"""Both sides of the comparison do what is said of them: the same pages, all counted; killed and resumed, the same."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from nemo_lab.curation import throughput
+from nemo_lab.lab.home import LabError
+from tests.curation.pages import article
+
+
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bytes]]:
+    """Stand-ins for the pages of packages: 96 articles, one of them twice, and an empty page."""
+    made = [(f"http://a/{number}", article(number).encode()) for number in range(96)]
+    made[40] = ("http://a/again", made[3][1])
+    made[50] = ("http://a/empty", b"<html><body></body></html>")
+    monkeypatch.setattr(throughput, "real_pages", lambda: iter(made))
+    return made
+
+
+def test_pages_are_dealt_out_and_counted_on_both_sides(pages: list, tmp_path: Path) -> None:
+    one, other = throughput.write_archives(tmp_path, 2, 48)
+    results = {side: throughput.measure(side, one, tmp_path / "out") for side in throughput.SIDES}
+    ours, theirs = results["ours"], results["trafilatura"]
+    assert ours["pages"] == theirs["pages"] == 48
+    assert theirs["bytes"] == sum(len(content) for _, content in pages[::2])
+    assert (ours["kept"], ours["dropped"], ours["failed"]) == (47, 0, 1)
+    assert len(ours["memory"]) == 2, "one number a shard"
+    assert all(result["seconds"] > 0 < result["cpu"] for result in results.values())
+    urls = [url for part in sorted((tmp_path / "out").glob("part-*")) for url in pq.read_table(part)["url"].to_pylist()]
+    assert urls == [url for url, _ in pages[::2] if url != "http://a/empty"]
+    assert throughput.measure("ours", other, tmp_path / "other")["kept"] == 48
+
+
+def test_a_killed_run_is_compared_file_by_file(pages: list, tmp_path: Path) -> None:
+    (archive,) = throughput.write_archives(tmp_path, 1, 96)
+    assert throughput.measure("ours", archive, tmp_path / "straight")["dropped"] == 1
+    found = throughput.killed_and_resumed(archive, tmp_path / "killed", tmp_path / "straight")
+    assert not found["ended"]
+    assert found["shards"] >= 1
+    assert found["differ"] == []
+    assert found["equal"] == [
+        *(f"part-0000{n}.parquet" for n in range(3)),
+        "report.parquet",
+        "run.json",
+        "summary.json",
+    ]
+    (tmp_path / "straight" / "part-00001.parquet").write_bytes(b"other")
+    (tmp_path / "straight" / "part-00002.parquet").unlink()
+    again = throughput.killed_and_resumed(archive, tmp_path / "again", tmp_path / "straight")
+    assert again["differ"] == ["part-00001.parquet", "part-00002.parquet"]
+
+
+def test_mistakes_are_one_sentence(pages: list, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="need 97, there are 96"):
+        throughput.write_archives(tmp_path, 1, 97)
+    with pytest.raises(LabError, match="Unknown side 'justext'"):
+        throughput.measure("justext", tmp_path / "a.warc.gz", tmp_path / "out")
+    with pytest.raises(LabError, match=r"Timing ours failed with status 1: .*no file or folder"):
+        throughput.measure("ours", tmp_path / "a.warc.gz", tmp_path / "out")
+
+
+def test_real_pages_are_of_the_promised_size() -> None:
+    sizes = [len(content) for _, (_, content) in zip(range(20), throughput.real_pages(), strict=False)]
+    assert len(sizes) == 20
+    assert throughput.SMALLEST <= min(sizes) <= max(sizes) <= throughput.LARGEST
