@@ -34,11 +34,14 @@ def outlier_tensor(gain: float, seed: int, *, rows: int = 256, columns: int = 51
     return x
 
 
+def relative_error(x: Tensor, back: Tensor) -> float:
+    """Root mean square of `back` - x over that of x, in %."""
+    return 100 * float((back - x).square().mean().sqrt() / x.square().mean().sqrt())
+
+
 def ordinary_error(x: Tensor, cast: Cast, outliers: int) -> float:
     """Root mean square error over root mean square value, in %, of the columns after the first `outliers`."""
-    ordinary = x[:, outliers:]
-    error = quantize(x, cast, transpose=False).dequantize()[:, outliers:] - ordinary
-    return 100 * float(error.square().mean().sqrt() / ordinary.square().mean().sqrt())
+    return relative_error(x[:, outliers:], quantize(x, cast, transpose=False).dequantize()[:, outliers:])
 
 
 def outlier_errors(gains: list[float], seed: int) -> dict[str, list[float]]:

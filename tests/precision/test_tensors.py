@@ -14,6 +14,7 @@ from nemo_lab.precision.tensors import (
     lognormal_tensor,
     outlier_errors,
     outlier_tensor,
+    relative_error,
 )
 
 
@@ -63,3 +64,9 @@ def test_a_wider_spread_flushes_more_and_range_or_tiles_help() -> None:
 def test_zeros_do_not_count_as_flushed() -> None:
     assert flushed(torch.zeros(2, 2), Cast()) == (0.0, 0.0)
     assert flushed(torch.tensor([[1.0, 0.0, 1e-9, 0.0]]), Cast())[0] == 50.0
+
+
+def test_relative_error_by_hand() -> None:
+    x = torch.tensor([[3.0, -4.0]])
+    assert relative_error(x, torch.tensor([[3.0, -3.5]])) == pytest.approx(10.0)
+    assert relative_error(x, x) == 0
