@@ -11,6 +11,7 @@ its own. (Sections 2.2 to 3 and appendix C of arXiv 2412.02595.)
     annealed(bucket, usual, budget, seed)     # 34 % of a bucket in the usual mix
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -127,6 +128,25 @@ def noise_floor(repeats: Sequence[float]) -> float:
     if len(repeats) < 2:
         raise LabError(f"There are {len(repeats)} runs, at least two are needed to see noise.")
     return float(np.sqrt(2) * np.std(repeats, ddof=1))
+
+
+def unigram_bits(
+    learnt: Sequence[Sequence[int]], judged: Sequence[Sequence[int]], documents: Mapping[str, Sequence[str]]
+) -> float:
+    """Return the bits per byte of counting single tokens: what a model must be below to have learnt anything.
+
+    Counts are of the learnt texts, plus one for every token. `documents` has the columns text and corpus of the judged
+    ones; the mean is over corpora.
+    """
+    highest = max(max(ids, default=0) for ids in (*learnt, *judged))
+    counts = np.bincount(np.concatenate([np.asarray(ids, dtype=np.int64) for ids in learnt]), minlength=highest + 1) + 1
+    bits_V = -np.log2(counts / counts.sum())
+    bits: dict[str, float] = defaultdict(float)
+    size: dict[str, int] = defaultdict(int)
+    for ids, text, corpus in zip(judged, documents["text"], documents["corpus"], strict=True):
+        bits[corpus] += float(bits_V[np.asarray(ids, dtype=np.int64)].sum())
+        size[corpus] += size_of(text)
+    return float(np.mean([bits[corpus] / size[corpus] for corpus in bits]))
 
 
 def yields(picked: Mapping[str, ArrayLike], good: ArrayLike, sizes: ArrayLike) -> dict[str, dict[str, float]]:

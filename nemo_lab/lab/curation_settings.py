@@ -42,7 +42,7 @@ _WEB = WebCuration(
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "02_web_curation": {
         "smoke": replace(
-            _WEB, seeds=1, pages=3, translations=40, licences=60, documents=5, annotated=8, instructions=20,
+            _WEB, seeds=1, pages=2, translations=40, licences=30, documents=5, annotated=8, instructions=20,
             precision=0.5, steps=2, anneal_steps=1, batch_size=2, length=64, d_model=32, vocab_size=512, held_out=1,
             raw=1, characters=200, reply_tokens=4, epochs=(2, 8),
         ),

@@ -95,3 +95,10 @@ def test_yields_by_hand():
 def test_refusals(call, words):
     with pytest.raises(LabError, match=words):
         call()
+
+
+def test_counting_tokens_by_hand():
+    """Token 0 three times, 1 once, each plus one: 4/6 and 2/6; two corpora of four and two bytes."""
+    documents = {"text": ["aaaa", "ä"], "corpus": ["one", "other"]}
+    one, other = (2 * np.log2(6 / 4) + np.log2(6 / 2)) / 4, np.log2(6 / 2) / 2
+    assert web.unigram_bits([[0, 0, 1], [0]], [[0, 0, 1], [1]], documents) == pytest.approx((one + other) / 2)
