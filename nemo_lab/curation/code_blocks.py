@@ -13,7 +13,9 @@ from nemo_lab.curation.mathml import tag_of
 _NUMBERS = re.compile(
     r"(?:^|[\s_-])(?:linenos?|line-?numbers?|lineno\w*|gutter|rouge-gutter|copybtn|copy-?button|hljs-ln-numbers|blob-num)(?=$|[\s_-])"
 )
-_LANGUAGE = re.compile(r"(?:lang(?:uage)?|highlight(?:-source)?|brush:?|sourceCode|src)[-:\s]+([A-Za-z][\w+#.]*)")
+_LANGUAGE = re.compile(
+    r"(?:\blang(?:uage)?[-:]|\bhighlight-(?:source-)?|\bbrush:?\s*|\bsourceCode\s+|\bsrc-)([A-Za-z][\w+#.]*)"
+)
 _PLAIN_NAMES = frozenset(
     (
         "default", "none", "text", "notranslate", "highlight", "linenumbers", "plaintext", "plain", "literal-block",
@@ -48,13 +50,14 @@ def _broken_lines(element: Any) -> bool:
         breaks += name == "br"
         if name in _BLOCKS or name == "pre":
             return False
-    if not breaks or not any("\u00a0" in text for text in element.itertext()):
+    if not breaks:
         return False
     lines = [line for line in block_text(element).split("\n") if line.strip()]
-    if _NAMED.search(element.get("class") or "") or lines[0].startswith(">>> "):
-        return any(line.startswith(" ") for line in lines)
-    indented = sum(line.startswith("  ") for line in lines)
-    return breaks > 1 and indented > 0 and sum(bool(_CODE_LOOK.search(line)) for line in lines) >= 0.6 * len(lines)
+    named = bool(_NAMED.search(element.get("class") or "")) or (bool(lines) and lines[0].startswith(">>> "))
+    looks = sum(bool(_CODE_LOOK.search(line)) for line in lines) >= 0.6 * len(lines)
+    if named:
+        return looks or any(line.startswith(" ") for line in lines)
+    return breaks > 1 and looks and any(line.startswith("  ") for line in lines)
 
 
 def block_text(element: Any) -> str:

@@ -62,11 +62,14 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 
 def code_pages(pages: Sequence[KnownPage], most: int) -> list[KnownPage]:
-    """Return pages of at most `most` of the pages' Python blocks in every form; each page's `manual` is its form."""
+    """Return pages of at most `most` of the pages' Python blocks in every form; each page's `manual` is its form.
+
+    Blocks have at least two lines; those with indented ones come first.
+    """
     blocks = dict.fromkeys(
-        block for page in pages if page.python for block in page.code if "\n " in block and python_tree(block)
+        block for page in pages if page.python for block in page.code if "\n" in block and python_tree(block)
     )
-    chosen = list(blocks)[:most]
+    chosen = sorted(blocks, key=lambda block: "\n " not in block)[:most]
     made = []
     for form, write in FORMS.items():
         for start in range(0, len(chosen), _A_PAGE):

@@ -13,6 +13,7 @@ class MathExtraction:
     manuals: tuple[str, ...]  # whose pages are extracted
     pages: int  # of each manual and half
     matrix_pages: int  # of each form and half, ten formulas each
+    blocks: int  # of code in the matrix of its markups, each half
     duplicates: int  # texts of the near-duplicate experiment
     vocab_size: int
     d_model: int  # of the small models, a multiple of 32
@@ -28,6 +29,7 @@ _EXTRACTION = MathExtraction(
     manuals=("flint", "mpmath", "sympy", "gap", "itpp", "python"),
     pages=12,
     matrix_pages=100,
+    blocks=60,
     duplicates=300,
     vocab_size=1024,
     d_model=64,
@@ -46,6 +48,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
             manuals=("flint", "mpmath"),
             pages=2,
             matrix_pages=1,
+            blocks=4,
             duplicates=40,
             vocab_size=300,
             d_model=32,
@@ -60,6 +63,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
             seeds=5,
             pages=200,
             matrix_pages=1000,
+            blocks=1000,
             duplicates=5000,
             vocab_size=8192,
             d_model=512,
@@ -74,6 +78,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
             seeds=5,
             pages=2000,
             matrix_pages=1000,
+            blocks=10_000,
             duplicates=50_000,
             vocab_size=32_768,
             d_model=1024,

@@ -3,6 +3,8 @@
 import html
 import re
 
+import pytest
+
 from nemo_lab.curation import code_matrix, comparison, peers
 from nemo_lab.curation.manuals import KnownPage
 
@@ -11,14 +13,14 @@ BLOCKS = [
     ">>> for n in range(2):\n...     [n,\n...      n]\n[0,\n 0]\n[1,\n 1]",
     "class A:\n    pass",
 ]
-PAGES = [KnownPage("m", "p", b"", code=[*BLOCKS, "x = 1", "no python (\n  at all"], python=True)]
+PAGES = [KnownPage("m", "p", b"", code=["y = 1\nz = 2", *BLOCKS, "x = 1", "no python (\n  at all"], python=True)]
 
 
 def test_forms_hold_the_blocks() -> None:
     pages = code_matrix.code_pages(PAGES, 10)
     assert [page.manual for page in pages] == list(code_matrix.FORMS)
     for page in pages:
-        assert page.code == BLOCKS, "one line and what is no Python are not taken"
+        assert page.code == [*BLOCKS, "y = 1\nz = 2"], "one line and what is no Python are not taken"
         seen = html.unescape(re.sub(r"<br>|</(?:tr|div)>|<[^>]+>", "\n", page.html.decode())).replace("\xa0", " ")
         for line in "\n".join(BLOCKS).split("\n"):
             assert line in seen, page.manual
@@ -32,3 +34,27 @@ def test_ours_keeps_them() -> None:
     kept = comparison.by_group(done, comparison.code_rate)
     assert kept["ours"].tolist() == [1.0] * len(code_matrix.FORMS)
     assert min(kept["trafilatura"]) < 1
+
+
+@pytest.mark.parametrize(
+    ("named", "language"),
+    [
+        ("highlight tab-size", ""),
+        ("highlight-python3 notranslate", "python3"),
+        ("highlight highlight-source-rust", "rust"),
+        ("sourceCode haskell", "haskell"),
+        ("brush: js", "js"),
+        ("src src-lisp", "lisp"),
+        ("language-c++", "c++"),
+    ],
+)
+def test_the_language_is_what_the_page_says(named: str, language: str) -> None:
+    rendered = peers.ours(f'<html><body><p>Text.</p><pre class="{named}">x = 1\ny = 2</pre></body></html>'.encode())
+    assert f"```{language}\nx = 1" in rendered
+
+
+def test_lines_that_are_called_code_need_look_like_it() -> None:
+    poem = b"<html><body><p class='highlight'>The rose is red,<br>the violet blue,<br>so are you</p></body></html>"
+    assert "```" not in peers.ours(poem)
+    session = b"<html><body><p>&gt;&gt;&gt; f(1)<br>[2, 3]</p><p class='code'>x = 1<br>y = 2</p></body></html>"
+    assert peers.ours(session) == "```\n>>> f(1)\n[2, 3]\n```\n\n```\nx = 1\ny = 2\n```"
