@@ -22,6 +22,7 @@ import io
 import json
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -202,7 +203,15 @@ def by_trafilatura(content: bytes) -> str:
 
 
 def _peak() -> float:
-    """Return the most memory that this process has held, in MB; macOS counts in bytes, Linux in kB."""
+    """Return the most memory that this process has held, in MB.
+
+    On Linux from /proc: `ru_maxrss` there begins with what the process that started this one held.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))
+        if found:
+            return int(found[1]) * 1024 / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
