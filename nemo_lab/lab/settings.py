@@ -140,6 +140,8 @@ class Performance:
     grpo_group: int = 16  # answers to a prompt
     grpo_steps: int = 4  # timed a round
     grpo_rounds: int = 3  # ours and theirs in turn, so often
+    extract_rounds: int = 4  # ours and trafilatura in turn, so often
+    extract_pages: int = 500  # web pages a round
 
 
 _CLIMB = ClimbMixing(
@@ -312,6 +314,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
         "smoke": Performance(
             1, 1, 64, 1, new_tokens=4, largest_matrix=256, largest_mb=16, budget=0.01, proxies=2, proxy_steps=2,
             proxy_rounds=1, grpo_models=1, grpo_prompts=2, grpo_group=2, grpo_steps=1, grpo_rounds=1,
+            extract_rounds=1, extract_pages=96,
         ),
         "laptop": Performance(6, 4, 512, 3, new_tokens=64, largest_matrix=2048, largest_mb=256, budget=0.2),
         "gpu": Performance(6, 8, 2048, 9, new_tokens=99, largest_matrix=8192, largest_mb=4096, budget=0.5),
