@@ -36,15 +36,15 @@ class WebCuration:
 _WEB = WebCuration(
     seeds=3, pages=40, translations=200, licences=1500, documents=100, annotated=200, instructions=400, precision=0.6,
     top=0.1, steps=150, anneal_steps=50, batch_size=8, length=128, d_model=64, vocab_size=1024, peak_lr=1e-2,
-    held_out=15, raw=20, characters=700, input_tokens=512, reply_tokens=224, epochs=(2, 4, 8, 16),
+    held_out=15, raw=20, characters=700, input_tokens=512, reply_tokens=224, epochs=(1, 2, 4, 8, 16),
 )  # fmt: skip
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "02_web_curation": {
         "smoke": replace(
-            _WEB, seeds=1, pages=2, translations=40, licences=30, documents=5, annotated=8, instructions=20,
+            _WEB, seeds=1, pages=2, translations=40, licences=30, documents=4, annotated=6, instructions=20,
             precision=0.5, steps=2, anneal_steps=1, batch_size=2, length=64, d_model=32, vocab_size=512, held_out=1,
-            raw=1, characters=200, reply_tokens=4, epochs=(2, 8),
+            raw=1, characters=200, reply_tokens=4, epochs=(1, 8),
         ),
         "laptop": _WEB,
         "gpu": replace(
