@@ -6,20 +6,22 @@ as blanks, line numbers and copy buttons left out.
 """
 
 import re
+from itertools import islice
 from typing import Any
 
 from nemo_lab.curation.mathml import tag_of
 
 _NUMBERS = re.compile(
-    r"(?:^|[\s_-])(?:linenos?|line-?numbers?|lineno\w*|gutter|rouge-gutter|copybtn|copy-?button|hljs-ln-numbers|blob-num)(?=$|[\s_-])"
+    r"(?:^|[\s_-])(?:linenos?|line-?numbers?|lineno\w*|gutter|rouge-gutter|copybtn|copy-?button|hljs-ln-numbers|blob-num|ttc)(?=$|[\s_-])"
+    r"|(?:^|\s)(?:ln|lnt|hljs-ln-n|crayon-nums|codemirror-gutter\S*)(?=$|\s)", re.IGNORECASE,
 )
 _LANGUAGE = re.compile(
-    r"(?:\blang(?:uage)?[-:]|\bhighlight-(?:source-)?|\bbrush:?\s*|\bsourceCode\s+|\bsrc-)([A-Za-z][\w+#.]*)"
+    r"(?:\blang(?:uage)?[-:]|\bhighlight-(?:source-|lang-)?|\bbrush:?\s*|\bsourceCode\s+|\bsrc-)([A-Za-z][\w+#.]*)"
 )
 _PLAIN_NAMES = frozenset(
     (
         "default", "none", "text", "notranslate", "highlight", "linenumbers", "plaintext", "plain", "literal-block",
-        "numberlines",
+        "numberlines", "auto",
     )
 )  # fmt: skip
 _NAMED = re.compile(
@@ -27,6 +29,8 @@ _NAMED = re.compile(
 )
 _WORDS = "def|for|if|elif|else|while|return|import|from|class|print|end|begin|var|let"
 _CODE_LOOK = re.compile(rf"[={{}}()\[\];]|^(?:>>>|\.\.\.|\$) |^\s*(?:{_WORDS})\b|:\s*$|^\s*(?:#|//)")
+_LINE = re.compile(r"(?:^|[\s_-])line(?=$|[\s\d])")
+_LISTED = re.compile(r"(?:^|[\s_-])(?:dp-\w+|geshi|linenums|code\w*|syntax\w*|source-?code|hljs)(?=$|[\s_-])")
 _BLOCKS = frozenset(("div", "p", "tr", "li", "table", "ul", "ol", "section"))
 
 
@@ -34,12 +38,35 @@ def is_block(element: Any, tag: str) -> bool:
     """Return whether the element is a block of code: preformatted, or indented lines with `<br>` that look so."""
     if tag == "pre" or tag in ("listing", "xmp"):
         return True
+    if tag in ("div", "ol") and _lines_of(element):
+        return True
     if tag not in ("div", "p", "td", "code", "blockquote", "font", "tt"):
         return False
     style = element.get("style") or ""
     if "white-space" in style and re.search(r"white-space:\s*pre(?!-line)", style):
         return "\n" in "".join(element.itertext()).strip()
     return _broken_lines(element)
+
+
+def _lines_of(element: Any) -> list[Any]:
+    """Return the elements that hold a block's lines: a `<div class="line">` each, or the items of a list of code."""
+    first = next((child.get("class") or "" for child in element if tag_of(child)), "")
+    if tag_of(element) == "div" and not _LINE.search(first) and not _NUMBERS.search(first):
+        return []
+    parts = [child for child in element if tag_of(child) and not _NUMBERS.search(child.get("class") or "")]
+    if not parts or (element.text or "").strip():
+        return []
+    if tag_of(element) == "ol":
+        around = [element, element.getparent()]
+        named = any(_LISTED.search(one.get("class") or "") for one in around if one is not None)
+        return parts if named and all(tag_of(part) == "li" for part in parts) else []
+    for part in parts:
+        if tag_of(part) != "div" or not _LINE.search(part.get("class") or "") or (part.tail or "").strip():
+            return []
+    if "line-block" in (element.get("class") or ""):
+        return []  # verse in reStructuredText
+    looks = sum(bool(_CODE_LOOK.search("".join(part.itertext()))) for part in parts)
+    return parts if 2 * looks >= len(parts) or "fragment" in (element.get("class") or "") else []
 
 
 def _broken_lines(element: Any) -> bool:
@@ -65,9 +92,9 @@ def block_text(element: Any) -> str:
     preformatted = tag_of(element) in ("pre", "listing", "xmp") or "white-space" in (element.get("style") or "")
     pieces: list[str] = []
     if tag_of(element) == "table":
-        for cell in _code_cells(element):
-            _collect(cell, pieces, True, 0)
-            pieces.append("\n")
+        _collect_lines(_code_cells(element), pieces)
+    elif lines_of := _lines_of(element):
+        _collect_lines(lines_of, pieces)
     else:
         _collect(element, pieces, preformatted, 0)
     text = "".join(pieces).replace("\u00a0", " ").replace("\r\n", "\n").replace("\r", "\n").replace("\u200b", "")
@@ -79,6 +106,16 @@ def block_text(element: Any) -> str:
     return "\n".join(lines)
 
 
+def _collect_lines(parts: list[Any], pieces: list[str]) -> None:
+    """Take each part as one line, whether or not it ends one itself."""
+    for part in parts:
+        line: list[str] = []
+        _collect(part, line, True, 0)
+        pieces.append("".join(line).strip("\r\n") + "\n")
+    if all(piece[0] in "\u00a0\n" for piece in pieces):  # the blank behind each line's number, which has gone
+        pieces[:] = [piece.removeprefix("\u00a0") for piece in pieces]
+
+
 def _collect(element: Any, pieces: list[str], preformatted: bool, depth: int) -> None:
     pieces.append(_shown(element.text, preformatted))
     for child in element:
@@ -86,11 +123,17 @@ def _collect(element: Any, pieces: list[str], preformatted: bool, depth: int) ->
         if tag == "br":
             pieces.append("\n")
         elif tag and not _NUMBERS.search(child.get("class") or "") and tag not in ("button", "script", "style"):
-            own_line = tag in _BLOCKS and pieces and not pieces[-1].endswith("\n")
-            pieces.append("\n" if own_line else "")
+            own_line = tag in _BLOCKS and bool(pieces)
+            _break(pieces, own_line)
             _collect(child, pieces, preformatted, depth + 1) if depth < 50 else pieces.append("".join(child.itertext()))
-            pieces.append("\n" if own_line else "")
+            _break(pieces, own_line)
         pieces.append(_shown(child.tail, preformatted))
+
+
+def _break(pieces: list[str], wanted: bool) -> None:
+    """End the line if it has begun."""
+    last = next((piece for piece in reversed(pieces) if piece), "\n") if wanted else "\n"
+    pieces.append("" if last.endswith("\n") else "\n")
 
 
 def _shown(text: str | None, preformatted: bool) -> str:
@@ -127,10 +170,21 @@ def table_of_code(element: Any) -> Any | None:
         blocks = [inner for inner in element.iter() if tag_of(inner) == "pre"]
         if blocks and all(tag_of(inner) != "table" for inner in list(element.iter())[1:]):
             return blocks[-1]
+    if (beside := _beside_numbers(element)) is not None:
+        return beside
     cells = _code_cells(element)
     if len(cells) < 2 or len(cells) != sum(1 for _ in element.iter("tr")):
         return None
     return element if all(_NAMED.search(f"{named} {cell.get('class') or ''}") for cell in cells) else None
+
+
+def _beside_numbers(table: Any) -> Any | None:
+    """Return the block in the second of two cells, where the first holds numbers only."""
+    cells = list(islice(table.iter("td"), 3))
+    if len(cells) != 2 or not re.fullmatch(r"[\d\s]+", "".join(cells[0].itertext())):
+        return None
+    blocks = (inner for inner in cells[1].iter("pre", "div") if is_block(inner, tag_of(inner)))
+    return next(blocks, None)
 
 
 def _code_cells(table: Any) -> list[Any]:
