@@ -8,11 +8,13 @@ main part is marked, and the main part never goes nor anything that holds it. An
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from nemo_lab.curation.mathml import tag_of
 
 SHARE = 0.4
+_REST = 200  # characters that a page has besides a long menu
 _ROLES = frozenset(
     (
         "navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar", "toolbar", "tablist",
@@ -20,18 +22,25 @@ _ROLES = frozenset(
 )  # fmt: skip
 _TAGS = frozenset(("nav", "footer", "aside"))
 _NAMES = (
-    r"nav(?:bar|igation|links?|path|row|s)?", r"menu\w*", r"\w*sidebar\w*", r"bread-?crumbs?", r"footer\w*",
+    r"nav(?:bar|box\w*|igation|links?|path|row|s)?", "no-?print", "mw-cite-backlink",
+    r"menu\w*", r"\w*sidebar\w*", r"bread-?crumbs?", r"footer\w*",
     r"site-?header",
     r"page-?header", r"mastheads?", r"cookies?\w*", r"social\w*", r"share\w*", r"advert\w*", "ads?", "pagination",
     "pager",
-    "related", r"prev-?next", r"skip-?links?", r"search\w*", r"edit-?section", r"jump-?to-?nav", "toc",
+    r"related\w*", r"prev-?next", r"skip-?links?", r"search\w*", r"edit-?section", r"jump-?to-?nav", "toc",
     r"comment-?form",
     "newsletter", "subscribe", "login", r"sponsor\w*", "copyright", r"print-?footer", "mw-editsection",
     "catlinks", r"tabs\d?", "tablist",
 )  # fmt: skip
 _WORDS = re.compile(rf"(?:^|[\s_-])(?:{'|'.join(_NAMES)})(?=$|[\s_-])", re.IGNORECASE)
 _PERMALINK = re.compile(
-    r"(?:^|\s)(?:headerlink|anchorjs-link|header-anchor|permalink|viewcode-link|toc-backref-link|copybtn)(?:$|\s)"
+    r"(?:^|\s)(?:headerlink|anchorjs-link|header-anchor|permalink|viewcode-link|toc-backref-link|copybtn|hash-link"
+    r"|anchor-link|footnote-back\w*|(?:mw-)?(?:jump|skip)-?(?:to-?\w+-?)?link|skip-?to-?content)(?:$|\s)"
+)
+_SIGN = re.compile(
+    r"\s*(?:[#¶§↩↑⏎⇑^\u200b🔗\uf0c1][\ufe0e\ufe0f]?|skip to [\w ]{1,30}"
+    r"|jump to (?:content|navigation|search|recipe))?\s*",
+    re.IGNORECASE,
 )
 _CANDIDATES = frozenset(("div", "section", "header", "ul", "ol", "table", "p", "td", "span", "form", "dl"))
 _LINK_LISTS = frozenset(("ul", "ol", "table", "dl", "div", "p"))
@@ -45,13 +54,17 @@ def drop_chrome(root: Any) -> int:
     limit = SHARE * max(1, _length(root if main is None else main))
     inside = set() if main is None else set(main.iter())
     dropped, skip = 0, 0
+    titled = main is not None and next(main.iter("h1"), None) is not None
     for element in list(root.iter()):
         skip -= 1
         tag = tag_of(element)
         if skip >= 0 or not tag or element in kept or element.getparent() is None:
             continue
         free = main is not None and element not in inside  # what stands beside the main part may be longer than it
-        if _is_chrome(element, tag, element in inside) and (free or _length(element) <= limit):
+        banner = free and tag == "header" and _is_banner(element, titled)
+        if not banner and not _is_chrome(element, tag, element in inside):
+            continue
+        if free or tag == "a" or _length(element) <= limit or _is_long_menu(element, tag, root):
             skip = sum(1 for _ in element.iter()) - 1
             dropped += _remove(element)
     return dropped
@@ -69,12 +82,33 @@ def _main_part(root: Any) -> Any | None:
 def _is_chrome(element: Any, tag: str, in_main: bool) -> bool:
     """Return whether it is furniture; in the main part asides are footnotes, and lists of links are content."""
     if tag == "a":
-        return bool(_PERMALINK.search(element.get("class") or ""))
+        return _is_sign(element)
     if tag in ("body", "html", "main", "article"):
         return False
     if in_main:
         return tag != "aside" and _says_so(element, tag)
     return _says_so(element, tag) or (tag in _LINK_LISTS and _only_links(element))
+
+
+def _is_sign(link: Any) -> bool:
+    """Return whether a link leads to a place in the page and says no more than that: `#`, `¶`, `Skip to content`."""
+    if _PERMALINK.search(link.get("class") or ""):
+        parent = link.getparent()
+        return _length(link) <= 1 or parent is None or _length(parent) > _length(link)  # or it is all of a heading
+    if not (link.get("href") or "").startswith("#"):
+        return False
+    text = "".join(link.itertext())
+    return 0 < len(text) < 50 and _SIGN.fullmatch(text) is not None
+
+
+def _is_long_menu(element: Any, tag: str, root: Any) -> bool:
+    """Return whether it is called a menu and is links only, and there is a page besides it, however long it is."""
+    return _says_so(element, tag) and _only_links(element) and _length(root) - _length(element) >= _REST
+
+
+def _is_banner(header: Any, titled: bool) -> bool:
+    """Return whether a header beside the main part is the site's: the page's title is in the main part or not in it."""
+    return titled or next(header.iter("h1"), None) is None
 
 
 def _says_so(element: Any, tag: str) -> bool:
@@ -104,14 +138,12 @@ def _only_links(element: Any) -> bool:
 
 def _length(element: Any) -> int:
     """Return how many characters of text are in it, blanks and scripts not counted."""
-    total = 0
-    for inner in element.iter():
-        tag = inner.tag
-        if inner.text and tag not in ("script", "style") and isinstance(tag, str):
-            total += len("".join(inner.text.split()))
-        if inner.tail and inner is not element:
-            total += len("".join(inner.tail.split()))
-    return total
+    total = _letters(element.itertext())
+    return total - sum(_letters((inner.text or "",)) for inner in element.iter("script", "style"))
+
+
+def _letters(texts: Iterable[str]) -> int:
+    return len("".join("".join(texts).split()))
 
 
 def _remove(element: Any) -> int:
