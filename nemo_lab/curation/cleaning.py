@@ -20,6 +20,7 @@ _LABELS = (
     "leave a (?:reply|comment)", "read more", "continue reading", "download(?: pdf)?", "cite",
     "link to this (?:heading|definition)", "navigation", "quick search", "this page", "on this page", "related topics",
     "documentation overview", "(?:previous|next) topic", "more", "all", "close", "help", "about", "contact(?: us)?",
+    "navigation menu", "ask question", r"add a comment ?\|?", "sorted by:?", "print recipe", r"\d+ likes?",
     "privacy(?: policy)?", "terms(?: of (?:use|service))?", r"\[?mathjax (?:on|off)\]?", r"\[source\]",
 )  # fmt: skip
 _ARROWS = "(?:«|»|‹|›|←|→|<<|>>|:|¶)?"
@@ -31,7 +32,10 @@ _NOTICES = (
     "we use cookies",
     "enable javascript", "javascript is (?:disabled|required)", "your browser does not", "accept (?:all )?cookies",
     "follow us on", "subscribe to our", r"^\W*(?:posted|published|submitted|written) (?:by|on|in)\b.{0,80}$",
-    "please turn javascript", "enter search terms",
+    "please turn javascript", "enter search terms", r"^(?:in|out) ?\[[\d* ]{0,5}\]:?$",
+    r"^(?:asked|viewed|modified|answered|edited) ?\d[\w, ]{0,20}(?:times|ago)$", "your email address will not be",
+    "^from wikipedia, the free encyclopedia$", r"^page \d+ of \d+\b.{0,40}$", "^all times are gmt",
+    r"^(?:next|prev|previous|up): .{1,80}?(?:, |\[)(?:up|previous|prev|top|index|contents)\b.{0,100}$",
 )  # fmt: skip
 _BOILERPLATE = re.compile("|".join(_NOTICES), re.IGNORECASE)
 _MARKERS = re.compile(
@@ -61,7 +65,7 @@ def clean(text: str) -> Cleaned:
         if in_code:
             kept.append(line)
             continue
-        line = _MARKERS.sub("", line)
+        line = _MARKERS.sub("", line).replace("\u200b", "")
         stripped = re.sub(r"[ \t\u00a0]+", " ", line).strip()
         if stripped and (is_boilerplate(stripped) or _repeated(stripped, seen)):
             dropped += 1
