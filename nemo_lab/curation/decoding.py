@@ -104,7 +104,9 @@ def _detected(content: bytes) -> str | None:
     if best is None:
         return None
     signs = sum(byte > 127 for byte in content[:_DETECT])
-    if signs < _FEW_SIGNS and _SINGLE_BYTE.match(best.encoding):
+    words = re.findall(rb"[A-Za-z\x80-\xff]+", re.sub(rb"<[^<>]*>", b"", content[:_DETECT]))
+    foreign = sum(len(word) > 2 and min(word) > 127 for word in words)  # whole words of them: no Latin script
+    if signs < _FEW_SIGNS and 3 * foreign < len(words) and _SINGLE_BYTE.match(best.encoding):
         western = _strict(content, "cp1252")
         if western is not None:
             return western

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from nemo_lab.curation.decoding import HTML, NOTEBOOK, TEXT, NotText, decode, kind_of, notebook_text
 
 FRENCH = "<p>Le théorème élémentaire a été démontré à Orléans. " * 5
+RUSSIAN = "<p>Рассмотрим квадратное уравнение и найдём его корни по известной формуле. " * 3
 JAPANESE = "<p>日本語のページです。数学の公式を説明します。" * 20
 
 
@@ -32,6 +33,8 @@ def test_utf8_is_read_as_it_is(text: str) -> None:
         (JAPANESE, "shift_jis", "Shift_JIS", ""),
         (JAPANESE, "euc_jp", "", '<meta http-equiv="Content-Type" content="text/html; charset=euc-jp">'),
         (JAPANESE, "shift_jis", "", ""),
+        (RUSSIAN, "cp1251", "", ""),
+        (RUSSIAN, "koi8-r", "", ""),
     ],
 )
 def test_other_encodings(text: str, encoding: str, charset: str, declared: str) -> None:
