@@ -23,9 +23,11 @@ _MATH_CLASS = re.compile(
     r"(?:^|[\s_-])(?:math|tex|latex|formula\w*|equation|mwe-math\S*|eqn?)(?=$|[\s_-])", re.IGNORECASE
 )
 _MATH_SOURCE = re.compile(
-    r"latex\.php|codecogs|mathtex|mimetex|cht=tx|/math/|/tex/|texrendr|l\.wordpress\.com", re.IGNORECASE
+    r"latex\.php|codecogs|mathtex|mimetex|cht=tx|/math/|/tex/|texrendr|l\.wordpress\.com|\?(?:math|tex|latex)=",
+    re.IGNORECASE,
 )
 _LATEX_LOOK = re.compile(r"\\[A-Za-z]+|[\^_]\{|[A-Za-z0-9)]\^[A-Za-z0-9]|\\[(\[]|^\s*\$.+\$\s*$")
+_PROSE = re.compile(r"(?<![\\\w{])[A-Za-z]{3,}(?![\w}])")
 _STRUCTURE = frozenset(
     (
         "mfrac", "msup", "msub", "msubsup", "msqrt", "mroot", "mover", "munder", "munderover", "mtable",
@@ -64,7 +66,16 @@ def _by_class(element: Any, classes: set[str]) -> Formula | None:
         return _mathjax2(element)
     if ("math" in classes and classes & {"inline", "display", "notranslate"}) or "language-math" in classes:
         return _math_class(element, "display" in classes or tag_of(element) in ("div", "pre"))
+    if classes == {"math"} and not len(element) and _is_tex(element.text or ""):
+        return _math_class(element, tag_of(element) == "div")
+    if "ql-formula" in classes and element.get("data-value"):  # Quill, the editor
+        return Formula(_unwrapped(element.get("data-value")), False, "data attribute")
     return None
+
+
+def _is_tex(text: str) -> bool:
+    """Return whether a text looks like LaTeX and not like a sentence about it."""
+    return bool(_LATEX_LOOK.search(text)) and ("\\" in text or len(_PROSE.findall(text)) < 3)
 
 
 def _script(element: Any) -> Formula | None:
@@ -85,7 +96,8 @@ def _mathjax2(element: Any) -> Formula | None:
     source = element.get("data-mathml") or next(
         (e.get("data-mathml") for e in element.iter() if e.get("data-mathml")), ""
     )
-    return Formula(_parsed(source), False, "data-mathml") if source else None
+    display = "Display" in (element.get("class") or "") or 'display="block"' in source
+    return Formula(_parsed(source), display, "data-mathml") if source else None
 
 
 def _katex(element: Any, display: bool) -> Formula | None:
@@ -127,6 +139,26 @@ def _structured(math: Any) -> bool:
     return any(tag_of(inner) in _STRUCTURE for inner in math.iter())
 
 
+def equation_table(table: Any) -> Formula | None:
+    """Return the equations that LaTeXML lays out as a table, a cell for each side, as one alignment."""
+    if "ltx_eqn_table" not in (table.get("class") or "").split():
+        return None
+    rows = []
+    for row in table.iter("tr"):
+        cells = [[math for math in cell.iter() if tag_of(math) == "math"] for cell in row.iter("td")]
+        rows.append([" ".join(map(_cell, cell)) for cell in cells if cell])
+    if sum(map(len, rows)) < 2 or not all(rows):
+        return None
+    if len(rows) == 1:
+        return Formula(" ".join(rows[0]), True, "MathML")
+    body = r" \\ ".join(" & ".join(row) for row in rows)
+    return Formula(f"\\begin{{aligned}}{body}\\end{{aligned}}", True, "MathML")
+
+
+def _cell(math: Any) -> str:
+    return re.sub(r"^\\displaystyle(?![A-Za-z])\s*", "", _source_of(math))
+
+
 def _wikipedia(element: Any) -> Formula:
     for inner in element.iter():
         if tag_of(inner) == "math":
@@ -140,20 +172,25 @@ def _image(element: Any) -> Formula | None:
     """Return an image's formula when its class, source or text says that it shows one."""
     text = element.get("alt") or element.get("title") or ""
     classes, source = element.get("class") or "", element.get("src") or ""
-    display = "Dsp" in classes or "display" in classes or text.strip().startswith("\\[")
+    display = "Dsp" in classes or "display" in classes or text.strip().startswith(("\\[", "\\begin{displaymath}"))
+    if "Wirisformula" in classes and element.get("data-mathml"):
+        return Formula(_parsed(element.get("data-mathml").translate(_WIRIS)), False, "data-mathml")
     if _MATH_SOURCE.search(source):
         latex = text if _LATEX_LOOK.search(text) else _query(source) or text
         return Formula(_unwrapped(latex), display, "image")
-    if text and (_MATH_CLASS.search(classes) or _LATEX_LOOK.search(text)):
+    if text and (_MATH_CLASS.search(classes) or _is_tex(text)):
         return Formula(_unwrapped(text), display, "image")
     return None
+
+
+_WIRIS = str.maketrans("«»¨§", '<>"&')  # how the editor of many course pages writes markup in an attribute
 
 
 def _query(source: str) -> str:
     """Return the TeX in the address of an image that a service draws: `…?latex=`, `…?\\frac{1}{2}`, `chl=`."""
     query = urlsplit(source).query if len(source) < 10_000 else ""
     named = dict(parse_qsl(query))
-    return next((named[key] for key in ("latex", "chl", "tex", "eq") if key in named), unquote(query))
+    return next((named[key] for key in ("latex", "chl", "tex", "eq", "math") if key in named), unquote(query))
 
 
 def _data(element: Any) -> Formula | None:
@@ -181,7 +218,8 @@ def _math_class(element: Any, display: bool) -> Formula | None:
     ):
         return None  # a wrapper; the formula is inside
     text = "".join(element.itertext()).strip()
-    inside, delimited = strip_delimiters(text)
+    numbered = _NUMBERED.match(text)  # Sphinx puts an equation's number before it
+    inside, delimited = strip_delimiters(text[numbered.end() :] if numbered else text)
     if delimited is not None:
         return Formula(_unwrapped(inside), delimited or display, "delimiters")
     if len(element) and not _LATEX_LOOK.search(text):
@@ -189,6 +227,9 @@ def _math_class(element: Any, display: bool) -> Formula | None:
 
         return Formula(html_formula(element), display, "HTML")
     return Formula(_unwrapped(text), display, "math class") if text else None
+
+
+_NUMBERED = re.compile(r"\([\w.-]{1,12}\)[¶#\uf0c1]?\s*(?=\\\[)")
 
 
 def _parsed(markup: str) -> str:
@@ -210,6 +251,8 @@ def _unwrapped(latex: str) -> str:
     r"""Strip delimiters, CDATA and Wikipedia's `{\displaystyle …}`."""
     latex = re.sub(r"^\s*(?:%\s*)?<!\[CDATA\[|(?:%\s*)?\]\]>\s*$", "", latex)
     latex = strip_delimiters(latex)[0]
+    named = re.fullmatch(r"\\begin\{(displaymath|equation\*?|math)\}(.*)\\end\{\1\}", latex, re.DOTALL)
+    latex = named[2].strip() if named else latex
     wrapped = re.fullmatch(r"\{\\(?:displaystyle|textstyle)(?![A-Za-z])\s*(.*)\}", latex, re.DOTALL)
     return wrapped[1].strip() if wrapped else latex
 

@@ -260,7 +260,7 @@ def _prescripts(element: Any, depth: int) -> str:
     split = names.index("mprescripts") if "mprescripts" in names else len(children)
     after, before = children[1:split], children[split + 1 :]
     base = _convert(children[0], depth) if children else ""
-    front = "".join(scripts("{}", *_pair(before[at : at + 2], depth)) for at in range(0, len(before), 2))
+    front = "".join("{}" + scripts("", *_pair(before[at : at + 2], depth)) for at in range(0, len(before), 2))
     for at in range(0, len(after), 2):
         base = scripts(base, *_pair(after[at : at + 2], depth))
     return front + base

@@ -53,6 +53,16 @@ class Shelf:
         self.held.append(Held(kind, content, language))
         return f"{self.mark}{kind}{len(self.held) - 1}z"
 
+    def inline(self, text: str) -> str:
+        """Return the text; display formulas in it are inline from now on, as in a row of a table."""
+
+        def as_inline(word: re.Match[str]) -> str:
+            number = int(word[1])
+            self.held[number] = Held(INLINE, self.held[number].content)
+            return f"{self.mark}{INLINE}{number}z"
+
+        return re.sub(rf"{self.mark}{DISPLAY}(\d+)z", as_inline, text)
+
     def restore(self, text: str) -> tuple[str, list[Held]]:
         """Return the text with every word replaced, and what was put back, in the text's order.
 
@@ -67,5 +77,7 @@ class Shelf:
             found.setdefault(number, self.held[number])
             return self.held[number].shown()
 
+        display = rf"{self.mark}{DISPLAY}\d+z"  # no blanks at the ends of the lines round it
+        text = re.sub(rf"(?<=\S) (?={display})", "", re.sub(rf"({display}) (?=\S)", r"\1", text))
         text = re.sub(rf"{self.mark}[{INLINE}{DISPLAY}{CODE}](\d+)z", put_back, text)
         return text, list(found.values())

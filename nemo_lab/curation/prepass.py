@@ -32,11 +32,13 @@ _CODE_TAGS = frozenset(
         "pre", "code", "tt", "kbd", "samp", "xmp", "listing", "textarea", "script", "style",
     )
 )  # fmt: skip
+_STRUCK = frozenset(("del", "ins", "s", "strike"))
 _HIDDEN = re.compile(r"display:\s*none|visibility:\s*hidden", re.IGNORECASE)
 _TAG = 50_000  # characters of one tag, addresses of data not counted
 _LONG_TAG = re.compile(rf"<[A-Za-z][^<>]{{{_TAG}}}")
 _DATA = re.compile(r"data:[\w.+/;=,-]{100,}")
 _BLANK = re.compile(r"\s+")
+_LINES = 200  # of one formula
 DEPTH = 200  # nested elements; the content of deeper ones is kept, flat
 
 
@@ -81,25 +83,26 @@ def prepare(page: str) -> Prepared:
         tag = tag_of(element)
         size = _handle(element, tag, prepared) if tag else _drop(element)
         skip = size - 1
-    _flatten(root)
+    _flatten(root, prepared.shelf)
     prepared.html = _markup(root)
     return prepared
 
 
 def _tree(page: str) -> Any:
     import lxml.etree
-    import lxml.html
 
     page = re.sub(r"^\s*<\?xml[^>]*\?>", "", page.replace("\x00", ""), count=1)
     if _LONG_TAG.search(page):  # the parser's time grows with the square of the attributes
         page = _DATA.sub("data:", page)
         if _LONG_TAG.search(page):
             raise PageError(f"a tag of more than {_TAG:,} characters")
-    parser = lxml.html.HTMLParser(huge_tree=True, no_network=True, remove_comments=True, remove_pis=True)
+    parser = lxml.etree.HTMLParser(huge_tree=True, no_network=True, remove_comments=True, remove_pis=True)
     try:
-        root = lxml.html.document_fromstring(page, parser=parser)
+        root = lxml.etree.fromstring(page, parser)
     except (lxml.etree.LxmlError, ValueError, UnicodeError, AssertionError) as error:
         raise PageError(f"not readable as HTML ({type(error).__name__})") from error
+    if root is None:
+        raise PageError("not readable as HTML (no element)")
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
         raise PageError("elements nest deeper than the parser goes")  # it would drop their content silently
     return root
@@ -107,7 +110,7 @@ def _tree(page: str) -> Any:
 
 def _title(root: Any) -> str:
     title = next(iter(root.iter("title")), None)
-    return _BLANK.sub(" ", title.text_content()).strip()[:500] if title is not None else ""
+    return _BLANK.sub(" ", "".join(title.itertext())).strip()[:500] if title is not None else ""
 
 
 def _handle(element: Any, tag: str, prepared: Prepared) -> int:
@@ -115,16 +118,43 @@ def _handle(element: Any, tag: str, prepared: Prepared) -> int:
     formula = math_nodes.formula_of(element, tag)
     if formula is not None:
         return _hold_formula(element, formula, prepared)
-    if tag in _ACTIVE or element.get("hidden") is not None or _HIDDEN.search(element.get("style") or ""):
+    if tag in _ACTIVE or _is_hidden(element):
         return _drop(element)
     if code_blocks.is_block(element, tag):
         return _hold_code(element, element, prepared)
     if tag == "table" and (inner := code_blocks.table_of_code(element)) is not None:
         return _hold_code(element, inner, prepared)
-    if tag in ("sup", "sub") and not _holds_formula(element) and scripts.is_script(element):
-        return _replace(element, scripts.script_text(element, tag))
+    if tag == "table" and (equations := math_nodes.equation_table(element)) is not None:
+        return _hold_formula(element, equations, prepared)
+    if tag in ("sup", "sub") and not _holds_formula(element):
+        if scripts.is_script(element):
+            return _replace(element, scripts.script_text(element, tag))
+        if not "".join(element.itertext()).strip().isdigit():
+            element.tag = "span"  # an ordinal, a mark or a reference, which the renderer would write as a power
+    elif tag == "span" and (element.get("class") or "").startswith("ltx_note"):
+        _open_note(element)
+    elif tag in _STRUCK:
+        element.tag = "span"  # the renderer would write [DEL: … :DEL]
     _hold_text(element, tag, prepared)
     return 1
+
+
+def _open_note(element: Any) -> None:
+    """Put a LaTeXML footnote, which stands in its sentence with its mark thrice, between parentheses."""
+    for inner in list(element.iter("sup", "span")):
+        named = (inner.get("class") or "").split()
+        if inner is not element and ("ltx_note_mark" in named or "ltx_tag_note" in named):
+            inner.text = ""
+            del inner[:]
+    if "ltx_note_content" in element.get("class").split():
+        element.text = f" ({(element.text or '').lstrip()}"
+        element.tail = f") {(element.tail or '').lstrip()}"
+
+
+def _is_hidden(element: Any) -> bool:
+    """Return whether a reader cannot get to see the element; the panel of a tab waits for its turn."""
+    hidden = element.get("hidden") is not None or _HIDDEN.search(element.get("style") or "")
+    return bool(hidden) and element.get("role") != "tabpanel"
 
 
 def _holds_formula(element: Any) -> bool:
@@ -161,11 +191,30 @@ def _hold_text(element: Any, tag: str, prepared: Prepared) -> None:
         word = prepared.shelf.keep(DISPLAY if display else INLINE, latex)
         return f"\n{word}\n" if display else word
 
+    _join_lines(element)
     places = [(element, "text"), *((child, "tail") for child in element)]
     for owner, name in places:
         text = getattr(owner, name)
         if text and ("$" in text or "\\" in text or "[/" in text) and not _in_code(element, tag):
             setattr(owner, name, scripts.hold_text_math(text, keep))
+
+
+def _join_lines(element: Any) -> None:
+    """Take `<br>` out of formulas, which their authors wrote on lines of their own."""
+    if element.find("br") is None:
+        return
+    owner, name, waiting = element, "text", 0
+    for child in list(element):
+        text = getattr(owner, name) or ""
+        if tag_of(child) == "br" and len(text) < LONGEST and scripts.is_open(text):
+            waiting += 1
+            if waiting > _LINES:
+                return
+            setattr(owner, name, f"{text}\n{child.tail or ''}")
+            child.tail = None
+            element.remove(child)
+        else:
+            owner, name, waiting = child, "tail", 0
 
 
 def _in_code(element: Any, tag: str) -> bool:
@@ -203,7 +252,7 @@ def _replace(element: Any, text: str, block: bool = False) -> int:
     return size
 
 
-def _flatten(root: Any) -> None:
+def _flatten(root: Any, shelf: Shelf) -> None:
     """Write tables of data as lines, and take out elements that nest too deep, keeping their text."""
     for table in list(root.iter("table")):
         rows = tables.rows_of(table) if table.getparent() is not None else None
@@ -211,7 +260,7 @@ def _flatten(root: Any) -> None:
             tail = table.tail
             table.clear()
             table.tag, table.tail = "div", tail
-            for row in rows:
+            for row in map(shelf.inline, rows):
                 line = table.makeelement("div")
                 line.text = row
                 table.append(line)

@@ -16,10 +16,10 @@ from nemo_lab.curation.symbols import FUNCTIONS, command_for
 _NOT_SCRIPTS = re.compile(r"(?:st|nd|rd|th|e|er|re|o|a|tm|sm|®|™|\*+|[\[(†‡§¶].*|\d+\s*[,;]\s*\d+)", re.IGNORECASE)
 # No formula holds its own opener, so each search stops at the next one and the whole stays linear.
 _TEXT_MATH = re.compile(
-    r"\\\((?P<inline>(?:(?!\\\().)+?)\\\)|\\\[(?P<display>(?:(?!\\\[).)+?)\\\]"
-    r"|\$\$(?P<dollars>[^$](?:[^$]|\$(?!\$))*?)\$\$"
-    r"|\\begin\{(?P<name>(?:equation|align|eqnarray|gather|multline|displaymath)\*?)\}"
-    r"(?P<body>(?:(?!\\begin\{(?:equation|align\*?\}|eqnarray|gather\*?\}|multline|displaymath)).)+?)\\end\{(?P=name)\}"
+    r"(?<!\\)\\\((?P<inline>(?:(?!\\\().)+?)\\\)|(?<!\\)\\\[(?P<display>(?:(?!\\\[).)+?)\\\]"
+    r"|\$(?P<ticks>`[^`$\n]{1,400}`)\$|\$\$(?P<dollars>[^$](?:[^$]|\$(?!\$))*?)\$\$"
+    r"|\\begin\{(?P<name>(?:equation|align|alignat|eqnarray|gather|multline|displaymath)\*?)\}"
+    r"(?P<body>(?:(?!\\begin\{(?:equation|align\*?\}|alignat|eqnarray|gather\*?\}|multline|displaymath)).)+?)\\end\{(?P=name)\}"
     r"|\[(?P<tag>i?tex|latex|math)\](?P<forum>(?:(?!\[(?:i?tex|latex|math)\]).)+?)\[/(?P=tag)\]"
     r"|(?<![\\$\w])\$(?P<single>[^\s$](?:(?:[^$\n]|\n(?!\s*\n)){0,400}?[^\s$\\])?)\$(?![\w$])",
     re.DOTALL,
@@ -93,6 +93,13 @@ def _inside(element: Any, spell: Callable[[str], str], depth: int) -> str:
     return "".join(pieces)
 
 
+def is_open(text: str) -> bool:
+    """Return whether a display formula begins in the text and does not end in it."""
+    if "$$" in text and text.count("$$") % 2:
+        return True
+    return text.count("\\[") > text.count("\\]") or text.count("\\begin{") > text.count("\\end{")
+
+
 def hold_text_math(text: str, keep: Callable[[str, bool], str]) -> str:
     """Return the text with each delimited formula replaced by `keep(latex, display)`."""
     if not _CHEAP.search(text):
@@ -100,11 +107,11 @@ def hold_text_math(text: str, keep: Callable[[str, bool], str]) -> str:
 
     def held(found: re.Match[str]) -> str:
         if found["single"] is not None:
-            return keep(found["single"], False) if _is_formula(found["single"]) else found[0]
+            return keep(found["single"].removeprefix("latex "), False) if _is_formula(found["single"]) else found[0]
         if found["name"]:
             return keep(_environment(found["name"], found["body"]), True)
-        inline = found["inline"] or found["forum"]
-        return keep(inline or found["display"] or found["dollars"], not inline)
+        inline = found["inline"] or found["forum"] or (found["ticks"] or "").strip("`")
+        return keep(inline or found["display"] or found["dollars"].strip("`"), not inline)
 
     return _TEXT_MATH.sub(held, text)
 
@@ -121,5 +128,7 @@ def _environment(name: str, body: str) -> str:
     bare = name.rstrip("*")
     if bare in ("equation", "displaymath"):
         return body
+    if bare == "alignat":
+        bare, body = "align", re.sub(r"^\s*\{\d+\}", "", body)
     inner = "aligned" if bare in ("align", "eqnarray") else "gathered"
     return f"\\begin{{{inner}}}{body}\\end{{{inner}}}"

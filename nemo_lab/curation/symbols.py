@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, str] = dict(zip(_FIELDS[::2], _FIELDS[1::2], strict=True)
 # U+2061 to U+2064 are shown as nothing; U+2212 is the minus of typesetting.
 PLAIN: Mapping[str, str] = {
     "′": "'", "″": "''", "‴": "'''", "−": "-", "∕": "/", "’": "'", "⁡": "", "⁢": "", "⁣": "", "⁤": "", "\u200b": "",
-    "\u00a0": " ",
+    "\u00a0": " ", "ⅆ": "d", "ⅇ": "e", "ⅈ": "i",
     "\u2009": " ", "\u200a": " ", "\u2003": " ", "\u2002": " ", "\ufeff": "", "∶": ":",
 }  # fmt: skip
 

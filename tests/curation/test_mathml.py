@@ -40,6 +40,7 @@ CASES = [
     ("<mtext>if </mtext><mi>x</mi>", r"\text{if } x"),
     (f"<msup>{X}<mo>′</mo></msup>", "x'"),
     ("<mmultiscripts><mi>F</mi><mn>1</mn><none/><mprescripts/><mn>2</mn><none/></mmultiscripts>", "{}_2F_1"),
+    ("<mi>f</mi><mo>ⅆ</mo><mi>x</mi>", "fdx"),
     (f'<mtable columnalign="right left"><mtr><mtd>{X}</mtd><mtd><mo>=</mo>{Y}</mtd></mtr></mtable>', r"\begin{aligned} x &= y \end{aligned}"),
     (f'<menclose notation="box">{X}</menclose>', r"\boxed{x}"),
     ("<mo>{</mo><mi>x</mi><mo>}</mo>", r"\{x\}"),

@@ -3,6 +3,7 @@ r"""Each markup of formulas gives its LaTeX once; code keeps its lines; nothing 
 # ruff: noqa: E501  markup stays on one line
 
 import html
+import re
 
 import pytest
 
@@ -14,6 +15,9 @@ from tests.curation.pages import page
 TEX = r"\frac{a}{b} \leq x^{n+1}"
 MATHML = "<mrow><mfrac><mi>a</mi><mi>b</mi></mfrac><mo>≤</mo><msup><mi>x</mi><mrow><mi>n</mi><mo>+</mo><mn>1</mn></mrow></msup></mrow>"
 ANNOTATED = f'<semantics>{MATHML}<annotation encoding="application/x-tex">{TEX}</annotation></semantics>'
+DISPLAYED = html.escape(f'<math display="block">{MATHML}</math>')
+MATHML_OF_WIRIS = f"<math>{MATHML}</math>".translate(str.maketrans("<>", "«»"))
+BROKEN = TEX.replace(" ", "<br>")
 FORMS = {
     "MathJax 2": f'<span class="MathJax_Preview">[preview]</span><script type="math/tex">{TEX}</script>',
     "MathJax 2, display": f'<script type="math/tex; mode=display">{TEX}</script>',
@@ -42,6 +46,15 @@ FORMS = {
     "environment": f"\\begin{{equation}}{TEX}\\end{{equation}}",
     "forum": f"[itex]{TEX}[/itex]",
     "GitLab": f'<code data-math-style="inline">{TEX}</code>',
+    "MathJax 2, no script, display": f'<div class="MathJax_Display"><span data-mathml="{DISPLAYED}">a/b</span></div>',
+    "Sphinx, numbered, display": f'<div class="math notranslate nohighlight" id="e"><span class="eqno">(1)<a class="headerlink" href="#e">¶</a></span>\\[{TEX}\\]</div>',
+    "Discourse": f'<span class="math">{TEX}</span>',
+    "GitHub": f"$`{TEX}`$",
+    "Jetpack": f"$latex {TEX}$",
+    "Quill": f'<span class="ql-formula" data-value="{html.escape(TEX)}">a/b</span>',
+    "Wiris": f'<img class="Wirisformula" alt="a over b" data-mathml="{MATHML_OF_WIRIS}">',
+    "LaTeX2HTML, display": f'<img src="img2.png" alt="\\begin{{displaymath}}{html.escape(TEX)}\\end{{displaymath}}">',
+    "broken lines, display": f"$$<br>\n{BROKEN}<br>$$",
 }
 
 
@@ -74,6 +87,8 @@ def test_scripts_say_how_far_they_reach(markup: str, shown: str) -> None:
         .replace('<a href="#f">1</a>', "1")
         .replace("<sup>", "")
         .replace("</sup>", "")
+        .replace("<span>", "")
+        .replace("</span>", "")
     )
     assert shown in text
     if not shown:
@@ -105,6 +120,43 @@ def test_code_keeps_its_lines(name: str) -> None:
     assert (held.kind, held.content) == (CODE, "def f(x):\n    if x:\n        return 1")
     assert prepared.code_blocks == 1
     assert held.language == ({"pre code": "python", "highlighted": "python3"}.get(name, ""))
+
+
+def test_what_is_only_said_about_formulas_is_none() -> None:
+    left = prepare(page(r'<p><img src="p.png" alt="A plot of x^2 over the line">$5 and \\(x\\) <i class="math">about x^2 and all that</i></p>'))
+    assert left.math_nodes == 0
+
+
+def test_a_table_keeps_its_caption_its_words_apart_and_its_rows_whole() -> None:
+    row = "<tr><td>ann<br>Member<p>3 posts</p></td><td>$$y^2$$</td></tr>"
+    prepared = prepare(page(f"<table><caption>Values of \\(k\\)</caption><tr><th>a</th><th>b</th></tr>{row}</table>"))
+    lines = prepared.shelf.restore(prepared.html)[0]
+    assert "<div>Values of $k$</div><div>a | b</div><div>ann Member 3 posts | $y^2$</div>" in lines
+
+
+def test_equations_that_latexml_lays_out_as_a_table_are_one_alignment() -> None:
+    sides = (("x", "=y,"), ("u", "=v"))
+    rows = "".join(
+        f"<tr class='ltx_eqn_row'><td></td><td><math alttext='\\displaystyle {a}'><mi>x</mi></math></td><td><math alttext='\\displaystyle{b}'><mi>y</mi></math></td><td></td></tr>"
+        for a, b in sides
+    )
+    prepared = prepare(page(f"<p>So</p><table class='ltx_equationgroup ltx_eqn_align ltx_eqn_table'>{rows}</table>"))
+    assert [held.content for held in prepared.shelf.held] == [r"\begin{aligned}x & =y, \\ u & =v\end{aligned}"]
+    single = "<table class='ltx_equation ltx_eqn_table'><tr><td><math alttext='a=b' display='block'></math></td><td>(1)</td></tr></table>"
+    assert "(1)" in prepare(page(single)).html
+
+
+def test_a_footnote_of_latexml_stands_in_parentheses_without_its_marks() -> None:
+    mark = "<sup class='ltx_note_mark'>1</sup>"
+    note = f"<span class='ltx_note ltx_role_footnote'>{mark}<span class='ltx_note_outer'><span class='ltx_note_content'>{mark}<span class='ltx_tag ltx_tag_note'>1</span>A note.</span></span></span>"
+    text = re.sub("<[^>]+>", "", prepare(page(f"<p>Consider{note} this.</p>")).html)
+    assert " ".join(text.split()) == "Consider (A note.) this."
+
+
+def test_panels_of_tabs_stay_and_changes_are_plain_text() -> None:
+    left = prepare(page("<div role=tabpanel hidden>second</div><p>a <del>b</del> <ins>c</ins> <s>d</s> e<sup>[1]</sup></p>"))
+    assert "second" in left.html
+    assert "<p>a <span>b</span> <span>c</span> <span>d</span> e<span>[1]</span></p>" in left.html
 
 
 def test_poems_are_no_code() -> None:
