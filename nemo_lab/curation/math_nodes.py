@@ -60,6 +60,8 @@ def formula_of(element: Any, tag: str) -> Formula | None:
 def _by_class(element: Any, classes: set[str]) -> Formula | None:
     if classes & {"katex", "katex-display", "katex-block"}:
         return _katex(element, "katex" not in classes)
+    if "katex-html" in classes and (before := element.getprevious()) is not None:
+        return Formula("", False, "rendering of a script") if "katex-mathml" in (before.get("class") or "") else None
     if "mwe-math-element" in classes:
         return _wikipedia(element)
     if classes & {"MathJax", "MathJax_Display", "MathJax_SVG", "MathJax_CHTML", "MathJax_Preview"}:
@@ -97,7 +99,10 @@ def _mathjax2(element: Any) -> Formula | None:
         (e.get("data-mathml") for e in element.iter() if e.get("data-mathml")), ""
     )
     display = "Display" in (element.get("class") or "") or 'display="block"' in source
-    return Formula(_parsed(source), display, "data-mathml") if source else None
+    if source:
+        return Formula(_parsed(source), display, "data-mathml")
+    math = next((inner for inner in element.iter() if tag_of(inner) == "math"), None)  # for screen readers
+    return None if math is None else Formula(_source_of(math), display or math.get("display") == "block", "MathML")
 
 
 def _katex(element: Any, display: bool) -> Formula | None:

@@ -33,6 +33,7 @@ _CODE_TAGS = frozenset(
     )
 )  # fmt: skip
 _STRUCK = frozenset(("del", "ins", "s", "strike"))
+_RAISED = re.compile(r"[A-Za-z]{2}|[®™]|[\[(].*", re.DOTALL)
 _HIDDEN = re.compile(r"display:\s*none|visibility:\s*hidden", re.IGNORECASE)
 _TAG = 50_000  # characters of one tag, addresses of data not counted
 _LONG_TAG = re.compile(rf"<[A-Za-z][^<>]{{{_TAG}}}")
@@ -129,8 +130,8 @@ def _handle(element: Any, tag: str, prepared: Prepared) -> int:
     if tag in ("sup", "sub") and not _holds_formula(element):
         if scripts.is_script(element):
             return _replace(element, scripts.script_text(element, tag))
-        if not "".join(element.itertext()).strip().isdigit():
-            element.tag = "span"  # an ordinal, a mark or a reference, which the renderer would write as a power
+        if _RAISED.fullmatch("".join(element.itertext()).strip()):
+            element.tag = "span"  # an ordinal, a trade mark or a reference, which the renderer would write as a power
     elif tag == "span" and (element.get("class") or "").startswith("ltx_note"):
         _open_note(element)
     elif tag in _STRUCK:
@@ -154,7 +155,14 @@ def _open_note(element: Any) -> None:
 def _is_hidden(element: Any) -> bool:
     """Return whether a reader cannot get to see the element; the panel of a tab waits for its turn."""
     hidden = element.get("hidden") is not None or _HIDDEN.search(element.get("style") or "")
-    return bool(hidden) and element.get("role") != "tabpanel"
+    return (bool(hidden) and element.get("role") != "tabpanel") or (
+        element.get("aria-hidden") == "true" and _is_ornament(element)
+    )
+
+
+def _is_ornament(element: Any) -> bool:
+    """Return whether what is kept from screen readers is an icon or the numbers of lines; other text may be content."""
+    return tag_of(element) == "i" or "".join("".join(element.itertext()).split()).isdigit()
 
 
 def _holds_formula(element: Any) -> bool:

@@ -47,6 +47,8 @@ FORMS = {
     "forum": f"[itex]{TEX}[/itex]",
     "GitLab": f'<code data-math-style="inline">{TEX}</code>',
     "MathJax 2, no script, display": f'<div class="MathJax_Display"><span data-mathml="{DISPLAYED}">a/b</span></div>',
+    "MathJax 2, for screen readers, display": f'<div class="MathJax_Display"><span class="MathJax"><nobr>a/b</nobr><span class="MJX_Assistive_MathML"><math>{MATHML}</math></span></span></div>',
+    "KaTeX without its wrapper": f'<span class="katex-mathml"><math>{ANNOTATED}</math></span><span class="katex-html">ab≤x</span>',
     "Sphinx, numbered, display": f'<div class="math notranslate nohighlight" id="e"><span class="eqno">(1)<a class="headerlink" href="#e">¶</a></span>\\[{TEX}\\]</div>',
     "Discourse": f'<span class="math">{TEX}</span>',
     "GitHub": f"$`{TEX}`$",
@@ -151,6 +153,19 @@ def test_a_footnote_of_latexml_stands_in_parentheses_without_its_marks() -> None
     note = f"<span class='ltx_note ltx_role_footnote'>{mark}<span class='ltx_note_outer'><span class='ltx_note_content'>{mark}<span class='ltx_tag ltx_tag_note'>1</span>A note.</span></span></span>"
     text = re.sub("<[^>]+>", "", prepare(page(f"<p>Consider{note} this.</p>")).html)
     assert " ".join(text.split()) == "Consider (A note.) this."
+
+
+def test_what_stands_above_the_line_is_a_power_unless_it_is_an_ordinal_or_a_reference() -> None:
+    left = prepare(page("<p>20<sup>o</sup>C, L<sup>*</sup>, a<sup>†</sup>, 2<sup>nd</sup>, x<sup>[2]</sup></p>")).html
+    assert "20<sup>o</sup>C, L<sup>*</sup>, a<sup>†</sup>, 2<span>nd</span>, x<span>[2]</span>" in left
+
+
+def test_icons_and_numbers_of_lines_go_and_other_text_kept_from_screen_readers_stays() -> None:
+    numbers = "<div aria-hidden=true><span>1</span><br><span>2</span></div>"
+    left = prepare(page(f"{numbers}<i aria-hidden=true>expand_more</i><p aria-hidden=true>Ten kg</p>")).html
+    assert "Ten kg" in left
+    assert "expand" not in left
+    assert "<span>" not in left
 
 
 def test_panels_of_tabs_stay_and_changes_are_plain_text() -> None:
