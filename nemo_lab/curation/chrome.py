@@ -8,7 +8,6 @@ main part is marked, and the main part never goes nor anything that holds it. An
 """
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from nemo_lab.curation.mathml import tag_of
@@ -138,12 +137,11 @@ def _only_links(element: Any) -> bool:
 
 def _length(element: Any) -> int:
     """Return how many characters of text are in it, blanks and scripts not counted."""
-    total = _letters(element.itertext())
-    return total - sum(_letters((inner.text or "",)) for inner in element.iter("script", "style"))
+    import lxml.etree
 
-
-def _letters(texts: Iterable[str]) -> int:
-    return len("".join("".join(texts).split()))
+    text = lxml.etree.tostring(element, encoding="unicode", method="text", with_tail=False)
+    hidden = sum(len("".join((inner.text or "").split())) for inner in element.iter("script", "style"))
+    return len("".join(text.split())) - hidden
 
 
 def _remove(element: Any) -> int:

@@ -13,7 +13,8 @@ from nemo_lab.curation.mathml import tag_of
 
 _NUMBERS = re.compile(
     r"(?:^|[\s_-])(?:linenos?|line-?numbers?|lineno\w*|gutter|rouge-gutter|copybtn|copy-?button|hljs-ln-numbers|blob-num|ttc)(?=$|[\s_-])"
-    r"|(?:^|\s)(?:ln|lnt|hljs-ln-n|crayon-nums|codemirror-gutter\S*)(?=$|\s)", re.IGNORECASE,
+    r"|(?:^|\s)(?:ln|lnt|hljs-ln-n|crayon-nums|codemirror-gutter\S*)(?=$|\s)",
+    re.IGNORECASE,
 )
 _LANGUAGE = re.compile(
     r"(?:\blang(?:uage)?[-:]|\bhighlight-(?:source-|lang-)?|\bbrush:?\s*|\bsourceCode\s+|\bsrc-)([A-Za-z][\w+#.]*)"

@@ -33,7 +33,7 @@ _CODE_TAGS = frozenset(
     )
 )  # fmt: skip
 _STRUCK = frozenset(("del", "ins", "s", "strike"))
-_RAISED = re.compile(r"[A-Za-z]{2}|[®™]|[\[(].*", re.DOTALL)
+_RAISED = re.compile(r"(?:[A-Za-z]{2}|[®™]|[\[(].*)?", re.DOTALL)
 _HIDDEN = re.compile(r"display:\s*none|visibility:\s*hidden", re.IGNORECASE)
 _TAG = 50_000  # characters of one tag, addresses of data not counted
 _LONG_TAG = re.compile(rf"<[A-Za-z][^<>]{{{_TAG}}}")
@@ -119,7 +119,7 @@ def _handle(element: Any, tag: str, prepared: Prepared) -> int:
     formula = math_nodes.formula_of(element, tag)
     if formula is not None:
         return _hold_formula(element, formula, prepared)
-    if tag in _ACTIVE or _is_hidden(element):
+    if tag in _ACTIVE or (element.keys() and _is_hidden(element)):
         return _drop(element)
     if code_blocks.is_block(element, tag):
         return _hold_code(element, element, prepared)
@@ -130,7 +130,7 @@ def _handle(element: Any, tag: str, prepared: Prepared) -> int:
     if tag in ("sup", "sub") and not _holds_formula(element):
         if scripts.is_script(element):
             return _replace(element, scripts.script_text(element, tag))
-        if _RAISED.fullmatch("".join(element.itertext()).strip()):
+        if tag == "sub" or _RAISED.fullmatch("".join(element.itertext()).strip()):
             element.tag = "span"  # an ordinal, a trade mark or a reference, which the renderer would write as a power
     elif tag == "span" and (element.get("class") or "").startswith("ltx_note"):
         _open_note(element)
@@ -199,30 +199,24 @@ def _hold_text(element: Any, tag: str, prepared: Prepared) -> None:
         word = prepared.shelf.keep(DISPLAY if display else INLINE, latex)
         return f"\n{word}\n" if display else word
 
-    _join_lines(element)
     places = [(element, "text"), *((child, "tail") for child in element)]
     for owner, name in places:
         text = getattr(owner, name)
         if text and ("$" in text or "\\" in text or "[/" in text) and not _in_code(element, tag):
+            if len(element) and scripts.is_open(text):
+                text = _joined(text, element[0] if name == "text" else owner.getnext())
             setattr(owner, name, scripts.hold_text_math(text, keep))
 
 
-def _join_lines(element: Any) -> None:
-    """Take `<br>` out of formulas, which their authors wrote on lines of their own."""
-    if element.find("br") is None:
-        return
-    owner, name, waiting = element, "text", 0
-    for child in list(element):
-        text = getattr(owner, name) or ""
-        if tag_of(child) == "br" and len(text) < LONGEST and scripts.is_open(text):
-            waiting += 1
-            if waiting > _LINES:
-                return
-            setattr(owner, name, f"{text}\n{child.tail or ''}")
-            child.tail = None
-            element.remove(child)
-        else:
-            owner, name, waiting = child, "tail", 0
+def _joined(text: str, following: Any) -> str:
+    """Return an open formula with its further lines, whose authors put `<br>` between them; those are taken out."""
+    for _ in range(_LINES):
+        if following is None or tag_of(following) != "br" or len(text) > LONGEST or not scripts.is_open(text):
+            break
+        line, text = following, f"{text}\n{following.tail or ''}"
+        following, line.tail = line.getnext(), None
+        line.getparent().remove(line)
+    return text
 
 
 def _in_code(element: Any, tag: str) -> bool:
