@@ -203,8 +203,8 @@ def _hold_text(element: Any, tag: str, prepared: Prepared) -> None:
     for owner, name in places:
         text = getattr(owner, name)
         if text and ("$" in text or "\\" in text or "[/" in text) and not _in_code(element, tag):
-            if len(element) and scripts.is_open(text):
-                text = _joined(text, element[0] if name == "text" else owner.getnext())
+            if scripts.is_open(text):
+                text = _joined(text, next(iter(element), None) if name == "text" else owner.getnext())
             setattr(owner, name, scripts.hold_text_math(text, keep))
 
 
