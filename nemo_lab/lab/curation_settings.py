@@ -36,7 +36,7 @@ class WebCuration:
 _WEB = WebCuration(
     seeds=3, pages=40, translations=200, licences=1500, documents=100, annotated=200, instructions=400, precision=0.6,
     top=0.1, steps=150, anneal_steps=50, batch_size=8, length=128, d_model=64, vocab_size=1024, peak_lr=1e-2,
-    held_out=15, raw=20, characters=700, input_tokens=512, reply_tokens=224, epochs=(1, 2, 4, 8, 16),
+    held_out=15, raw=24, characters=450, input_tokens=512, reply_tokens=224, epochs=(1, 2, 4, 8, 16),
 )  # fmt: skip
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
