@@ -33,6 +33,12 @@ _CODE_TAGS = frozenset(
     )
 )  # fmt: skip
 _STRUCK = frozenset(("del", "ins", "s", "strike"))
+_YOUNGER = frozenset(
+    (
+        "article", "section", "main", "header", "footer", "aside", "nav", "hgroup", "figure", "figcaption", "details",
+        "summary", "search",
+    )
+)  # fmt: skip
 _RAISED = re.compile(r"(?:[A-Za-z]{2}|[®™]|[\[(].*)?", re.DOTALL)
 _HIDDEN = re.compile(r"display:\s*none|visibility:\s*hidden", re.IGNORECASE)
 _TAG = 50_000  # characters of one tag, addresses of data not counted
@@ -136,6 +142,8 @@ def _handle(element: Any, tag: str, prepared: Prepared) -> int:
         _open_note(element)
     elif tag in _STRUCK:
         element.tag = "span"  # the renderer would write [DEL: … :DEL]
+    elif tag in _YOUNGER:
+        element.tag = "div"  # blocks that the renderer does not know: it would glue their words together
     _hold_text(element, tag, prepared)
     return 1
 
