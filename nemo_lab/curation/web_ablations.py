@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nemo_lab.curation.web_buckets import equally_many, numbers
 from nemo_lab.lab.home import LabError
 
 BUCKET_SHARE = 0.34  # of an annealing run; the rest is the usual mix
@@ -46,12 +47,14 @@ def best(scores: ArrayLike, sizes: ArrayLike, share: float) -> NDArray[np.int64]
     """Return the numbers of the best documents, best first, that hold `share` of all bytes or just less.
 
     Raises:
-        LabError: a share outside 0 to 1.
+        LabError: a share outside 0 to 1, no documents, unequally many sizes, or a score that is no number.
     """
     if not 0 < share <= 1:
         raise LabError(f"share is {share}, expected above 0 and at most 1, such as 0.1.")
-    order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
-    reached = np.cumsum(np.asarray(sizes, dtype=np.float64)[order])
+    scores_N, sizes_N = numbers(scores, "scores"), numbers(sizes, "sizes")
+    equally_many(scores_N, sizes_N)
+    order = np.argsort(-scores_N, kind="stable")
+    reached = np.cumsum(sizes_N[order])
     return np.asarray(order[reached <= share * reached[-1] * (1 + 1e-12)], dtype=np.int64)
 
 
@@ -137,7 +140,12 @@ def unigram_bits(
 
     Counts are of the learnt texts, plus one for every token. `documents` has the columns text and corpus of the judged
     ones; the mean is over corpora.
+
+    Raises:
+        LabError: no learnt texts, or no bytes to judge.
     """
+    if not len(learnt) or not sum(map(size_of, documents["text"])):
+        raise LabError(f"There are {len(learnt)} learnt and {len(judged)} judged texts; some of both are needed.")
     highest = max(max(ids, default=0) for ids in (*learnt, *judged))
     counts = np.bincount(np.concatenate([np.asarray(ids, dtype=np.int64) for ids in learnt]), minlength=highest + 1) + 1
     bits_V = -np.log2(counts / counts.sum())

@@ -18,7 +18,7 @@ t_k = Φ⁻¹(k / 20), the share of documents whose largest bucket is below k is
 The model is ours; shares are of tokens in the table and of documents in the model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Sized
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,6 +40,30 @@ _NODES = np.linspace(-9, 9, 7201)  # of the trapezoidal rule, exact to 1e-9 for 
 Buckets = NDArray[np.int64]
 
 
+def numbers(values: ArrayLike, what: str, least: int = 1) -> NDArray[np.float64]:
+    """Return values as an array of one axis; `what` names them in the error.
+
+    Raises:
+        LabError: fewer than `least`, or one that is no finite number.
+    """
+    found = np.asarray(values, dtype=np.float64)
+    if found.ndim != 1 or len(found) < least:
+        raise LabError(f"The {what} have the shape {found.shape}, expected a list of at least {least}.")
+    if not np.isfinite(found).all():
+        raise LabError(f"Of {len(found)} {what} {int((~np.isfinite(found)).sum())} are no numbers; leave those out.")
+    return found
+
+
+def equally_many(*columns: Sized) -> None:
+    """Refuse columns of unequal length.
+
+    Raises:
+        LabError: names the lengths.
+    """
+    if len({len(column) for column in columns}) > 1:
+        raise LabError(f"There are columns of {[len(column) for column in columns]} documents; one length is expected.")
+
+
 def published_shares() -> dict[str, float]:
     """Return the paper's split in per cent of its tokens."""
     total = sum(PUBLISHED_TOKENS.values())
@@ -52,9 +76,7 @@ def cuts(scores: ArrayLike, weights: ArrayLike | None = None, bins: int = BINS) 
     Raises:
         LabError: no scores, one that is no number, or weights that are not positive in sum.
     """
-    scores_N = np.asarray(scores, dtype=np.float64)
-    if not scores_N.size or not np.isfinite(scores_N).all():
-        raise LabError(f"Of {scores_N.size} scores {int((~np.isfinite(scores_N)).sum())} are no numbers; score again.")
+    scores_N = numbers(scores, "scores")
     levels = np.arange(1, bins) * 100 / bins
     if weights is None:
         return np.asarray(np.percentile(scores_N, levels, method="inverted_cdf"))
@@ -65,15 +87,25 @@ def cuts(scores: ArrayLike, weights: ArrayLike | None = None, bins: int = BINS) 
 
 
 def into_buckets(scores: ArrayLike, thresholds: ArrayLike) -> Buckets:
-    """Return each score's bucket: how many thresholds it reaches. Equal scores share a bucket."""
-    return np.digitize(np.asarray(scores, dtype=np.float64), np.asarray(thresholds)).astype(np.int64)
+    """Return each score's bucket: how many thresholds it reaches. Equal scores share a bucket.
+
+    Raises:
+        LabError: a score or threshold that is no number.
+    """
+    return np.digitize(numbers(scores, "scores", 0), numbers(thresholds, "thresholds")).astype(np.int64)
 
 
 def ensemble(buckets: Sequence[ArrayLike]) -> Buckets:
-    """Return each document's largest bucket over the scorers."""
+    """Return each document's largest bucket over the scorers.
+
+    Raises:
+        LabError: no scorers, or scorers of unequally many documents.
+    """
     if not len(buckets):
         raise LabError("There are no scorers to join; give the buckets of at least one.")
-    return np.max([np.asarray(one, dtype=np.int64) for one in buckets], axis=0)
+    columns = [numbers(one, "buckets", 0).astype(np.int64) for one in buckets]
+    equally_many(*columns)
+    return np.asarray(np.max(columns, axis=0))
 
 
 def labels(buckets: ArrayLike) -> list[str]:
@@ -86,9 +118,16 @@ def labels(buckets: ArrayLike) -> list[str]:
 
 
 def shares(buckets: ArrayLike, weights: ArrayLike | None = None) -> dict[str, float]:
-    """Return the per cent of documents, or of weights, under each label."""
-    found = np.array(labels(buckets))
-    heavy = np.ones(len(found)) if weights is None else np.asarray(weights, dtype=np.float64)
+    """Return the per cent of documents, or of weights, under each label.
+
+    Raises:
+        LabError: no documents, unequally many weights, or weights that are all 0.
+    """
+    found = np.array(labels(numbers(buckets, "buckets")))
+    heavy = np.ones(len(found)) if weights is None else numbers(weights, "weights")
+    equally_many(found, heavy)
+    if heavy.min() < 0 or not heavy.sum():
+        raise LabError("The weights of shares have one below 0 or are all 0; give sizes.")
     return {label: float(100 * heavy[found == label].sum() / heavy.sum()) for label in LABELS}
 
 
@@ -96,16 +135,25 @@ def implied_shares(correlation: float, scorers: int = 3) -> dict[str, float]:
     """Return the split in per cent that scorers of this pairwise correlation give under a Gaussian copula.
 
     Raises:
-        LabError: a correlation outside 0 to 1.
+        LabError: a correlation outside 0 to 1, or fewer than one scorer.
     """
     if not 0 <= correlation <= 1:
         raise LabError(f"correlation is {correlation}, expected a number from 0 to 1.")
+    if scorers < 1:
+        raise LabError(f"scorers is {scorers}, expected at least 1.")
     below = [_below(k / BINS, correlation, scorers) for k in range(BINS + 1)]
     return {label: 100 * (below[high + 1] - below[low]) for label, (low, high) in LABELS.items()}
 
 
-def implied_correlation(split: dict[str, float]) -> float:
-    """Return the correlation, to 0.01, whose split is nearest to this one (sum of squared differences)."""
+def implied_correlation(split: Mapping[str, float]) -> float:
+    """Return the correlation, to 0.01, whose split is nearest to this one (sum of squared differences).
+
+    Raises:
+        LabError: a label without a share, or a share that is no number.
+    """
+    if set(split) != set(LABELS):
+        raise LabError(f"The split has the labels {sorted(split)}, expected {', '.join(LABELS)}.")
+    numbers(list(split.values()), "shares")
     grid = np.arange(0, 100) / 100
 
     def distance(correlation: float) -> float:
@@ -119,9 +167,16 @@ def rank_correlations(scores: Sequence[ArrayLike]) -> NDArray[np.float64]:
     """Return the Gaussian correlation between the ranks of any two scorers (scorers x scorers).
 
     Ranks become normal quantiles first, which is what a Gaussian copula is about.
+
+    Raises:
+        LabError: no scorers, fewer than two documents, unequally many, or a score that is no number.
     """
-    quantiles = [norm.ppf((_ranks(one) + 0.5) / np.size(one)) for one in scores]
-    return np.corrcoef(np.stack(quantiles))
+    if not len(scores):
+        raise LabError("There are no scorers to compare; give the scores of at least one.")
+    columns = [numbers(one, "scores", 2) for one in scores]
+    equally_many(*columns)
+    quantiles = [norm.ppf((_ranks(one) + 0.5) / len(one)) for one in columns]
+    return np.atleast_2d(np.corrcoef(np.stack(quantiles)))
 
 
 def noisy_copies(scores: ArrayLike, correlation: float, count: int, seed: int) -> list[NDArray[np.float64]]:
@@ -130,12 +185,12 @@ def noisy_copies(scores: ArrayLike, correlation: float, count: int, seed: int) -
     The scorer's normal quantiles q and independent normal noise e give q + e √((1 - ρ) / ρ).
 
     Raises:
-        LabError: a correlation that is not above 0 and at most 1.
+        LabError: a correlation that is not above 0 and at most 1, or what `numbers` raises.
     """
     if not 0 < correlation <= 1:
         raise LabError(f"correlation is {correlation}, expected above 0 and at most 1.")
     generator = np.random.default_rng(seed)
-    quantiles = norm.ppf((_ranks(scores) + 0.5) / np.size(scores))
+    quantiles = norm.ppf((_ranks(numbers(scores, "scores")) + 0.5) / np.size(scores))
     spread = np.sqrt((1 - correlation) / correlation)
     return [quantiles + spread * generator.normal(size=len(quantiles)) for _ in range(count)]
 
@@ -145,11 +200,17 @@ def found_at_precision(scores: ArrayLike, good: ArrayLike, sizes: ArrayLike, pre
 
     The longest list counts, best score first, whose good bytes are at least `precision` of its bytes; documents of
     one score are taken together.
+
+    Raises:
+        LabError: no documents, unequally many values, one that is no number, or a precision outside 0 to 1.
     """
-    order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
-    ranked = np.asarray(scores, dtype=np.float64)[order]
-    taken = np.cumsum(np.asarray(sizes, dtype=np.float64)[order])
-    right = np.cumsum((np.asarray(sizes, dtype=np.float64) * np.asarray(good, dtype=bool))[order])
+    scores_N, sizes_N, good_N = numbers(scores, "scores"), numbers(sizes, "sizes"), np.asarray(good, dtype=bool)
+    equally_many(scores_N, sizes_N, good_N)
+    if not 0 <= precision <= 1:
+        raise LabError(f"precision is {precision}, expected a share from 0 to 1.")
+    order = np.argsort(-scores_N, kind="stable")
+    ranked = scores_N[order]
+    taken, right = np.cumsum(sizes_N[order]), np.cumsum((sizes_N * good_N)[order])
     whole = np.append(np.diff(ranked) != 0, True)
     enough = whole & (right >= precision * taken)
     return float(right[enough].max()) if enough.any() else 0.0

@@ -28,10 +28,10 @@ Extractor = Callable[[bytes], str]
 
 
 def by_justext(html: bytes, language: str = "English") -> str:
-    """Return the paragraphs that jusText takes for content, blank lines between them.
+    """Return the paragraphs that jusText takes for content, blank lines between them; '' for an empty page.
 
     Raises:
-        ValueError: no page in it, or no stop words for the language.
+        ValueError: no stop words for the language, or bytes that are no page.
     """
     return _joined(html, language, boilerplate=False)
 
@@ -75,6 +75,11 @@ def _joined(html: bytes, language: str, boilerplate: bool) -> str:
 
 def _blocks(html: bytes, language: str) -> list[Any]:
     import justext
+    from lxml.etree import ParserError
 
-    found: list[Any] = justext.justext(html, justext.get_stoplist(language), **JUSTEXT)
+    stop_words = justext.get_stoplist(language)
+    try:
+        found: list[Any] = justext.justext(html, stop_words, **JUSTEXT)
+    except ParserError:  # how lxml says that a document is empty
+        return []
     return found

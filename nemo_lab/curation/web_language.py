@@ -46,7 +46,13 @@ def detect(text: str) -> Language:
 
 
 def is_in(text: str, code: str = "en", threshold: float = THRESHOLD) -> bool:
-    """Return whether both detectors say that the text is in this language, lid.176 with at least the threshold."""
+    """Return whether both detectors say that the text is in this language, lid.176 with at least the threshold.
+
+    Raises:
+        LabError: a code that pycld2 does not know, such as 'english' for 'en'.
+    """
+    if plain_code(code) not in _codes():
+        raise LabError(f"Language code {code!r} is none that pycld2 can name; expected ISO 639, such as 'en' or 'de'.")
     found = detect(text)
     return found.code == found.second == plain_code(code) and found.probability >= threshold
 
@@ -55,6 +61,13 @@ def plain_code(code: str) -> str:
     """Return a language code in the form that is compared: lower case, one spelling a language."""
     code = code.lower().replace("_", "-")
     return _SAME.get(code, _SAME.get(code.split("-")[0], code.split("-")[0]))
+
+
+@cache
+def _codes() -> frozenset[str]:
+    import pycld2
+
+    return frozenset(plain_code(code) for _, code in pycld2.LANGUAGES)
 
 
 def _cld2(line: str) -> str:

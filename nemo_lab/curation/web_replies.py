@@ -6,7 +6,8 @@ task its own rule. What the paper says is missing is a check of facts; `invented
 that its source does not hold. It finds what was added, not what was turned round or left out.
 
 Relative to the paper: a reply that the writer did not end is dropped whatever its length; the number of pairs that
-Diverse QA keeps is drawn from a generator that is given.
+Diverse QA keeps is drawn from a generator that is given. Two reasons are ours, as small writers give cause for them: a
+reply that begins by talking about the text in place of saying it, and one that copies its source.
 """
 
 import re
@@ -24,6 +25,14 @@ _PASSAGE = re.compile(r"\s*Passage\s+\d+\s*:?\s*")
 _ASK, _TELL = r"(?:^|\n)[ \t]*[\W\d]*Question[ \d]*[:.)]\W*", r"\n[ \t]*\W*Answer[ \d]*[:.)]\W*"
 _PAIR = re.compile(rf"{_ASK}(?P<question>\S.*?)\s*{_TELL}(?P<answer>\S.*?)\s*(?={_ASK}|\Z)", re.DOTALL)
 _MARKS = re.compile(r"^#{1,6}\s+|\*\*|__|^```.*$|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)", re.MULTILINE)
+_CHANGED = "(?:re-?written|revised|rephrased|condensed|shortened|summari[sz]ed|edited|improved|simplified)"
+_ABOUT = re.compile(
+    rf"\W*(?:your (?:text|writing|passage|version)\b|the (?:\w+ )?(?:text|passage) has been {_CHANGED}\b|"
+    rf"(?:this is|here is|here's|here’s) (?:a|an|the|your) (?:\w+,? ){{0,3}}?{_CHANGED} (?:and \w+ )?"
+    r"(?:version|text|passage|form)\b)",
+    re.IGNORECASE,
+)
+RUN, COPIED = 8, 0.9  # words in a row that the source has; the share of a result that makes it a copy
 _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][a-z]{2,}\b")  # a capital inside a sentence
 
 
@@ -48,7 +57,8 @@ def clean(
 ) -> tuple[str, str]:
     """Return (text, '') of a reply that is used, or ('', reason) of one that is not.
 
-    Reasons: 'no reply (why)', 'reply cut off', 'no opening phrase', 'no pairs', 'nothing left'.
+    Reasons: 'no reply (why)', 'reply cut off', 'no opening phrase', 'no pairs', 'nothing left', 'talks about the
+    text', 'copies its source'.
     """
     if reply.failure:
         return "", f"no reply ({reply.failure})"
@@ -65,7 +75,21 @@ def clean(
         text = "\n".join(line for line in text.split("\n") if not _PASSAGE.fullmatch(line)).strip()
     if task.name == "knowledge_list":
         text = listed(text)
-    return text, "" if text else "nothing left"
+    reason = _fault(segment, text)
+    return "" if reason else text, reason
+
+
+def copied(source: str, text: str) -> float:
+    """Return the share of a text's words that stand in runs of RUN words of the source; capitals do not count."""
+    own, old = text.lower().split(), source.lower().split()
+    runs = {tuple(old[at : at + RUN]) for at in range(len(old) - RUN + 1)}
+    starts = [at for at in range(len(own) - RUN + 1) if tuple(own[at : at + RUN]) in runs]
+    return len({at + step for at in starts for step in range(RUN)}) / max(1, len(own))
+
+
+def about_text(text: str) -> bool:
+    """Return whether a reply begins by addressing who asked: 'Your text …', 'This is a rewritten version of …'."""
+    return _ABOUT.match(text) is not None
 
 
 def with_pairs(segment: str, text: str, generator: np.random.Generator, count: Callable[[str], int]) -> str:
@@ -105,3 +129,11 @@ def invented(source: str, text: str) -> int:
     low = source.lower()
     names = {name for name in _NAME.findall(text) if name.lower() not in low}
     return compare(source, numbered).invented_numbers + len(names)
+
+
+def _fault(segment: str, text: str) -> str:
+    if not text:
+        return "nothing left"
+    if about_text(text):
+        return "talks about the text"
+    return "copies its source" if copied(segment, text) >= COPIED else ""

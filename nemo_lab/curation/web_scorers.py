@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nemo_lab.curation.web_buckets import equally_many, numbers
 from nemo_lab.lab.home import LabError
 
 Scores = NDArray[np.float64]
@@ -76,19 +77,22 @@ class EmbeddingRegressor:
         """Learn the labels of N documents from their vectors.
 
         Raises:
-            LabError: fewer than three documents, or not one label a vector.
+            LabError: fewer than three documents, not one label a vector, or a value that is no number.
         """
         from sklearn.linear_model import RidgeCV
 
         x_ND, y_N = np.asarray(vectors_ND, dtype=np.float64), np.asarray(labels_N, dtype=np.float64)
         if x_ND.ndim != 2 or len(x_ND) != len(y_N) or len(y_N) < 3:
             raise LabError(f"There are {len(y_N)} labels for vectors of shape {x_ND.shape}; one each, three at least.")
+        numbers(y_N, "labels")
+        numbers(x_ND.ravel(), "values of the vectors")
         ridge = RidgeCV(alphas=PENALTIES).fit(x_ND, y_N)
         return cls(np.asarray(ridge.coef_), float(ridge.intercept_), float(ridge.alpha_))
 
     def score(self, vectors_ND: ArrayLike) -> Scores:
-        """Return one score a vector; not clipped, since only ranks are used."""
-        return np.asarray(np.asarray(vectors_ND, dtype=np.float64) @ self.weights_D + self.bias)
+        """Return one score a vector, none for none; not clipped, since only ranks are used."""
+        x_ND = np.asarray(vectors_ND, dtype=np.float64)
+        return np.asarray(x_ND @ self.weights_D + self.bias) if x_ND.size else np.zeros(0)
 
 
 def correlation(one: ArrayLike, other: ArrayLike) -> float:
@@ -102,8 +106,12 @@ def ranked_right(scores: ArrayLike, good: ArrayLike) -> float:
     """Return the share of pairs of a good and another document in which the good one scores higher.
 
     Ties count half; 0.5 is chance, and the answer where one of the two kinds is missing.
+
+    Raises:
+        LabError: a score that is no number, or unequally many of the two.
     """
-    scores_N, good_N = np.asarray(scores, dtype=np.float64), np.asarray(good, dtype=bool)
+    scores_N, good_N = numbers(scores, "scores", 0), np.asarray(good, dtype=bool)
+    equally_many(scores_N, good_N)
     one, other = np.sort(scores_N[~good_N]), scores_N[good_N]
     if not len(one) or not len(other):
         return 0.5

@@ -26,6 +26,7 @@ from nemo_lab.lab.progress import progress
 from nemo_lab.lab.quiet import no_bars
 
 TEMPERATURE, TOP_P, LIKELIEST = 0.5, 0.9, 64  # top-p among so many tokens: sorting all 49,152 costs more than the model
+_FILES = ("config.json", "tokenizer_config.json", "*.safetensors")  # what a model's folder holds
 WASTE = 4  # rows of a batch may differ in length by this factor; more is padding
 
 
@@ -87,6 +88,26 @@ class Sampler:
         return torch.full_like(scores_BV, -torch.inf).scatter(-1, token_BK.gather(-1, drawn_B1), 0.0)
 
 
+def model_folder(name: str | Path) -> Path:
+    """Return the folder of a packaged chat model, or the folder itself once it has the files of a model.
+
+    Raises:
+        LabError: an unknown name, or a folder without configuration, tokenizer or safetensors.
+    """
+    known = ", ".join(CHAT_MODELS)
+    if str(name) in CHAT_MODELS:
+        return chat_model_folder(str(name))
+    if not str(name).strip() or not Path(name).is_dir():
+        raise LabError(f"Writer {str(name)!r} is no folder and none of the packaged models: {known}.")
+    missing = [kind for kind in _FILES if not any(path.is_file() for path in Path(name).glob(kind))]
+    if missing:
+        raise LabError(
+            f"Writer {str(name)!r} is a folder without {', '.join(missing)}; expected a model as `save_pretrained` "
+            f"writes it, or the name of a packaged one: {known}."
+        )
+    return Path(name)
+
+
 @dataclass
 class LocalWriter:
     """A causal language model of `transformers` with a chat template, in batches.
@@ -108,18 +129,21 @@ class LocalWriter:
         """Open a packaged chat model, or a folder that holds one, with weights in bf16.
 
         Raises:
-            LabError: no such model or folder.
+            LabError: no such model or folder, or files in it that do not open.
         """
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        folder = chat_model_folder(str(name)) if str(name) in CHAT_MODELS else Path(name)
-        if not folder.is_dir():
-            raise LabError(f"{str(name)!r} is no folder and none of the packaged models: {', '.join(CHAT_MODELS)}.")
-        where: dict[str, Any] = {"pretrained_model_name_or_path": folder, "local_files_only": True}
-        with no_bars():
-            model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16, use_safetensors=True)
-            tokenizer = AutoTokenizer.from_pretrained(**where)
+        where: dict[str, Any] = {"pretrained_model_name_or_path": model_folder(name), "local_files_only": True}
+        try:
+            with no_bars():
+                model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16, use_safetensors=True)
+                tokenizer = AutoTokenizer.from_pretrained(**where)
+        except Exception as error:  # of many libraries' kinds
+            reason = " ".join(str(error).split())[:200]
+            raise LabError(f"The chat model in {str(name)!r} does not open ({reason}); save it anew.") from error
+        if not tokenizer.chat_template:
+            raise LabError(f"The model in {str(name)!r} has no chat template, expected a chat model's folder.")
         return cls(model.eval(), tokenizer, batch_size)
 
     def count(self, text: str) -> int:

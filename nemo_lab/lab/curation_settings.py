@@ -31,6 +31,7 @@ class WebCuration:
     input_tokens: int  # of a prompt at most, where the task allows more
     reply_tokens: int  # of a reply at most, where the task allows more
     epochs: tuple[int, ...]  # passes over the same text
+    writer: str = "smollm2"  # who rephrases: a packaged chat model, or a folder that holds one
 
 
 _WEB = WebCuration(

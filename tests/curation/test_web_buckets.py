@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from nemo_lab.curation import web_buckets as web
 from nemo_lab.lab.home import LabError
 
+NAN = float("nan")
 SCORES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
 
 
@@ -133,11 +134,32 @@ def test_found_at_precision_is_the_best_threshold(rows, precision):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: web.cuts([]), "Of 0 scores"),
+        (lambda: web.cuts([]), r"shape \(0,\), expected a list of at least 1"),
         (lambda: web.cuts([1.0, float("nan")]), "1 are no numbers"),
         (lambda: web.cuts([1.0, 2.0], [1.0]), "as many as the scores"),
         (lambda: web.cuts([1.0, 2.0], [0.0, 0.0]), "not all 0"),
         (lambda: web.ensemble([]), "no scorers"),
+        (lambda: web.ensemble([[1, 2], [1]]), r"columns of \[2, 1\]"),
+        (lambda: web.into_buckets([NAN], [0.5]), "1 scores 1 are no numbers"),
+        (lambda: web.into_buckets([1.0], [NAN]), "thresholds 1 are no numbers"),
+        (lambda: web.found_at_precision([NAN, 1.0], [True, False], [1, 1], 0.5), "1 are no numbers"),
+        (lambda: web.found_at_precision([1.0], [True, False], [1, 1], 0.5), "one length"),
+        (lambda: web.found_at_precision([], [], [], 0.5), "at least 1"),
+        (lambda: web.found_at_precision([1.0], [True], [1], NAN), "precision is nan"),
+        (lambda: web.rank_correlations([]), "no scorers"),
+        (lambda: web.rank_correlations([[1.0, NAN], [1.0, 2.0]]), "1 are no numbers"),
+        (lambda: web.rank_correlations([[1.0, 3.0], [1.0, 2.0, 3.0]]), "one length"),
+        (lambda: web.rank_correlations([[1.0], [2.0]]), "at least 2"),
+        (lambda: web.noisy_copies([NAN], 0.5, 1, 0), "1 are no numbers"),
+        (lambda: web.implied_correlation(dict.fromkeys(web.LABELS, NAN)), "5 are no numbers"),
+        (lambda: web.implied_correlation({"high": 5.0}), "expected high, medium-high"),
+        (lambda: web.implied_shares(-0.1), "from 0 to 1"),
+        (lambda: web.implied_shares(NAN), "correlation is nan"),
+        (lambda: web.implied_shares(0.3, 0), "scorers is 0"),
+        (lambda: web.implied_shares(0.3, -1), "scorers is -1"),
+        (lambda: web.shares([]), "at least 1"),
+        (lambda: web.shares([1, 2], [1.0]), "one length"),
+        (lambda: web.shares([1, 2], [0.0, 0.0]), "all 0"),
         (lambda: web.implied_shares(1.5), "from 0 to 1"),
         (lambda: web.noisy_copies([1.0], 0.0, 1, 0), "above 0"),
     ],
@@ -145,3 +167,8 @@ def test_found_at_precision_is_the_best_threshold(rows, precision):
 def test_refusals(call, words):
     with pytest.raises(LabError, match=words):
         call()
+
+
+def test_one_scorer_correlates_with_itself_and_no_documents_have_no_buckets():
+    assert web.rank_correlations([[3.0, 1.0, 2.0]]) == pytest.approx(np.ones((1, 1)))
+    assert web.into_buckets([], [0.5]).tolist() == web.ensemble([[], []]).tolist() == []

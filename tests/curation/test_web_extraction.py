@@ -49,9 +49,18 @@ def test_prose_in_another_language_is_boilerplate_to_english_stop_words():
 
 def test_an_unreadable_page_is_counted_and_the_others_go_on():
     pages = [Page(PAGE, "a", "1"), Page(b"", "b", "2"), Page(PAGE, "c", "3")]
-    texts, failed = web.extract_all(pages, web.by_justext)
+
+    def extract(html):
+        return {"text": web.by_justext(html)}["text" if html else "nothing"]
+
+    texts, failed = web.extract_all(pages, extract)
     assert [bool(text) for text in texts] == [True, False, True]
-    assert failed.total() == 1
+    assert failed == {"KeyError": 1}
+
+
+@pytest.mark.parametrize("content", [b"", b" \n ", b"<!-- nothing -->"])
+def test_an_empty_page_has_no_text(content):
+    assert web.by_justext(content) == web.by_trafilatura(content) == web.boilerplate(content) == ""
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,12 @@ def test_codes_are_compared_in_one_form():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("code", ["english", "", "e", "qq"])
+def test_a_code_that_no_detector_gives_is_refused(code):
+    with pytest.raises(LabError, match=f"Language code '{code}' is none"):
+        web.is_in(SENTENCES["en"], code)
+
+
 @pytest.mark.usefixtures("model")
 def test_translations_declare_what_detectors_find():
     have("udhr")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemo_lab.curation import web_rephrasing as web
-from nemo_lab.curation.web_replies import clean, invented, listed, unquoted, with_pairs
+from nemo_lab.curation.web_replies import about_text, clean, copied, invented, listed, unquoted, with_pairs
 from nemo_lab.curation.web_writer import Reply
 from nemo_lab.lab.home import LabError
 
@@ -163,3 +163,40 @@ def test_invented_finds_what_was_added():
     result = web.rephrase([source * 9], task("distill", final=1), Words(lambda s: "In 1971 it was."))
     assert result.invented == [1]
     assert result.faithful == []
+
+
+ABOUT = [
+    "Your text is a perfect example of how to make a text more engaging.",
+    "This is a rewritten version of the original text.",
+    "Here is a revised and improved version:\nIron rusts.",
+    "The text has been rewritten to be clearer.",
+]
+
+
+@pytest.mark.parametrize("text", ABOUT)
+def test_a_reply_about_the_text_is_dropped(text):
+    assert about_text(text)
+    assert cleaned("extract_knowledge", text) == ("", "talks about the text")
+    assert cleaned("wikipedia", f"Here is a rewritten version: {text}") == ("", "talks about the text")
+
+
+def test_a_reply_that_says_something_is_not_about_the_text():
+    for text in (
+        "The text has been kept in Dublin since 1661.", "This is a revised Bible.", "Iron rusts; your text does not.",
+        "Here is a law of physics.", "Yours truly.",
+    ):  # fmt: skip
+        assert not about_text(text)
+
+
+SOURCE = " ".join(f"w{n}" for n in range(100))
+
+
+def test_a_copy_is_dropped_unless_pairs_stand_behind_it():
+    assert cleaned("extract_knowledge", SOURCE.upper(), segment=SOURCE) == ("", "copies its source")
+    half = f"{' '.join(SOURCE.split()[:50])} {'new ' * 50}".strip()
+    assert copied(SOURCE, half) == 0.5
+    assert cleaned("extract_knowledge", half, segment=SOURCE) == (half, "")
+    backwards = " ".join(reversed(SOURCE.split()))
+    assert copied(SOURCE, backwards) == 0
+    assert copied(SOURCE, "") == copied("", SOURCE) == copied("a b", "a b") == 0
+    assert cleaned("diverse_qa", PAIRS, segment=SOURCE)[0].startswith(SOURCE)

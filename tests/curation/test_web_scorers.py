@@ -128,3 +128,23 @@ def test_the_answer_is_the_mean_digit(digit):
     shown = "".join(map(chr, model.seen[0]))
     assert "d" * 160 in shown
     assert "d" * 161 not in shown
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: web_scorers.EmbeddingRegressor.fit([], []), "There are 0 labels"),
+        (lambda: web_scorers.EmbeddingRegressor.fit(np.ones((3, 2)), [1.0, 2.0, np.nan]), "3 labels 1 are no numbers"),
+        (lambda: web_scorers.EmbeddingRegressor.fit([[np.nan], [1], [2]], [1.0, 2.0, 3.0]), "vectors 1 are no numbers"),
+        (lambda: web_scorers.ranked_right([np.nan, 1.0], [True, False]), "1 are no numbers"),
+        (lambda: web_scorers.ranked_right([1.0], [True, False]), "one length"),
+    ],
+)
+def test_values_that_are_no_numbers_are_refused(call, words):
+    with pytest.raises(LabError, match=words):
+        call()
+
+
+def test_no_vectors_have_no_scores():
+    regressor = web_scorers.EmbeddingRegressor.fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
+    assert regressor.score([]).shape == (0,)

@@ -10,7 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from nemo_lab.curation.endpoint import EndpointError
 from nemo_lab.curation.web_rephrasing import TASKS, rephrase
-from nemo_lab.curation.web_writer import TOP_P, AskingWriter, LocalWriter, Prompt, Sampler
+from nemo_lab.curation.web_writer import TOP_P, AskingWriter, LocalWriter, Prompt, Sampler, model_folder
 from nemo_lab.lab.home import LabError
 from tests.one_thread import one_thread  # noqa: F401  a fixture for every test of the file
 
@@ -89,6 +89,33 @@ def test_tokens_are_drawn_from_the_nucleus_by_their_chances():
 def test_an_unknown_model_is_refused(tmp_path):
     with pytest.raises(LabError, match="none of the packaged models: smollm2"):
         LocalWriter.packaged(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("name", ["", " ", "gpt-of-my-own"])
+def test_a_name_that_is_no_folder_is_refused(name):
+    with pytest.raises(LabError, match=f"Writer '{name}' is no folder"):
+        model_folder(name)
+
+
+def test_a_folder_is_asked_for_what_a_model_needs(tmp_path, writer):
+    with pytest.raises(LabError, match=r"without config.json, tokenizer_config.json, \*.safetensors"):
+        model_folder(tmp_path)
+    writer.model.save_pretrained(tmp_path)
+    with pytest.raises(LabError, match=r"without tokenizer_config\.json;"):
+        LocalWriter.packaged(tmp_path)
+    writer.tokenizer.save_pretrained(tmp_path)
+    assert LocalWriter.packaged(tmp_path).count("w1 w2 w3") == 3
+    (tmp_path / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(LabError, match="does not open"):
+        LocalWriter.packaged(tmp_path)
+
+
+def test_a_model_without_a_chat_template_is_refused(tmp_path, writer):
+    writer.model.save_pretrained(tmp_path)
+    plain = PreTrainedTokenizerFast(tokenizer_object=writer.tokenizer.backend_tokenizer, pad_token="<pad>")
+    plain.save_pretrained(tmp_path)
+    with pytest.raises(LabError, match="no chat template"):
+        LocalWriter.packaged(tmp_path)
 
 
 def test_a_server_that_fails_now_and_then_costs_only_those_replies():
