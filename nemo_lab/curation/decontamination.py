@@ -27,7 +27,11 @@ def read_items(file: Path) -> list[str]:
     if not file.is_file():
         raise LabError(f"There is no file {str(file)!r}; give test items, one a line, or a jsonl or parquet file.")
     if file.suffix in (".txt", ".md", ".text", ""):
-        return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise LabError(f"{str(file)!r} cannot be read as UTF-8 text ({type(error).__name__}).") from error
+        return [line.strip() for line in lines if line.strip()]
     from nemo_lab.corpora.files import read_files
 
     return [str(text) for text in read_files(file)["text"]]

@@ -11,6 +11,7 @@ became of it (kept, duplicate, contaminated, below the score, or the reason of i
 Memory holds one record a worker slot and 8 bytes a page and band in the second stage.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -29,6 +30,7 @@ from nemo_lab.lab.home import LabError, write_text
 from nemo_lab.lab.progress import progress
 
 WORK, REPORT, SUMMARY, STATE = ".work", "report.parquet", "summary.json", "run.json"
+LOCK = "lock"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,15 @@ def extract_to(
     start = time.perf_counter()
     files = records.inputs(list(paths))
     work = _open(out, files, options, keep_out)
+    with _alone_in(work):
+        return _run(files, out, work, options, keep_out, jobs, stop, start)
+
+
+def _run(
+    files: list[Path], out: Path, work: Path, options: Options, keep_out: Sequence[str], jobs: int,
+    stop: Callable[[int], None] | None, start: float,
+) -> Summary:  # fmt: skip
+    """Extract what no earlier run has, write the result, and take the work shards away."""
     passed: Counter[str] = Counter()
     stream = (record for file in files for record in records.read(file, passed, options.page_bytes))
     done = _skip_finished(stream, work, options)
@@ -115,6 +126,22 @@ def extract_to(
     return summary
 
 
+@contextlib.contextmanager
+def _alone_in(work: Path) -> Iterator[None]:
+    """Hold the folder of work shards, which the kernel gives back when this process ends, whatever ends it."""
+    with (work / LOCK).open("a") as lock:
+        try:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # no such locks on this system
+            pass
+        except OSError:
+            where = str(work.parent)
+            raise LabError(f"Another run writes to {where!r}; wait for it or choose another --out.") from None
+        yield
+
+
 def _skip_finished(stream: Iterator[Any], work: Path, options: Options) -> int:
     """Read past the records of finished work shards; return how many shards there are."""
     done = len(shards.list_in(work))
@@ -127,13 +154,15 @@ def _open(out: Path, files: list[Path], options: Options, keep_out: Sequence[str
     """Return the folder of work shards, after checking that it belongs to this very run."""
     state = json.dumps(
         {
-            "inputs": [[str(file), file.stat().st_size] for file in files],
+            "inputs": [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files],
             "options": dataclasses.asdict(options),
             "keep_out": hashlib.sha256("\0".join(keep_out).encode()).hexdigest(),
         },
         indent=1,
     )
     place = out / STATE
+    if out.exists() and not out.is_dir():
+        raise LabError(f"{str(out)!r} is a file; --out is the folder that the result is written to.")
     if place.is_file():
         if place.read_text(encoding="utf-8") != state:
             raise LabError(
@@ -142,15 +171,18 @@ def _open(out: Path, files: list[Path], options: Options, keep_out: Sequence[str
     elif out.is_dir() and any(out.iterdir()):
         raise LabError(f"{str(out)!r} is not empty and no result of extract; choose another --out.")
     work = out / WORK
-    work.mkdir(parents=True, exist_ok=True)
-    write_text(place, state)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        write_text(place, state)
+    except OSError as error:
+        raise LabError(f"{str(out)!r} cannot be written to ({error.strerror}); choose another --out.") from error
     return work
 
 
 def _finish(out: Path, work: Path, options: Options, passed: dict[str, int], seconds: float) -> Summary:
     """Write the final shards, the report and the summary from the work shards."""
     pieces = shards.list_in(work)
-    roots = shards.duplicate_roots(pieces) if options.deduplicate else None
+    roots = shards.duplicate_roots(pieces, options.min_score) if options.deduplicate else None
     for leftover in out.glob("part-*.parquet"):
         leftover.unlink()
     outcomes: Counter[str] = Counter()

@@ -90,8 +90,12 @@ class Report:
             os.replace(self._temporary, self._path)
 
 
-def duplicate_roots(pieces: Sequence[Path]) -> NDArray[np.int64]:
-    """Return for each record, in order, the number of its group's first record; a record without text is alone."""
+def duplicate_roots(pieces: Sequence[Path], min_score: float = 0.0) -> NDArray[np.int64]:
+    """Return for each record, in order, the number of the record that stays for its group.
+
+    That is the first one that would stay by itself, so that no text goes because a copy of it was left out. A record
+    without text is alone.
+    """
     count = sum(pq.read_metadata(piece).num_rows for piece in pieces)
     parent = np.arange(count, dtype=np.int64)
     for band in range(BANDS):
@@ -100,7 +104,18 @@ def duplicate_roots(pieces: Sequence[Path]) -> NDArray[np.int64]:
         keys, numbers = keys[order], numbers[order]
         for at in np.flatnonzero(keys[1:] == keys[:-1]):
             _join(parent, int(numbers[at]), int(numbers[at + 1]))
-    return np.array([_root(parent, number) for number in range(count)], dtype=np.int64)
+    roots = np.array([_root(parent, number) for number in range(count)], dtype=np.int64)
+    stays = np.concatenate([_passing(piece, min_score) for piece in pieces]) if pieces else np.zeros(0, dtype=bool)
+    first = np.arange(count, dtype=np.int64)
+    numbers = np.flatnonzero(stays)[::-1]  # backwards, so that the first of a group is written last
+    first[roots[numbers]] = numbers
+    return first[roots]
+
+
+def _passing(piece: Path, min_score: float) -> NDArray[np.bool_]:
+    """Return for each record of a work shard whether it stays if it has no copy."""
+    rows = pq.read_table(piece, columns=["failure", "quoted", "score"]).to_pylist()
+    return np.array([_alone(row, min_score) == KEPT for row in rows], dtype=bool)
 
 
 def _band(pieces: Iterable[Path], band: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
@@ -144,10 +159,16 @@ def judged(
 
 
 def _outcome(row: dict[str, Any], number: int, roots: NDArray[np.int64] | None, min_score: float) -> tuple[str, str]:
-    if row["failure"]:
-        return f"failed: {row['failure']}", ""
-    if row["quoted"]:
-        return CONTAMINATED, row["quoted"]
-    if roots is not None and roots[number] != number:
+    outcome = _alone(row, min_score)
+    if outcome == KEPT and roots is not None and roots[number] != number:
         return DUPLICATE, f"record {roots[number]}"
-    return (LOW, "") if row["score"] < min_score else (KEPT, "")
+    return outcome, row["quoted"] if outcome == CONTAMINATED else ""
+
+
+def _alone(row: dict[str, Any], min_score: float) -> str:
+    """Return what becomes of a record if it has no copy."""
+    if row["failure"]:
+        return f"failed: {row['failure']}"
+    if row["quoted"]:
+        return CONTAMINATED
+    return LOW if row["score"] < min_score else KEPT

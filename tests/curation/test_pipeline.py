@@ -174,3 +174,29 @@ def test_the_command(crawl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "formulas 41 of 41" in shown
     assert main(["extract", str(tmp_path / "no"), "--out", str(tmp_path / "o")]) == 2
     assert main(["extract", str(crawl), "--out", str(tmp_path / "o"), "--min-score", "7"]) == 2
+
+
+def test_a_copy_of_a_page_that_is_left_out_stays(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "1.html").write_text(article(3).replace("</body>", f"<p>{QUOTE}</p></body>"))
+    for name in ("2.html", "3.html"):
+        (tmp_path / "in" / name).write_text(article(3))
+    extract_to([tmp_path / "in"], tmp_path / "out", Options(), keep_out=[QUOTE], jobs=1)
+    outcomes = pq.read_table(tmp_path / "out" / "report.parquet")["outcome"].to_pylist()
+    assert outcomes == ["quotes a test", "kept", "near-duplicate"]
+
+
+def test_a_second_run_into_the_same_folder_is_refused(crawl: Path, tmp_path: Path) -> None:
+    def meanwhile(shard: int) -> None:
+        with pytest.raises(LabError, match="Another run writes to"):
+            extract_to([crawl], tmp_path / "out", Options(shard=10), jobs=1)
+
+    extract_to([crawl], tmp_path / "out", Options(shard=10), jobs=1, stop=meanwhile)
+
+
+def test_an_out_that_cannot_be_written_is_one_sentence(crawl: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LabError, match="is a file"):
+        extract_to([crawl], tmp_path / "file", jobs=1)
+    with pytest.raises(LabError, match="cannot be written to"):
+        extract_to([crawl], tmp_path / "file" / "below", jobs=1)
