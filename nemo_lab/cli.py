@@ -80,9 +80,7 @@ def _runs_argument(parser: argparse.ArgumentParser) -> None:
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
     _notebooks_argument(parser)
     parser.add_argument("--scale", default="", help="smoke, laptop, gpu or cluster (default: laptop)")
-    parser.add_argument(
-        "--seed", type=int, nargs="+", default=[0], metavar="N", help="one run each (default: 0)"
-    )
+    parser.add_argument("--seed", type=int, nargs="+", default=[0], metavar="N", help="one run each (default: 0)")
     parser.add_argument(
         "-p",
         "--parameter",
@@ -102,9 +100,12 @@ def _climbmix_arguments(parser: argparse.ArgumentParser) -> None:
         "sources", nargs="*", metavar="SOURCE", help="corpora, files or folders (default: the lab's, less the goal)"
     )
     parser.add_argument(
-        "--goal", "--target", default="mixed-genres-1961", help="corpus, file or folder to be good at, not among the "
-        "sources; a part of a large one is used (default: %(default)s)"
-    )  # fmt: skip
+        "--goal",
+        "--target",
+        default="mixed-genres-1961",
+        help="corpus, file or folder to be good at, not among the "
+        "sources; a part of a large one is used (default: %(default)s)",
+    )
     parser.add_argument(
         "--reference", default="", metavar="SOURCE", help="text that says what good text is; clusters unlike it go"
     )
@@ -126,9 +127,13 @@ def _extract_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-score", type=float, default=0.0, metavar="S", help="leave out pages below, 0 to 5")
     parser.add_argument("--keep-duplicates", action="store_true", help="do not look for near-duplicates")
     parser.add_argument(
-        "--keep-out", type=Path, action="append", default=[], metavar="FILE",
+        "--keep-out",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
         help="test items, one a line or a jsonl or parquet file with a column text; pages that quote one are left out",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--jobs", type=_count, default=os.cpu_count() or 1, metavar="N", help="processes (default: all cores)"
     )
@@ -154,9 +159,7 @@ def _run(options: argparse.Namespace) -> int:
 
     if options.write and options.parameter:
         raise LabError("--write stores what the parameters cell shows; leave out -p.")
-    jobs = plan(
-        find_notebooks(options.notebooks), options.scale, options.seed, options.parameter, options.out
-    )
+    jobs = plan(find_notebooks(options.notebooks), options.scale, options.seed, options.parameter, options.out)
     screen = Screen(len(jobs))
     records = run(
         jobs,
@@ -225,9 +228,16 @@ def _climbmix(options: argparse.Namespace) -> int:
         options.sources, options.goal, options.reference, options.out, sizes, seed, _tell
     )
     pipeline.make_climbmix(
-        dataset, goal, pipeline.recipe_from(settings), options.out, seed=seed, size=options.bytes,
-        reference=reference, n_jobs=options.jobs, tell=_tell,
-    )  # fmt: skip
+        dataset,
+        goal,
+        pipeline.recipe_from(settings),
+        options.out,
+        seed=seed,
+        size=options.bytes,
+        reference=reference,
+        n_jobs=options.jobs,
+        tell=_tell,
+    )
     warning = intake.shortfall(options.out)
     if warning:
         print(f"nemo-lab: {warning}", file=sys.stderr)

@@ -41,9 +41,7 @@ def constraints() -> dict[str, str]:
     """Name and exact version of every line of constraints.txt."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = [
-        re.fullmatch(r"([A-Za-z0-9._-]+)==([0-9][A-Za-z0-9.]*)", line)
-        for line in lines
-        if line[:1] not in ("", "#")
+        re.fullmatch(r"([A-Za-z0-9._-]+)==([0-9][A-Za-z0-9.]*)", line) for line in lines if line[:1] not in ("", "#")
     ]
     assert all(pins), "constraints.txt holds name==version, without build suffixes, and comments"
     return {canonicalize_name(pin[1]): pin[2] for pin in pins if pin}
@@ -109,9 +107,7 @@ def test_conda_environment_uses_the_same_versions() -> None:
     assert pip == ["-c constraints.txt", "-e .[test]"]
     names = {re.split("[=<> ]", item)[0] for item in conda}
     assert {"python", "pip", "lynx"} <= names
-    assert not names & {canonicalize_name(r.name) for r in declared()}, (
-        "Python packages come from constraints.txt"
-    )
+    assert not names & {canonicalize_name(r.name) for r in declared()}, "Python packages come from constraints.txt"
     python = next(item.split("=")[1] for item in conda if item.startswith("python="))
     assert python in PROJECT["requires-python"]
 
@@ -175,9 +171,7 @@ def test_every_import_is_declared(folder: str) -> None:
     optional = {name for extra in ("gpu", "cluster", "peers") for name in names(EXTRAS[extra])}
     core = names(PROJECT["dependencies"])
     allowed = core | optional
-    unknown = {
-        module: where for module, where in imports_of(folder).items() if not packages_of(module) & allowed
-    }
+    unknown = {module: where for module, where in imports_of(folder).items() if not packages_of(module) & allowed}
     assert not unknown, f"declare in pyproject.toml: {unknown}"
 
 
@@ -195,9 +189,7 @@ NEEDED_BY = {"lxml-html-clean": "justext"}
 
 
 def test_every_core_dependency_is_used() -> None:
-    used = {
-        name for folder in ("nemo_lab", "notebooks") for m in imports_of(folder) for name in packages_of(m)
-    }
+    used = {name for folder in ("nemo_lab", "notebooks") for m in imports_of(folder) for name in packages_of(m)}
     for_others = {needed for needed, by in NEEDED_BY.items() if by in used}
     idle = names(PROJECT["dependencies"]) - used - commanded() - for_others
     assert not idle, f"declared in pyproject.toml and used nowhere: {sorted(idle)}"
@@ -219,9 +211,7 @@ def commanded() -> set[str]:
 
 def test_no_heavy_import_before_it_is_needed() -> None:
     """The gpu extra's modules, if they are imported at all, are imported inside functions."""
-    optional = {
-        MODULE_OF.get(name, name.replace("-", "_")) for name in names([*EXTRAS["gpu"], *EXTRAS["cluster"]])
-    }
+    optional = {MODULE_OF.get(name, name.replace("-", "_")) for name in names([*EXTRAS["gpu"], *EXTRAS["cluster"]])}
     for path in sorted((ROOT / "nemo_lab").rglob("*.py")):
         body = ast.parse(path.read_text(encoding="utf-8")).body
         top = [ast.unparse(node) for node in body if isinstance(node, ast.Import | ast.ImportFrom)]

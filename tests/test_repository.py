@@ -21,7 +21,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "nemo_lab"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-MAX_MODULE_LINES = 330
+MAX_MODULE_LINES = 340
 LONGEST, LONG, MEDIAN = 60, 35, 12
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -217,9 +217,7 @@ def test_importing_the_package_is_fast_and_light() -> None:
         "import sys, time; start = time.perf_counter(); import nemo_lab; took = time.perf_counter() - start; "
         f"print(took, *[name for name in {heavy} if name in sys.modules])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     seconds, *loaded = done.stdout.split()
     assert float(seconds) < 1
     assert not loaded
@@ -248,12 +246,14 @@ def tracked() -> tuple[Path, ...]:
     """Text files of the repository, new ones included, ignored ones not."""
     done = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    names = done.stdout.split("\0") if done.returncode == 0 else [str(path) for path in MODULES]
-    return tuple(
-        ROOT / name for name in names if name and (ROOT / name).is_file() and not is_binary(ROOT / name)
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
+    names = done.stdout.split("\0") if done.returncode == 0 else [str(path) for path in MODULES]
+    return tuple(ROOT / name for name in names if name and (ROOT / name).is_file() and not is_binary(ROOT / name))
 
 
 def is_binary(path: Path) -> bool:

@@ -39,7 +39,12 @@ def a10g_budget_gib() -> float:
 
 
 def deployed_gib(
-    config: HybridConfig, context: int, *, batch: int = 1, weight_bits: float = 16, kv_bits: float = 16,
+    config: HybridConfig,
+    context: int,
+    *,
+    batch: int = 1,
+    weight_bits: float = 16,
+    kv_bits: float = 16,
     ssm_bits: float = 16,
 ) -> float:
     """GiB of weights and of the caches of `batch` sequences of `context` tokens; convolution tails in bf16."""
@@ -71,8 +76,13 @@ class Sized:
 
 
 def widths_under(
-    parent: HybridConfig, budget: float, size: Callable[[HybridConfig], float], *, d_models: Iterable[int],
-    d_ffs: Iterable[int], heads: Iterable[int],
+    parent: HybridConfig,
+    budget: float,
+    size: Callable[[HybridConfig], float],
+    *,
+    d_models: Iterable[int],
+    d_ffs: Iterable[int],
+    heads: Iterable[int],
 ) -> list[Sized]:
     """Every combination of widths that fits, the largest first: the order in which Nano v2 picks candidates.
 
@@ -88,8 +98,12 @@ def nano_candidates(budget_gib: float | None = None) -> list[Sized]:
     """Nano v2's width search on the 56-layer pattern of the published 9B, at 131,072 tokens in bf16."""
     parent = preset("nemotron-nano-12b-v2").with_(pattern=preset("nemotron-nano-9b-v2").pattern)
     return widths_under(
-        parent, a10g_budget_gib() if budget_gib is None else budget_gib, lambda c: deployed_gib(c, NANO_CONTEXT),
-        d_models=NANO_D_MODEL, d_ffs=NANO_D_FF, heads=NANO_HEADS,
+        parent,
+        a10g_budget_gib() if budget_gib is None else budget_gib,
+        lambda c: deployed_gib(c, NANO_CONTEXT),
+        d_models=NANO_D_MODEL,
+        d_ffs=NANO_D_FF,
+        heads=NANO_HEADS,
     )
 
 
@@ -111,8 +125,14 @@ def minipuzzle_table(bits: Sequence[tuple[float, float]] = ((16, 16), (8, 8), (4
         for weight_bits, kv_bits in bits:
             gib = deployed_gib(preset(name), MILLION, weight_bits=weight_bits, kv_bits=kv_bits)
             weights = costs.weight_bytes(preset(name), weight_bits / 8) / GIB
-            rows.append({
-                "model": name, "weight bits": weight_bits, "KV bits": kv_bits, "weights GiB": weights, "GiB": gib,
-                "fits": round(gib, 1) <= RTX_5090_GIB,  # the paper's figure has one decimal
-            })
+            rows.append(
+                {
+                    "model": name,
+                    "weight bits": weight_bits,
+                    "KV bits": kv_bits,
+                    "weights GiB": weights,
+                    "GiB": gib,
+                    "fits": round(gib, 1) <= RTX_5090_GIB,  # the paper's figure has one decimal
+                }
+            )
     return pd.DataFrame(rows)

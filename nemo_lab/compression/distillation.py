@@ -28,7 +28,11 @@ IGNORE = -100  # a target that counts for nothing, as everywhere in the package
 
 
 def kl_loss(
-    student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 1.0, reverse: bool = False,
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    *,
+    temperature: float = 1.0,
+    reverse: bool = False,
     reduction: str = "mean",
 ) -> Tensor:
     """Kullback-Leibler divergence between two next-token distributions, in nats.
@@ -176,8 +180,13 @@ def _ce(h: Tensor, logits: Tensor, teacher: Teacher, tokens: Tensor, targets: Te
 
 
 OBJECTIVES: dict[str, tuple[Term, ...]] = {
-    "kl": (_kl,), "reverse kl": (_reverse,), "mse": (_mse,), "cosine": (_angle,),  # all of logits
-    "ce": (_ce,), "ce+kl": (_ce, _kl), "ce+cosine": (_ce, _cosine),  # of hidden states, of equal width
+    "kl": (_kl,),
+    "reverse kl": (_reverse,),
+    "mse": (_mse,),
+    "cosine": (_angle,),  # all of logits
+    "ce": (_ce,),
+    "ce+kl": (_ce, _kl),
+    "ce+cosine": (_ce, _cosine),  # of hidden states, of equal width
 }
 
 

@@ -30,9 +30,7 @@ MEASURES = ("hidden mse", "logits kl", "logits mse", "loss", "cosine")
 
 
 @torch.no_grad()
-def layer_scores(
-    model: HybridLM, batches: Iterable[Any], removed: Sequence[int] = ()
-) -> dict[str, list[float]]:
+def layer_scores(model: HybridLM, batches: Iterable[Any], removed: Sequence[int] = ()) -> dict[str, list[float]]:
     """Scores of every layer by measure, each a list as long as the pattern.
 
     Args:
@@ -61,7 +59,11 @@ def layer_scores(
 
 
 def _add(
-    totals: dict[str, Tensor], model: HybridLM, tokens_BL: Tensor, targets_BL: Tensor, document_BL: Tensor | None,
+    totals: dict[str, Tensor],
+    model: HybridLM,
+    tokens_BL: Tensor,
+    targets_BL: Tensor,
+    document_BL: Tensor | None,
     removed: set[int],
 ) -> None:
     places = [i for i in range(len(model.blocks)) if i not in removed]
@@ -97,7 +99,11 @@ def _end(model: HybridLM, x_BLd: Tensor, targets_BL: Tensor) -> tuple[Tensor, Te
 
 
 def remove_iteratively(
-    model: HybridLM, batches: Sequence[Any], count: int, measure: str = "logits mse", *,
+    model: HybridLM,
+    batches: Sequence[Any],
+    count: int,
+    measure: str = "logits mse",
+    *,
     may_go: Callable[[int, tuple[int, ...]], bool] | None = None,
 ) -> tuple[int, ...]:
     """The layers that go when the least important one is removed `count` times, in the order they go.

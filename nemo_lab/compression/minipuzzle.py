@@ -31,7 +31,15 @@ KINDS = "M*-"
 
 # Figure 9: MSE at the head without this attention layer of the 56B model.
 PUBLISHED_ATTENTION_MSE = {
-    7: 0.0116, 18: 0.0312, 29: 0.0125, 40: 0.0235, 51: 0.0373, 62: 0.0235, 73: 0.0195, 84: 0.0050, 95: 0.0085,
+    7: 0.0116,
+    18: 0.0312,
+    29: 0.0125,
+    40: 0.0235,
+    51: 0.0373,
+    62: 0.0235,
+    73: 0.0195,
+    84: 0.0050,
+    95: 0.0085,
     106: 0.0277,
 }
 # Figure 11: the twenty layers that each of the three candidates lost; candidate 2 was distilled on.
@@ -58,7 +66,10 @@ class Candidate:
 
 
 def candidates(
-    parent: HybridConfig, scores: Sequence[float], widths: Iterable[int], size: Callable[[HybridConfig], float],
+    parent: HybridConfig,
+    scores: Sequence[float],
+    widths: Iterable[int],
+    size: Callable[[HybridConfig], float],
     budget: float,
 ) -> list[Candidate]:
     """Every homogeneous child within the budget, the largest first (steps 1 and 2).

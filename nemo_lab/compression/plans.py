@@ -96,7 +96,12 @@ def layers_to_remove(plan: Plan, pattern: str, scores: Sequence[float]) -> tuple
 
 
 def planned_child(
-    plan: Plan, parent: HybridConfig, target: int, importance: Importance, layer_scores: Sequence[float], *,
+    plan: Plan,
+    parent: HybridConfig,
+    target: int,
+    importance: Importance,
+    layer_scores: Sequence[float],
+    *,
     heads: str = "within",
 ) -> Kept:
     """What stays of the parent under a plan, by its scores; arguments as in `planned_config` and `keep_best`."""

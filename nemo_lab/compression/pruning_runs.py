@@ -94,10 +94,7 @@ def score_places(parent: Parent, score: Score, targets: Sequence[HybridConfig]) 
 def depth_orders(parent: Parent, score: Score, calibration: Sequence[Any], count: int) -> dict[str, float]:
     """Scores without `count` layers by measure, ranked once; then iteratively; then the mean of random choices."""
     depth = range(len(parent.config.pattern))
-    orders = {
-        f"{name}, once": tuple(sorted(depth, key=parent.layers[name].__getitem__)[:count])
-        for name in MEASURES
-    }
+    orders = {f"{name}, once": tuple(sorted(depth, key=parent.layers[name].__getitem__)[:count]) for name in MEASURES}
     for name in ("hidden mse", "logits mse", "logits kl"):
         orders[f"{name}, iterative"] = remove_iteratively(parent.model, calibration, count, name)
     found = {name: score(removed_layers(parent.model, order)) for name, order in orders.items()}
@@ -132,8 +129,13 @@ def loss_recipes(kept: Kept, objectives: Sequence[str]) -> list[Recipe]:
 
 
 def budgeted(
-    parent: Parent, widths: Sequence[int], size: Callable[[HybridConfig], float], budget: float, rows: Sequence[Any],
-    tried: int, few: int,
+    parent: Parent,
+    widths: Sequence[int],
+    size: Callable[[HybridConfig], float],
+    budget: float,
+    rows: Sequence[Any],
+    tried: int,
+    few: int,
 ) -> list[tuple[Candidate, Recipe, float]]:
     """MiniPuzzle up to its third step: the `few` of the `tried` largest fitting children that agree most.
 

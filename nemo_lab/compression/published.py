@@ -30,15 +30,22 @@ TABLE_1 = (
 
 # Table 2: loss without distillation by where heads and channels are scored, for FFN / heads / channels.
 TABLE_2: Mapping[str, tuple[float, float, float]] = {
-    "12288 / 112 / 64": (3.56, 4.11, 3.79), "13056 / 112 / 56": (3.59, 6.61, 5.30),
-    "13056 / 96 / 64": (4.49, 5.39, 4.49), "14592 / 96 / 56": (4.68, 7.09, 10.01),
-    "12288 / 128 / 56": (5.98, 5.43, 4.99), "13824 / 128 / 48": (5.99, 6.01, 9.47),
+    "12288 / 112 / 64": (3.56, 4.11, 3.79),
+    "13056 / 112 / 56": (3.59, 6.61, 5.30),
+    "13056 / 96 / 64": (4.49, 5.39, 4.49),
+    "14592 / 96 / 56": (4.68, 7.09, 10.01),
+    "12288 / 128 / 56": (5.98, 5.43, 4.99),
+    "13824 / 128 / 48": (5.99, 6.01, 9.47),
 }
 TABLE_2_PLACES = ("x", "z", "out")
 
 # Minitron, Table 15: validation loss after distillation by the loss that is minimised.
 MINITRON_LOSSES: Mapping[str, float] = {
-    "ce+mse": 2.144, "ce+reverse kl": 2.140, "ce+cosine": 2.134, "ce+kl": 2.117, "kl": 2.107,
+    "ce+mse": 2.144,
+    "ce+reverse kl": 2.140,
+    "ce+cosine": 2.134,
+    "ce+kl": 2.117,
+    "kl": 2.107,
 }
 
 

@@ -107,8 +107,15 @@ def refit(fit: Moments, held_out: Moments, matrix_DF: Tensor, ridges: Sequence[f
     return min(tries, key=held_out.error)
 
 
-def distil(part: nn.Module, kind: str, normed_NLD: Tensor, target_NLD: Tensor, context: dict[str, Any], recipe: Recipe,
-           seed: int) -> nn.Module:
+def distil(
+    part: nn.Module,
+    kind: str,
+    normed_NLD: Tensor,
+    target_NLD: Tensor,
+    context: dict[str, Any],
+    recipe: Recipe,
+    seed: int,
+) -> nn.Module:
     """Return the part after `recipe.steps` of Adam on the relative error, a quarter of the rows a step."""
     trained = part.float()
     optimizer = torch.optim.Adam(trained.parameters(), lr=recipe.lr, betas=(0.9, 0.95))
@@ -195,8 +202,14 @@ def layer_file(folder: Path, layer: int) -> Path:
 
 
 def build_library(
-    model: Any, tokens_NL: Tensor, recipe: Recipe, folder: Path, layers: Sequence[int] | None = None, *,
-    seed: int = 0, progress: bool = True,
+    model: Any,
+    tokens_NL: Tensor,
+    recipe: Recipe,
+    folder: Path,
+    layers: Sequence[int] | None = None,
+    *,
+    seed: int = 0,
+    progress: bool = True,
 ) -> None:
     """Write the alternatives of these layers (all without `layers`) into `folder`; files that are there stay.
 

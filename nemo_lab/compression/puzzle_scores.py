@@ -141,7 +141,12 @@ def score_file(folder: Path, layer: int) -> Path:
 
 
 def score_library(
-    model: Any, reference: Reference, recipe: Recipe, folder: Path, layers: Sequence[int] | None = None, *,
+    model: Any,
+    reference: Reference,
+    recipe: Recipe,
+    folder: Path,
+    layers: Sequence[int] | None = None,
+    *,
     progress: bool = True,
 ) -> None:
     """Score all options of these layers (all without `layers`), a file a layer; files that are there stay.

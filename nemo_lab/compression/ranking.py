@@ -68,13 +68,21 @@ def heads_in_place(score_H: Tensor, groups: int, count: int) -> Tensor:
 
 
 HEAD_RANKINGS: dict[str, Callable[[Tensor, int, int], Tensor]] = {
-    "within": heads_within_groups, "across": heads_across_groups, "in place": heads_in_place,
+    "within": heads_within_groups,
+    "across": heads_across_groups,
+    "in place": heads_in_place,
 }
 
 
 def keep_best(
-    importance: Importance, parent: HybridConfig, target: HybridConfig, layers: Sequence[int] | None = None, *,
-    mamba: str = "x", neurons: str = "after", heads: str = "within",
+    importance: Importance,
+    parent: HybridConfig,
+    target: HybridConfig,
+    layers: Sequence[int] | None = None,
+    *,
+    mamba: str = "x",
+    neurons: str = "after",
+    heads: str = "within",
 ) -> Kept:
     """What stays of `parent` in a child of `target`'s widths.
 

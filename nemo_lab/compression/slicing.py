@@ -243,8 +243,11 @@ def _complete(config: HybridConfig, kept: Kept) -> Kept:
         return full
 
     return Kept(
-        layers, embedding, fill(kept.neurons, "-", config.d_ff, "neurons"),
-        fill(kept.heads, "M", config.ssm_heads, "heads"), fill(kept.channels, "M", config.ssm_head_dim, "channels"),
+        layers,
+        embedding,
+        fill(kept.neurons, "-", config.d_ff, "neurons"),
+        fill(kept.heads, "M", config.ssm_heads, "heads"),
+        fill(kept.channels, "M", config.ssm_head_dim, "channels"),
     )
 
 

@@ -41,14 +41,10 @@ def members(archive: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
         for path, content in _read(archive, pattern):
             total += len(content)
             if total > TOTAL_LIMIT:
-                raise LabError(
-                    f"{archive.name} holds more than {TOTAL_LIMIT:,} bytes that match {pattern!r}."
-                )
+                raise LabError(f"{archive.name} holds more than {TOTAL_LIMIT:,} bytes that match {pattern!r}.")
             yield path, content
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
-        raise LabError(
-            f"{archive} is not a readable archive ({error}); remove it and fetch it again."
-        ) from error
+        raise LabError(f"{archive} is not a readable archive ({error}); remove it and fetch it again.") from error
 
 
 def unpack(archive: Path, pattern: str, folder: Path) -> list[Path]:
@@ -69,9 +65,7 @@ def unpack(archive: Path, pattern: str, folder: Path) -> list[Path]:
 def _safe_parts(archive: Path, name: str) -> tuple[str, ...]:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
-        raise LabError(
-            f"{archive.name} has a member named {name!r}, which would leave its folder; not unpacked."
-        )
+        raise LabError(f"{archive.name} has a member named {name!r}, which would leave its folder; not unpacked.")
     return path.parts
 
 

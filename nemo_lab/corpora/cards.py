@@ -38,9 +38,7 @@ def card_path(name: str) -> Path:
     """
     folder = Path(__file__).parents[2] / "data_cards"
     if not folder.is_dir():
-        raise LabError(
-            "The data cards lie in the repository, which is not here; clone it and `pip install -e .`."
-        )
+        raise LabError("The data cards lie in the repository, which is not here; clone it and `pip install -e .`.")
     return folder / f"{name}.md"
 
 
@@ -115,9 +113,7 @@ def render(card: str, measured: dict[str, Any]) -> str:
     import yaml
 
     if not _HEAD.search(card) or not _TABLE.search(card):
-        raise LabError(
-            f"The card lacks the line {MARKER!r} in its front matter or the comments around its table."
-        )
+        raise LabError(f"The card lacks the line {MARKER!r} in its front matter or the comments around its table.")
     fields = yaml.safe_dump(measured, sort_keys=False, allow_unicode=True, width=110)
     card = _HEAD.sub(lambda match: f"{match[1]}{fields}---\n", card)
     return _TABLE.sub(lambda match: f"{match[1]}{table(measured)}\n{match[2]}", card)

@@ -86,13 +86,9 @@ _CORPORA = (
         "books:austen",
         "public domain (text); MIT (package)",
     ),
-    Corpus(
-        "lexical-glosses", "WordNet glosses", ("wordnet-base",), "glosses:wordnet", "WordNet licence", "\n"
-    ),
+    Corpus("lexical-glosses", "WordNet glosses", ("wordnet-base",), "glosses:wordnet", "WordNet licence", "\n"),
     Corpus("code", "Python code", ("networkx", "twisted"), "sources:python_code", "BSD-3-Clause; MIT"),
-    Corpus(
-        "cloud-manual", "Cloud service manuals", ("botocore",), "sources:cloud_manual", "Apache-2.0", "\n\n"
-    ),
+    Corpus("cloud-manual", "Cloud service manuals", ("botocore",), "sources:cloud_manual", "Apache-2.0", "\n\n"),
     Corpus(
         "encyclopedia",
         "Articles of Wikipedia",

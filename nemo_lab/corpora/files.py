@@ -69,9 +69,7 @@ def read_files(path: Path, text_column: str = "text", limit: int | None = None) 
     files = _files(path)
     tally = Tally()
     rows = []
-    for record in _limited(
-        (found for file in files for found in _records(file, path, text_column, tally)), limit
-    ):
+    for record in _limited((found for file in files for found in _records(file, path, text_column, tally)), limit):
         tally.read += 1
         rows.append(_row(record))
     _log.info("%s: %s", path.name, tally.sentence())
@@ -100,15 +98,11 @@ def _files(path: Path) -> list[Path]:
     """Return the files to read: the path itself, or every file of a known kind under it."""
     if path.is_file():
         if _reader(path) is None:
-            raise LabError(
-                f"{path.name!r} is of no known kind; readable are {', '.join(_READERS)}, gzipped or not."
-            )
+            raise LabError(f"{path.name!r} is of no known kind; readable are {', '.join(_READERS)}, gzipped or not.")
         return [path]
     found = sorted(file for file in path.rglob("*") if file.is_file() and _reader(file))
     if not found:
-        raise LabError(
-            f"No file under {str(path)!r} can be read; readable are {', '.join(_READERS)}, gzipped or not."
-        )
+        raise LabError(f"No file under {str(path)!r} can be read; readable are {', '.join(_READERS)}, gzipped or not.")
     return found
 
 
@@ -211,9 +205,16 @@ def no_column(column: str, names: list[str], place: str) -> str:
 
 _Reader = Callable[[Path, str, str, Tally], Iterator[Record]]
 _READERS: dict[str, _Reader] = {
-    ".jsonl": _jsonl, ".ndjson": _jsonl, ".parquet": _parquet, ".txt": _text, ".md": _text, ".rst": _text,
-    ".text": _text, ".warc": _warc, ".wet": _warc,
-}  # fmt: skip
+    ".jsonl": _jsonl,
+    ".ndjson": _jsonl,
+    ".parquet": _parquet,
+    ".txt": _text,
+    ".md": _text,
+    ".rst": _text,
+    ".text": _text,
+    ".warc": _warc,
+    ".wet": _warc,
+}
 
 
 def _reader(file: Path) -> _Reader | None:

@@ -19,9 +19,7 @@ from nemo_lab.lab.home import LabError, one_of
 if TYPE_CHECKING:
     from datasets import Dataset
 
-HUB_LIMIT = (
-    100_000  # documents, where the caller sets no limit: a stream has no end that memory would survive
-)
+HUB_LIMIT = 100_000  # documents, where the caller sets no limit: a stream has no end that memory would survive
 _NAME = re.compile(r"hf:(?P<name>[^:@]+)(?::(?P<config>[^:@]+))?(?:@(?P<split>[^:@]+))?")
 _log = logging.getLogger(__name__)
 
@@ -37,9 +35,7 @@ def read_hub(name: str, text_column: str = "text", limit: int | None = None) -> 
 
     parts = _NAME.fullmatch(name)
     if parts is None:
-        raise LabError(
-            f"{name!r} is no data set name; expected 'hf:org/name', 'hf:org/name:config' or '…@split'."
-        )
+        raise LabError(f"{name!r} is no data set name; expected 'hf:org/name', 'hf:org/name:config' or '…@split'.")
     stream, licence = _opened(parts["name"], parts["config"], parts["split"] or "train")
     rows, skipped = [], 0
     for number, row in enumerate(islice(stream, limit or HUB_LIMIT)):

@@ -51,9 +51,7 @@ def _foreign(name: str | Path, text_column: str, limit: int | None) -> "Dataset"
         return read_hub(str(name), text_column, limit)
     if not Path(name).exists():
         sentence = one_of("corpus", str(name), sorted(CORPORA))
-        raise LabError(
-            f"{sentence} It is no file or folder either; a Hugging Face data set is 'hf:org/name'."
-        )
+        raise LabError(f"{sentence} It is no file or folder either; a Hugging Face data set is 'hf:org/name'.")
     from nemo_lab.corpora.files import read_files
 
     return read_files(Path(name), text_column, limit)

@@ -152,9 +152,7 @@ def build(corpus: Corpus, folder: Path) -> None:
     paths = [fetch.package(package) for package in corpus.packages]
     versions = " + ".join(f"{name} {fetch.manifest()[name].version}" for name in corpus.packages)
     found = list(documents.documents(corpus.read(paths), corpus.joiner))
-    kept = list({document.text: document for document in reversed(found)}.values())[
-        ::-1
-    ]  # first of exact copies
+    kept = list({document.text: document for document in reversed(found)}.values())[::-1]  # first of exact copies
     texts = [document.text for document in kept]
     groups = splits.duplicate_groups(texts, [document.parent for document in kept])
     parts = splits.splits_of(texts, groups)
@@ -169,9 +167,7 @@ def build(corpus: Corpus, folder: Path) -> None:
     ]
     for split in splits.SPLITS:
         chosen = [row for row, part in zip(rows, parts, strict=True) if part == split]
-        pq.write_table(
-            pa.Table.from_pylist(chosen, schema=schema()), folder / f"{split}.parquet", compression="zstd"
-        )
+        pq.write_table(pa.Table.from_pylist(chosen, schema=schema()), folder / f"{split}.parquet", compression="zstd")
     parents, distinct = len({d.parent for d in kept}), len(set(groups.tolist()))
     counts = {
         "documents": len(kept),

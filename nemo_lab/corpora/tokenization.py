@@ -50,9 +50,7 @@ def tokenizer_folder(
 ) -> Path:
     """Return the artifact's folder; `tokenizer.json` in it opens in `tokenizers` and `transformers`."""
     if vocab_size < _SMALLEST:
-        raise LabError(
-            f"vocab_size is {vocab_size}, expected at least {_SMALLEST}: 256 bytes and 2 special tokens."
-        )
+        raise LabError(f"vocab_size is {vocab_size}, expected at least {_SMALLEST}: 256 bytes and 2 special tokens.")
     names = present(None) if corpora is None else list(corpora)
     settings = {
         "vocab_size": vocab_size,

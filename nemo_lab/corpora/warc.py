@@ -40,11 +40,7 @@ def pages(file: Path, place: str, skip: Skip, limit: int) -> Iterator[tuple[str,
             skip(f"{place} <{address}>", "record cut short")
             continue
         try:
-            text = (
-                visible_text(_decoded(content, record))
-                if kind == "html"
-                else content.decode("utf-8", "replace")
-            )
+            text = visible_text(_decoded(content, record)) if kind == "html" else content.decode("utf-8", "replace")
         except ValueError:
             skip(f"{place} <{address}>", "not readable as HTML")
             continue
@@ -91,9 +87,7 @@ def _records(file: Path, place: str, skip: Skip) -> Iterator[Any]:
                 reason = "file cut short"
             except (ArchiveLoadFailed, zlib.error, EOFError, ValueError, AttributeError) as error:
                 reason = f"damaged record ({type(error).__name__})"
-            if (
-                bad := max(start, int(iterator.offset))
-            ) >= size:  # warcio ends silently where a header is cut off
+            if (bad := max(start, int(iterator.offset))) >= size:  # warcio ends silently where a header is cut off
                 return
             skip(f"{place} at byte {bad}", reason)
             start = _next_start(stream, bad + 1)

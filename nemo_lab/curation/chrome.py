@@ -16,21 +16,55 @@ SHARE = 0.4
 _REST = 200  # characters that a page has besides a long menu
 _ROLES = frozenset(
     (
-        "navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar", "toolbar", "tablist",
+        "navigation",
+        "banner",
+        "contentinfo",
+        "search",
+        "complementary",
+        "menu",
+        "menubar",
+        "toolbar",
+        "tablist",
     )
-)  # fmt: skip
+)
 _TAGS = frozenset(("nav", "footer", "aside"))
 _NAMES = (
-    r"nav(?:bar|box\w*|igation|links?|path|row|s)?", "no-?print", "mw-cite-backlink",
-    r"menu\w*", r"\w*sidebar\w*", r"bread-?crumbs?", r"footer\w*",
+    r"nav(?:bar|box\w*|igation|links?|path|row|s)?",
+    "no-?print",
+    "mw-cite-backlink",
+    r"menu\w*",
+    r"\w*sidebar\w*",
+    r"bread-?crumbs?",
+    r"footer\w*",
     r"site-?header",
-    r"page-?header", r"mastheads?", r"cookies?\w*", r"social\w*", r"share\w*", r"advert\w*", "ads?", "pagination",
+    r"page-?header",
+    r"mastheads?",
+    r"cookies?\w*",
+    r"social\w*",
+    r"share\w*",
+    r"advert\w*",
+    "ads?",
+    "pagination",
     "pager",
-    r"related\w*", r"prev-?next", r"skip-?links?", r"search\w*", r"edit-?section", r"jump-?to-?nav", "toc",
+    r"related\w*",
+    r"prev-?next",
+    r"skip-?links?",
+    r"search\w*",
+    r"edit-?section",
+    r"jump-?to-?nav",
+    "toc",
     r"comment-?form",
-    "newsletter", "subscribe", "login", r"sponsor\w*", "copyright", r"print-?footer", "mw-editsection",
-    "catlinks", r"tabs\d?", "tablist",
-)  # fmt: skip
+    "newsletter",
+    "subscribe",
+    "login",
+    r"sponsor\w*",
+    "copyright",
+    r"print-?footer",
+    "mw-editsection",
+    "catlinks",
+    r"tabs\d?",
+    "tablist",
+)
 _WORDS = re.compile(rf"(?:^|[\s_-])(?:{'|'.join(_NAMES)})(?=$|[\s_-])", re.IGNORECASE)
 _PERMALINK = re.compile(
     r"(?:^|\s)(?:headerlink|anchorjs-link|header-anchor|permalink|viewcode-link|toc-backref-link|copybtn|hash-link"

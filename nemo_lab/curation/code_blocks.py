@@ -21,10 +21,19 @@ _LANGUAGE = re.compile(
 )
 _PLAIN_NAMES = frozenset(
     (
-        "default", "none", "text", "notranslate", "highlight", "linenumbers", "plaintext", "plain", "literal-block",
-        "numberlines", "auto",
+        "default",
+        "none",
+        "text",
+        "notranslate",
+        "highlight",
+        "linenumbers",
+        "plaintext",
+        "plain",
+        "literal-block",
+        "numberlines",
+        "auto",
     )
-)  # fmt: skip
+)
 _NAMED = re.compile(
     r"(?:^|[\s_-])(?:code\w*|highlight\w*|hljs|blob|source-?code|programlisting|listing|syntax\w*)(?=$|[\s_-])"
 )

@@ -76,12 +76,15 @@ def overview(found: Comparison, keep: Callable[[KnownPage], bool] = lambda page:
     for name in found.texts:
         total = found.total(name, keep)
         rows[name] = {
-            "formulas": recall(total), "parse": share(total.parsing, total.spans),
-            "Python": code_rate(total), "indentation": share(total.indented, total.lines),
+            "formulas": recall(total),
+            "parse": share(total.parsing, total.spans),
+            "Python": code_rate(total),
+            "indentation": share(total.indented, total.lines),
             "content kept": share(total.content_kept, total.content),
-            "chrome gone": share(total.chrome_gone, total.chrome), "boilerplate F1": boilerplate_f1(total),
+            "chrome gone": share(total.chrome_gone, total.chrome),
+            "boilerplate F1": boilerplate_f1(total),
             "s / 1,000 pages": 1000 * found.seconds[name] / max(1, len(found.pages)),
-        }  # fmt: skip
+        }
     return pd.DataFrame(rows).T
 
 

@@ -23,17 +23,25 @@ _META = re.compile(
     re.IGNORECASE,
 )
 _MAGIC = (
-    b"%PDF-", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"PK\x03\x04", b"\x7fELF", b"\x1f\x8b", b"BZh", b"\xfd7zXZ",
-    b"RIFF", b"\xd0\xcf\x11\xe0", b"MZ\x90",
-)  # fmt: skip
+    b"%PDF-",
+    b"\x89PNG",
+    b"GIF8",
+    b"\xff\xd8\xff",
+    b"PK\x03\x04",
+    b"\x7fELF",
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"RIFF",
+    b"\xd0\xcf\x11\xe0",
+    b"MZ\x90",
+)
 _HTML_START = re.compile(
     r"<(?:!doctype\s+html|html|head|body|title|meta|div|p|span|table|h[1-6]|article|section|ul|ol|a|br|math|pre)\b",
     re.IGNORECASE,
 )
 # Encodings that pages may name; not among them are Python's others, such as punycode, whose decoder is quadratic.
-_ENCODINGS = re.compile(
-    r"utf-?(?:8|16|32)|iso8859|cp\d|koi8|gb|hz|big5|euc|shift_jis|iso2022|mac|tis-620|ascii|johab"
-)
+_ENCODINGS = re.compile(r"utf-?(?:8|16|32)|iso8859|cp\d|koi8|gb|hz|big5|euc|shift_jis|iso2022|mac|tis-620|ascii|johab")
 _AS_BROWSERS = {
     "iso-8859-1": "cp1252",
     "latin-1": "cp1252",

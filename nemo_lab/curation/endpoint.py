@@ -85,9 +85,12 @@ class Endpoint:
 
     def _post(self, prompt: str) -> bytes:
         body = {
-            "model": self.model, "messages": [{"role": "user", "content": prompt}], "temperature": self.temperature,
-            "top_p": self.top_p, "max_tokens": self.max_tokens,
-        }  # fmt: skip
+            "model": self.model,
+            "messages": [{"role": "user", "content": prompt}],
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_tokens": self.max_tokens,
+        }
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
         data = json.dumps(body).encode("utf-8", "replace")
         request = urllib.request.Request(f"{self.url.rstrip('/')}/chat/completions", data, headers)

@@ -61,12 +61,19 @@ def score_page(page: KnownPage, text: str) -> PageScores:
     indents = [indentation(block, text) for block in page.code]
     content, chrome = _present(page.content, text, _TOKENS), _present(page.chrome, text, _WORDS)
     return PageScores(
-        formulas=len(page.formulas), recovered=recovered(page.formulas, text, spans), spans=len(spans),
-        parsing=sum(map(parses, spans)), python=len(blocks),
+        formulas=len(page.formulas),
+        recovered=recovered(page.formulas, text, spans),
+        spans=len(spans),
+        parsing=sum(map(parses, spans)),
+        python=len(blocks),
         python_kept=sum(keeps_python(block, text) for block in blocks),
-        lines=sum(total for total, _ in indents), indented=sum(kept for _, kept in indents), content=len(content),
-        content_kept=sum(content), chrome=len(chrome), chrome_gone=len(chrome) - sum(chrome),
-    )  # fmt: skip
+        lines=sum(total for total, _ in indents),
+        indented=sum(kept for _, kept in indents),
+        content=len(content),
+        content_kept=sum(content),
+        chrome=len(chrome),
+        chrome_gone=len(chrome) - sum(chrome),
+    )
 
 
 def spans_of(text: str) -> list[str]:

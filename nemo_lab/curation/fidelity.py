@@ -49,9 +49,13 @@ def compare(source: str, result: str) -> Fidelity:
     """Measure a cleaned text against its source."""
     numbers, symbols = (_change(pattern, source, result) for pattern in (_NUMBER, _SYMBOL))
     return Fidelity(
-        invented_numbers=numbers[0], invented_symbols=symbols[0], lost_numbers=numbers[1], lost_symbols=symbols[1],
-        rewritten=_rewritten(source, result), kept=len(result) / max(1, len(source)),
-    )  # fmt: skip
+        invented_numbers=numbers[0],
+        invented_symbols=symbols[0],
+        lost_numbers=numbers[1],
+        lost_symbols=symbols[1],
+        rewritten=_rewritten(source, result),
+        kept=len(result) / max(1, len(source)),
+    )
 
 
 def faithful(found: Fidelity, bounds: Bounds | None = None) -> bool:

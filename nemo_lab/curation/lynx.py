@@ -19,9 +19,15 @@ from functools import cache
 from nemo_lab.lab.home import LabError
 
 FLAGS = (
-    "-dump", "-stdin", "-nolist", "-width=10000", "-assume_charset=utf-8", "-display_charset=utf-8", "-localhost",
+    "-dump",
+    "-stdin",
+    "-nolist",
+    "-width=10000",
+    "-assume_charset=utf-8",
+    "-display_charset=utf-8",
+    "-localhost",
     "-force_html",
-)  # fmt: skip
+)
 _ENVIRONMENT = {"HOME": "/nonexistent", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "TERM": "dumb"}
 
 

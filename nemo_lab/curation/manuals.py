@@ -31,11 +31,39 @@ _VOID = frozenset(
 )
 _BLOCKS = frozenset(
     (
-        "p", "div", "li", "dd", "dt", "tr", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "ul", "ol", "dl",
-        "table", "section", "article", "nav", "footer", "header", "aside", "blockquote", "br", "body", "main", "form",
+        "p",
+        "div",
+        "li",
+        "dd",
+        "dt",
+        "tr",
+        "td",
+        "th",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "pre",
+        "ul",
+        "ol",
+        "dl",
+        "table",
+        "section",
+        "article",
+        "nav",
+        "footer",
+        "header",
+        "aside",
+        "blockquote",
+        "br",
+        "body",
+        "main",
+        "form",
         "label",
     )
-)  # fmt: skip
+)
 _SILENT = frozenset(("script", "style", "head", "title", "svg", "button", "template"))
 _DELIMITED = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _PAGES = pa.schema([("name", pa.string()), ("html", pa.binary())])
@@ -103,20 +131,28 @@ MANUALS = (
     Manual("mpmath", "python-mpmath-doc", "*/html/*.html", "delimiters", _with("role", "main"), _LINKS, python=True),
     Manual("sympy", "python-sympy-doc", "*/html/modules/*.html", "image", _with("role", "main"), _LINKS, python=True),
     Manual(
-        "gap", "gap-doc", "*/ref/chap*_mj.html", "delimiters", _tags("body"),
+        "gap",
+        "gap-doc",
+        "*/ref/chap*_mj.html",
+        "delimiters",
+        _tags("body"),
         _with(
             "class", "chlinktop", "chlinkprevnexttop", "chlinkprevnextbot", "chlinkbot", "ContChap", "pcenter", "foot"
         ),
     ),
     Manual("giac", "giac-doc", "*/giac/doc/[ak][lh]*[ew].html", "annotation", _tags("body"), _tags("nav")),
     Manual(
-        "itpp", "libitpp-doc", "*/html/group__*.html", "image", _with("class", "contents", "headertitle"),
+        "itpp",
+        "libitpp-doc",
+        "*/html/group__*.html",
+        "image",
+        _with("class", "contents", "headertitle"),
         _with("class", "navpath"),
     ),
     Manual(
         "python", "python3.11-doc", "*/html/library/*.html", "delimiters", _with("role", "main"), _LINKS, python=True
     ),
-)  # fmt: skip
+)
 
 
 class _Reader(HTMLParser):
@@ -275,9 +311,7 @@ def python_tree(code: str) -> str:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
-    trivial = all(
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Name | ast.Constant) for node in tree.body
-    )
+    trivial = all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Name | ast.Constant) for node in tree.body)
     return "" if trivial else ast.dump(tree)
 
 

@@ -16,9 +16,17 @@ from nemo_lab.curation.latex import strip_delimiters
 from nemo_lab.curation.mathml import tag_of, to_latex
 
 _TEX_ATTRIBUTES = (
-    "data-latex", "data-tex", "data-math", "data-katex", "data-formula", "data-equation", "data-raw-text", "data-expr",
-    "data-tex-source", "data-original-tex",
-)  # fmt: skip
+    "data-latex",
+    "data-tex",
+    "data-math",
+    "data-katex",
+    "data-formula",
+    "data-equation",
+    "data-raw-text",
+    "data-expr",
+    "data-tex-source",
+    "data-original-tex",
+)
 _MATH_CLASS = re.compile(
     r"(?:^|[\s_-])(?:math|tex|latex|formula\w*|equation|mwe-math\S*|eqn?)(?=$|[\s_-])", re.IGNORECASE
 )
@@ -30,10 +38,19 @@ _LATEX_LOOK = re.compile(r"\\[A-Za-z]+|[\^_]\{|[A-Za-z0-9)]\^[A-Za-z0-9]|\\[(\[]
 _PROSE = re.compile(r"(?<![\\\w{])[A-Za-z]{3,}(?![\w}])")
 _STRUCTURE = frozenset(
     (
-        "mfrac", "msup", "msub", "msubsup", "msqrt", "mroot", "mover", "munder", "munderover", "mtable",
+        "mfrac",
+        "msup",
+        "msub",
+        "msubsup",
+        "msqrt",
+        "mroot",
+        "mover",
+        "munder",
+        "munderover",
+        "mtable",
         "mmultiscripts",
     )
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -218,8 +235,7 @@ def _data(element: Any) -> Formula | None:
 def _math_class(element: Any, display: bool) -> Formula | None:
     """Return the TeX in `<span class="math inline">`, or what its `<em>` and `<sup>` amount to."""
     if any(
-        tag_of(inner) in ("math", "script", "img") or "katex" in (inner.get("class") or "")
-        for inner in element.iter()
+        tag_of(inner) in ("math", "script", "img") or "katex" in (inner.get("class") or "") for inner in element.iter()
     ):
         return None  # a wrapper; the formula is inside
     text = "".join(element.itertext()).strip()
@@ -263,5 +279,8 @@ def _unwrapped(latex: str) -> str:
 
 
 _BY_TAG: dict[str, Callable[[Any], Formula | None]] = {
-    "script": _script, "mjx-container": _mathjax3, "math": _math, "img": _image,
-}  # fmt: skip
+    "script": _script,
+    "mjx-container": _mathjax3,
+    "math": _math,
+    "img": _image,
+}

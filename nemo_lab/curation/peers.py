@@ -83,9 +83,12 @@ def by_inscriptis(html: bytes) -> str:
 
 
 PEERS: dict[str, Extractor] = {
-    "trafilatura": by_trafilatura, "Resiliparse": by_resiliparse, "jusText": by_justext, "html2text": by_html2text,
+    "trafilatura": by_trafilatura,
+    "Resiliparse": by_resiliparse,
+    "jusText": by_justext,
+    "html2text": by_html2text,
     "inscriptis": by_inscriptis,
-}  # fmt: skip
+}
 EXTRACTORS: dict[str, Extractor] = {"ours": ours, **PEERS, "lynx alone": lynx_alone, "plain text": plain_text}
 
 

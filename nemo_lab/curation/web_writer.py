@@ -176,9 +176,13 @@ class LocalWriter:
         device = self.model.device
         with torch.inference_mode():
             out_BT = self.model.generate(
-                input_ids=tokens_BL.to(device), attention_mask=mask_BL.to(device), max_new_tokens=max_new_tokens,
-                do_sample=False, pad_token_id=pad, logits_processor=[sampler] if sampler else [],
-            )  # fmt: skip
+                input_ids=tokens_BL.to(device),
+                attention_mask=mask_BL.to(device),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                pad_token_id=pad,
+                logits_processor=[sampler] if sampler else [],
+            )
         ids: list[list[int]] = out_BT[:, longest:].tolist()
         return ids
 

@@ -154,15 +154,19 @@ def _row(record: Record, result: Extraction | Failure) -> dict[str, Any]:
         return row | {"failure": "no text"}
     losses = result.losses
     counts = {name: getattr(losses, name) for name in row if hasattr(losses, name) and name != "forms"}
-    return row | counts | {
-        "text": result.text,
-        "title": result.title,
-        "kind": result.kind,
-        "score": quality.score(result.text),
-        "quoted": _here["tests"].match(result.text) if _here else "",
-        "bands": _bands(result.text),
-        "forms": ", ".join(f"{name} {count}" for name, count in losses.forms.items()),
-    }  # fmt: skip
+    return (
+        row
+        | counts
+        | {
+            "text": result.text,
+            "title": result.title,
+            "kind": result.kind,
+            "score": quality.score(result.text),
+            "quoted": _here["tests"].match(result.text) if _here else "",
+            "bands": _bands(result.text),
+            "forms": ", ".join(f"{name} {count}" for name, count in losses.forms.items()),
+        }
+    )
 
 
 def _bands(text: str) -> bytes:

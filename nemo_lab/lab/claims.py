@@ -244,8 +244,11 @@ def parse_claim(row: Mapping[str, Any], where: str) -> Claim:
     optional = ("measure",) if rule.kind == "untestable" else ()
     wanted = _PROSE + (() if optional else _TESTED) + (_COMPARED if rule.kind in ("bound", "par") else ())
     _check_names(row, (*wanted, "rule"), optional, where)
-    values = {name: _typed(row[name], float if name == "no_effect" else str, f"{where}: {name}")
-              for name in row if name != "rule"}  # fmt: skip
+    values = {
+        name: _typed(row[name], float if name == "no_effect" else str, f"{where}: {name}")
+        for name in row
+        if name != "rule"
+    }
     claim = Claim(rule=rule, **values)
     _check_words(claim, where)
     return claim
@@ -269,9 +272,7 @@ def _check_names(row: Mapping[str, Any], wanted: Sequence[str], optional: Sequen
     missing = [name for name in wanted if name not in row]
     unknown = [name for name in row if name not in (*wanted, *optional)]
     if missing or unknown:
-        raise LabError(
-            f"{where} lacks {missing} and has unknown {unknown}; fields: {', '.join((*wanted, *optional))}."
-        )
+        raise LabError(f"{where} lacks {missing} and has unknown {unknown}; fields: {', '.join((*wanted, *optional))}.")
 
 
 def _typed(value: Any, kind: type, where: str) -> Any:
@@ -290,9 +291,7 @@ def _check_words(claim: Claim, where: str) -> None:
     if not claim.testable:
         return
     if not re.fullmatch(r"\d\d_[a-z0-9_]+", claim.notebook):
-        raise LabError(
-            f"{where}: notebook is {claim.notebook!r}, expected a name such as '05_hybrid_architecture'."
-        )
+        raise LabError(f"{where}: notebook is {claim.notebook!r}, expected a name such as '05_hybrid_architecture'.")
     if claim.min_scale not in SCALES:
         raise LabError(f"{where}: " + one_of("min_scale", claim.min_scale, SCALES))
     if claim.rule.kind == "exact":

@@ -40,7 +40,7 @@ def examine() -> str:
     """Return the whole examination as text of at most 100 columns, commands apart."""
     parts = [
         _table("This machine", machine()),
-        _table("Engines used here (backend=\"auto\")", engines()),
+        _table('Engines used here (backend="auto")', engines()),
         _present(pieces()),
         _missing(pieces()),
     ]

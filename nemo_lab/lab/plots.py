@@ -35,9 +35,7 @@ def band(ax: "Axes", x: ArrayLike, samples_SN: ArrayLike, label: str = "", **lin
     """
     x_N, y_SN = np.asarray(x, dtype=float), np.asarray(samples_SN, dtype=float)
     if y_SN.ndim != 2 or x_N.shape != y_SN.shape[1:] or not len(y_SN):
-        raise LabError(
-            f"samples have shape {y_SN.shape}, expected (seeds, {x_N.size}) for {x_N.size} positions."
-        )
+        raise LabError(f"samples have shape {y_SN.shape}, expected (seeds, {x_N.size}) for {x_N.size} positions.")
     text = f"{label} (n = {len(y_SN)})" if label else ""
     (curve,) = ax.plot(x_N, y_SN.mean(axis=0), label=text, **line)
     if len(y_SN) > 1:

@@ -109,6 +109,4 @@ def _gpu() -> str:
 def peak_mb() -> float:
     """Return the most memory this process, or one of its finished children, held, in MB."""
     usage = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return round(
-        usage / (1e6 if sys.platform == "darwin" else 1e6 / 1024), 1
-    )  # ru_maxrss: bytes on macOS, else KiB
+    return round(usage / (1e6 if sys.platform == "darwin" else 1e6 / 1024), 1)  # ru_maxrss: bytes on macOS, else KiB

@@ -29,9 +29,7 @@ _KINDS = {  # style classes; the other verdicts are open ones
 }
 
 
-def build_report(
-    runs: Mapping[str, Sequence[Run]], out: Path, claims: Mapping[str, Claim] | None = None
-) -> Path:
+def build_report(runs: Mapping[str, Sequence[Run]], out: Path, claims: Mapping[str, Claim] | None = None) -> Path:
     """Write the report to the folder `out` and return its front page.
 
     Args:

@@ -19,10 +19,7 @@ _HEAD = """<!doctype html>
 </head>
 """
 
-_CHIP = (
-    '<span class="chip {{ row.kind }}"><span aria-hidden="true">{{ row.mark }}</span>'
-    " {{ row.verdict }}</span>"
-)
+_CHIP = '<span class="chip {{ row.kind }}"><span aria-hidden="true">{{ row.mark }}</span> {{ row.verdict }}</span>'
 
 LEDGER = (
     _HEAD

@@ -110,9 +110,14 @@ def _papermill(job: Job, work: Path, on_cell: OnCell) -> dict[str, Any]:
     with _environment(_kernel_environment(job, work)), _peak_memory(outcome):
         try:
             execute_notebook(
-                str(job.notebook), str(work / NOTEBOOK), parameters=job.injected, kernel_name="python3",
-                progress_bar=False, cwd=str(job.notebook.parent), on_cell_start=before_cell,
-            )  # fmt: skip
+                str(job.notebook),
+                str(work / NOTEBOOK),
+                parameters=job.injected,
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=str(job.notebook.parent),
+                on_cell_start=before_cell,
+            )
         except Exception as error:  # whatever a notebook raises, the others go on
             outcome |= {"status": "failed", "error": _last_line(error)}
             outcome["cell"] = _source_index(job, work / NOTEBOOK, getattr(error, "cell_index", position[0]))
@@ -244,9 +249,7 @@ def store(job: Job, record: Mapping[str, Any]) -> None:
 
     if record.get("status") != "ok":
         raise LabError(f"Notebook {job.name!r} failed, so its outputs are not stored.")
-    clean = canonical(
-        read_notebook(job.folder / NOTEBOOK), scale=job.scale, seed=job.seed, code_hash=job.code_hash
-    )
+    clean = canonical(read_notebook(job.folder / NOTEBOOK), scale=job.scale, seed=job.seed, code_hash=job.code_hash)
     text = nbformat.writes(clean)  # type: ignore[no-untyped-call]
     records = job.notebook.parent / "records"
     kept = {name: value for name, value in record.items() if name not in ("resumed", "request")}

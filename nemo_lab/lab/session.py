@@ -98,9 +98,7 @@ class Lab:
         """
         claim = find_claim(claim_id)
         if claim.testable and claim.notebook != self.notebook:
-            raise LabError(
-                f"Claim {claim_id} belongs to {claim.notebook}, not to {self.notebook}; judge it there."
-            )
+            raise LabError(f"Claim {claim_id} belongs to {claim.notebook}, not to {self.notebook}; judge it there.")
         if claim.testable and control is None:
             raise LabError(f"Claim {claim_id} has no control; pass control=[…]: {claim.control}")
         self.judgements[claim_id] = judge(claim, samples, control, self.scale)

@@ -60,9 +60,7 @@ class Table:
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th style="text-align:left">{escape(name)}</th>' for name in self.columns)
-        body = "".join(
-            f"<tr>{''.join(self._cell(row, name) for name in self.columns)}</tr>" for row in self.rows
-        )
+        body = "".join(f"<tr>{''.join(self._cell(row, name) for name in self.columns)}</tr>" for row in self.rows)
         return f'<table class="nemo-ledger"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
     def _cell(self, row: Mapping[str, str], name: str) -> str:

@@ -91,9 +91,7 @@ def summary(seconds: "pd.DataFrame") -> "pd.DataFrame":
     return pd.DataFrame(rows).T
 
 
-def median_interval(
-    samples: Sequence[float], coverage: float = COVERAGE
-) -> tuple[float, float, float, float]:
+def median_interval(samples: Sequence[float], coverage: float = COVERAGE) -> tuple[float, float, float, float]:
     """Return median, low and high of the narrowest sign-test interval with `coverage`, and its own coverage.
 
     The k-th smallest and k-th largest of n samples enclose the median of their distribution with probability

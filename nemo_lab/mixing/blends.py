@@ -135,8 +135,7 @@ class BlendSchedule:
     def with_quality_reversed(self) -> BlendSchedule:
         """The control: in every phase the best source gets the weight of the worst, and so on."""
         phases = [
-            Phase(phase.share, tuple(deal_reversed(np.array(phase.weights), self.quality_K)))
-            for phase in self.phases
+            Phase(phase.share, tuple(deal_reversed(np.array(phase.weights), self.quality_K))) for phase in self.phases
         ]
         return replace(self, phases=tuple(phases))
 

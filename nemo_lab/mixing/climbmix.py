@@ -100,9 +100,7 @@ def _largest(weights_K: Floats, has_K: npt.NDArray[np.int64]) -> float:
     return float((has_K[carrying] / weights_K[carrying]).min())
 
 
-def _fill(
-    rows: npt.NDArray[np.int64], bytes_N: npt.NDArray[np.int64], wanted: float
-) -> npt.NDArray[np.int64]:
+def _fill(rows: npt.NDArray[np.int64], bytes_N: npt.NDArray[np.int64], wanted: float) -> npt.NDArray[np.int64]:
     """The first rows that reach `wanted` bytes, the last one only if that comes nearer."""
     reached = np.cumsum(bytes_N[rows])
     count = int(np.searchsorted(reached, wanted))
@@ -112,7 +110,11 @@ def _fill(
 
 
 def write_climbmix(
-    folder: Path, dataset: Dataset, labels_N: npt.NDArray[np.int64], chosen: Selection, facts: dict[str, Any],
+    folder: Path,
+    dataset: Dataset,
+    labels_N: npt.NDArray[np.int64],
+    chosen: Selection,
+    facts: dict[str, Any],
     proxies: pd.DataFrame | None = None,
 ) -> Path:
     """Write the chosen documents with a card and what led to them; completely or not at all; return the folder.

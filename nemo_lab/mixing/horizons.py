@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-def down_sample(
-    dataset: Dataset, rate: float | Mapping[str, float], column: str = "corpus", seed: int = 0
-) -> Dataset:
+def down_sample(dataset: Dataset, rate: float | Mapping[str, float], column: str = "corpus", seed: int = 0) -> Dataset:
     """Keep a share of each source's text, in whole documents; the share is met within one document.
 
     Args:

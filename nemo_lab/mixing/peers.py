@@ -77,10 +77,12 @@ def random_plan(sizes: Sizes) -> Plan:
     texts = [" ".join(random.choice(words, size=WORDS)) for _ in range(SOURCES)]
     tokenizer = tokenization.train(texts, sizes.vocab_size)
     packed = pools_by({"text": texts, "source": list("abcd")}, "source", tokenizer, sizes.length)
-    pools = Pools({
-        name: Packed(rows.tokens_NL, rows.targets_NL, np.zeros_like(rows.document_NL))
-        for name, rows in packed.rows.items()
-    })  # fmt: skip
+    pools = Pools(
+        {
+            name: Packed(rows.tokens_NL, rows.targets_NL, np.zeros_like(rows.document_NL))
+            for name, rows in packed.rows.items()
+        }
+    )
     config = transformer(sizes.width, sizes.pairs, sizes.vocab_size).with_(rope_theta=0.0)
     settings = TrainSettings(sizes.steps, sizes.batch_size, 8e-3, min_lr_ratio=0.0)
     held_out = [" ".join(random.choice(words, size=100)) for _ in range(20)]

@@ -199,4 +199,3 @@ def _facts(found: Search, plan: Plan, recipe: Recipe, seed: int, goal: Sequence[
         "seed": seed,
         "recipe": asdict(recipe),
     }
-

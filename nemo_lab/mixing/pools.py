@@ -195,4 +195,3 @@ class Blend:
         """Checksums of sources, table and seed, by which a resumed run knows its data again."""
         own = zlib.crc32(np.ascontiguousarray(self.table_SB).data)
         return "-".join([*(packed.fingerprint for packed in self._packed), f"{own:08x}", str(self.seed)])
-

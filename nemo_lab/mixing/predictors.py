@@ -104,16 +104,23 @@ def _lightgbm(mixtures_NK: Floats, scores_N: Floats, seed: int) -> Predict:
     held = order[: max(1, len(order) // 10)]
     rest = order[len(held) :]
     model = lightgbm.LGBMRegressor(
-        n_estimators=1000, learning_rate=0.01, max_depth=4, min_child_samples=5, reg_alpha=1.0, reg_lambda=1.0,
-        random_state=seed, n_jobs=1, verbosity=-1, deterministic=True, force_row_wise=True,
-    )  # fmt: skip
+        n_estimators=1000,
+        learning_rate=0.01,
+        max_depth=4,
+        min_child_samples=5,
+        reg_alpha=1.0,
+        reg_lambda=1.0,
+        random_state=seed,
+        n_jobs=1,
+        verbosity=-1,
+        deterministic=True,
+        force_row_wise=True,
+    )
     # In units of their spread: L1 = L2 = 1 are meant for accuracies in per cent, not for bits of a byte.
     centre, spread = scores_N.mean(), scores_N.std() or 1.0
     scaled_N = (scores_N - centre) / spread
     stop = lightgbm.early_stopping(20, verbose=False)
-    model.fit(
-        mixtures_NK[rest], scaled_N[rest], eval_X=mixtures_NK[held], eval_y=scaled_N[held], callbacks=[stop]
-    )
+    model.fit(mixtures_NK[rest], scaled_N[rest], eval_X=mixtures_NK[held], eval_y=scaled_N[held], callbacks=[stop])
     return lambda mixtures: np.asarray(model.predict(np.asarray(mixtures)), dtype=float) * spread + centre
 
 

@@ -154,9 +154,7 @@ def conclude(
     return Search(table, mixtures_NK, scores_N, candidates_CK, predicted_C)
 
 
-def _pick(
-    candidates_CK: Floats, predict: Predict, size: int, top: int, random: np.random.Generator
-) -> Floats:
+def _pick(candidates_CK: Floats, predict: Predict, size: int, top: int, random: np.random.Generator) -> Floats:
     """Draw a round at random from the candidates ranked best."""
     ranked = np.argsort(predict(candidates_CK), kind="stable")[: max(top or max(size**2, 128), size)]
     return candidates_CK[random.choice(ranked, size=size, replace=False)]
@@ -166,4 +164,3 @@ def _scores(table: pd.DataFrame, objective: str) -> Floats:
     if objective not in table:
         raise MixingError(f"The proxies were not scored on {objective!r}; there are {sorted(table.columns)}.")
     return table[objective].to_numpy(dtype=float)
-

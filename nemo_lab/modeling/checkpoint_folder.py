@@ -36,9 +36,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return fields
 
 
-def open_tensors(
-    folder: Path, files: ExitStack
-) -> tuple[dict[str, tuple[int, ...]], Callable[[str], Tensor]]:
+def open_tensors(folder: Path, files: ExitStack) -> tuple[dict[str, tuple[int, ...]], Callable[[str], Tensor]]:
     """Shapes of all tensors of a folder, and a function that reads one while `files` keeps them open."""
     from safetensors import SafetensorError, safe_open
 
@@ -66,9 +64,7 @@ def _tensor_files(folder: Path) -> list[str]:
     names = sorted({str(name) for name in weight_map.values()}) if isinstance(weight_map, dict) else []
     bad = [name for name in names if Path(name).name != name or not name.endswith(".safetensors")]
     if bad or not names:
-        raise ValueError(
-            f"{index} must map tensors to .safetensors files of its own folder; it names {bad[:1]}."
-        )
+        raise ValueError(f"{index} must map tensors to .safetensors files of its own folder; it names {bad[:1]}.")
     return names
 
 

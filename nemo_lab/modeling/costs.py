@@ -123,8 +123,14 @@ def weight_bytes(config: HybridConfig, bytes_per_weight: float = 2) -> float:
 
 
 def max_batch(
-    config: HybridConfig, budget_bytes: float, context: int, *, bytes_per_weight: float = 2,
-    kv_bytes: float = 2, ssm_bytes: float = 4, conv_bytes: float = 2,
+    config: HybridConfig,
+    budget_bytes: float,
+    context: int,
+    *,
+    bytes_per_weight: float = 2,
+    kv_bytes: float = 2,
+    ssm_bytes: float = 4,
+    conv_bytes: float = 2,
 ) -> int:
     """Most sequences of `context` tokens whose caches fit beside the weights; 0 where the weights do not fit.
 
@@ -150,11 +156,17 @@ class Hardware:
 
 HARDWARE = {
     "h100": Hardware(
-        "H100 SXM 80 GB", 989e12, 3.35e12, 80e9,
+        "H100 SXM 80 GB",
+        989e12,
+        3.35e12,
+        80e9,
         "NVIDIA H100 datasheet, SXM column: 1,979 TFLOP/s bf16 with sparsity, half of it dense; 3.35 TB/s",
     ),
     "a10g": Hardware(
-        "A10G", 70e12, 600e9, 22.06 * GIB,
+        "A10G",
+        70e12,
+        600e9,
+        22.06 * GIB,
         "NVIDIA A10G datasheet: 70 TFLOP/s bf16 dense (the A10 has 125), 600 GB/s, unconfirmed (from "
         "memory); 22.06 GiB of its 24 GB are usable according to Nano v2",
     ),
@@ -176,8 +188,16 @@ class Throughput:
 
 
 def throughput(
-    config: HybridConfig, hardware: Hardware, inputs: int, outputs: int, *, batch: int = 0, gpus: int = 1,
-    bytes_per_weight: float = 2, memory_share: float = 1.0, compute_efficiency: float = 1.0,
+    config: HybridConfig,
+    hardware: Hardware,
+    inputs: int,
+    outputs: int,
+    *,
+    batch: int = 0,
+    gpus: int = 1,
+    bytes_per_weight: float = 2,
+    memory_share: float = 1.0,
+    compute_efficiency: float = 1.0,
     bandwidth_efficiency: float = 1.0,
 ) -> Throughput:
     """Output tokens per second and GPU for requests of `inputs` prompt and `outputs` generated tokens.
@@ -209,7 +229,10 @@ def throughput(
     compute, memory = compute / rate, memory / bandwidth
     writing = float(np.maximum(compute, memory).sum())
     return Throughput(
-        batch=batch, gpus=gpus, prefill_seconds=reading, decode_seconds=writing,
+        batch=batch,
+        gpus=gpus,
+        prefill_seconds=reading,
+        decode_seconds=writing,
         tokens_per_second=batch * outputs / (reading + writing) / gpus,
         weight_gib=weight_bytes(config, bytes_per_weight) / GIB,
         cache_gib=batch * cache_bytes(config, inputs + outputs) / GIB,
@@ -269,8 +292,14 @@ PUBLISHED_RATIOS = (
 # Output tokens/s per GPU on H100 at 65,536 in and 1,024 out, read off Nemotron-H's Figures 1 and 7. Baselines
 # ran on another engine (vLLM 0.7.3); the clean comparison is the one with nemotron-t-8b.
 PUBLISHED_TOKENS_PER_SECOND = {
-    "nemotron-h-8b": 210.9, "nemotron-t-8b": 96.9, "llama-3.1-8b": 70.5, "qwen2.5-7b": 119.6,
-    "nemotron-h-56b": 25.6, "nemotron-h-47b": 31.8, "llama-3.1-70b": 10.8, "qwen2.5-72b": 10.7,
+    "nemotron-h-8b": 210.9,
+    "nemotron-t-8b": 96.9,
+    "llama-3.1-8b": 70.5,
+    "qwen2.5-7b": 119.6,
+    "nemotron-h-56b": 25.6,
+    "nemotron-h-47b": 31.8,
+    "llama-3.1-70b": 10.8,
+    "qwen2.5-72b": 10.7,
     "llama-3.1-405b": 1.35,
 }
 
@@ -286,15 +315,23 @@ def compare_published(**options: Any) -> list[dict[str, Any]]:
     for published in PUBLISHED_RATIOS:
         ours, theirs = (
             throughput(
-                preset(name), HARDWARE[published.hardware], published.inputs, published.outputs,
-                gpus=published.gpus, **options,
+                preset(name),
+                HARDWARE[published.hardware],
+                published.inputs,
+                published.outputs,
+                gpus=published.gpus,
+                **options,
             )
             for name in (published.model, published.baseline)
         )
-        rows.append(asdict(published) | {
-            "roofline_ratio": ours.tokens_per_second / theirs.tokens_per_second,
-            "model_batch": ours.batch, "baseline_batch": theirs.batch,
-            "model_tokens_per_second": ours.tokens_per_second,
-            "baseline_tokens_per_second": theirs.tokens_per_second,
-        })
+        rows.append(
+            asdict(published)
+            | {
+                "roofline_ratio": ours.tokens_per_second / theirs.tokens_per_second,
+                "model_batch": ours.batch,
+                "baseline_batch": theirs.batch,
+                "model_tokens_per_second": ours.tokens_per_second,
+                "baseline_tokens_per_second": theirs.tokens_per_second,
+            }
+        )
     return rows

@@ -98,7 +98,10 @@ def _left_pad(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[T
 
 
 def _append(
-    rows: list[list[int]], running: set[int], tokens: list[int], endings: list[list[int]],
+    rows: list[list[int]],
+    running: set[int],
+    tokens: list[int],
+    endings: list[list[int]],
     on_token: Callable[[int, int], object] | None,
 ) -> None:
     """Adds this step's tokens to the running rows and retires the rows that an ending matches."""
@@ -111,8 +114,13 @@ def _append(
 
 
 def _check(
-    vocab: int, prompts: Sequence[Sequence[int]], max_new_tokens: int, temperature: float, top_p: float,
-    stop: Sequence[Sequence[int]], eos: int | None,
+    vocab: int,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    temperature: float,
+    top_p: float,
+    stop: Sequence[Sequence[int]],
+    eos: int | None,
 ) -> None:
     if max_new_tokens < 0:
         raise ValueError(f"max_new_tokens is {max_new_tokens}; it must be 0 or more")
@@ -143,9 +151,7 @@ class Decoder:
             Default: the dtype of the surrounding autocast, else that of the parameters.
     """
 
-    def __init__(
-        self, model: HybridLM, batch: int, max_length: int, dtype: torch.dtype | None = None
-    ) -> None:
+    def __init__(self, model: HybridLM, batch: int, max_length: int, dtype: torch.dtype | None = None) -> None:
         for name, value in (("batch", batch), ("max_length", max_length)):
             if value < 1:
                 raise ValueError(f"{name} is {value}; a decoder needs at least 1")

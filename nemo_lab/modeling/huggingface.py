@@ -65,12 +65,23 @@ _FIELDS: tuple[tuple[str, tuple[str, ...], Any], ...] = (
 )
 # What the checkpoint must say, if it says anything, for the two models to be the same function.
 _REQUIRED: dict[str, Any] = {
-    "model_type": "nemotron_h", "tie_word_embeddings": False, "attention_bias": False, "mlp_bias": False,
-    "use_bias": False, "mamba_proj_bias": False, "use_conv_bias": True, "sliding_window": None,
-    "mlp_hidden_act": "relu2", "mamba_hidden_act": "silu", "attention_dropout": 0, "hidden_dropout": 0,
+    "model_type": "nemotron_h",
+    "tie_word_embeddings": False,
+    "attention_bias": False,
+    "mlp_bias": False,
+    "use_bias": False,
+    "mamba_proj_bias": False,
+    "use_conv_bias": True,
+    "sliding_window": None,
+    "mlp_hidden_act": "relu2",
+    "mamba_hidden_act": "silu",
+    "attention_dropout": 0,
+    "hidden_dropout": 0,
 }
 _PREFIXES = (
-    ("embedding.", "model.embeddings."), ("blocks.", "model.layers."), ("norm.", "model.norm_f."),
+    ("embedding.", "model.embeddings."),
+    ("blocks.", "model.layers."),
+    ("norm.", "model.norm_f."),
     ("head.", "lm_head."),
 )
 _MIXER_NAMES = {"conv_weight": "conv1d.weight", "conv_bias": "conv1d.bias", "norm_weight": "norm.weight"}
@@ -179,8 +190,11 @@ def config_to_hf(config: HybridConfig) -> dict[str, Any]:
     fields["time_step_min"] = max(config.dt_min, NO_CLAMP)
     return fields | {
         "layers_block_type": [_LAYER_NAMES[letter] for letter in config.pattern],
-        "use_cache": "*" in config.pattern, "max_position_embeddings": 8192,
-        "bos_token_id": None, "eos_token_id": None, "pad_token_id": None,
+        "use_cache": "*" in config.pattern,
+        "max_position_embeddings": 8192,
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "pad_token_id": None,
         "nemo_lab": {"time_step_min": config.time_step_min},
     }
 
@@ -270,16 +284,13 @@ def _compare(wanted: Mapping[str, Shape], found: Mapping[str, Shape]) -> None:
     problems += [f"{name} belongs to no layer of its config.json" for name in found.keys() - wanted.keys()]
     problems += [
         f"{name} has the shape {found[name]} and not {wanted[name]}"
-        for name in wanted.keys() & found.keys() if wanted[name] != found[name]
+        for name in wanted.keys() & found.keys()
+        if wanted[name] != found[name]
     ]
     if problems:
         problems.sort()
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ValueError(f"The checkpoint's tensors do not fit its config.json: {problems[0]}{more}.")
-
-
-
-
 
 
 def _wrap_tokenizer(tokenizer: Any, vocab_size: int) -> Any:

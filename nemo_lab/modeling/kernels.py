@@ -33,8 +33,15 @@ _DTYPES = {
 
 
 def ssd(
-    x_BHPL: Tensor, dt_BHL: Tensor, A_H: Tensor, B_BGNL: Tensor, C_BGNL: Tensor, D_H: Tensor, chunk: int,
-    document_BL: Tensor | None = None, backend: str = "auto",
+    x_BHPL: Tensor,
+    dt_BHL: Tensor,
+    A_H: Tensor,
+    B_BGNL: Tensor,
+    C_BGNL: Tensor,
+    D_H: Tensor,
+    chunk: int,
+    document_BL: Tensor | None = None,
+    backend: str = "auto",
 ) -> tuple[Tensor, Tensor]:
     """The state-space scan from an empty state: y_BHPL and the state after the last token, BHPN.
 
@@ -105,15 +112,26 @@ def _import_error(kernel: str) -> str:
 
 
 def _mamba_ssm(
-    x_BHPL: Tensor, dt_BHL: Tensor, A_H: Tensor, B_BGNL: Tensor, C_BGNL: Tensor, D_H: Tensor, chunk: int,
+    x_BHPL: Tensor,
+    dt_BHL: Tensor,
+    A_H: Tensor,
+    B_BGNL: Tensor,
+    C_BGNL: Tensor,
+    D_H: Tensor,
+    chunk: int,
     document_BL: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """mamba-ssm's chunked scan, which wants (B, L, heads, channels)."""
     from mamba_ssm.ops.triton.ssd_combined import mamba_chunk_scan_combined
 
     y_BLHP, state_BHPN = mamba_chunk_scan_combined(
-        x_BHPL.permute(0, 3, 1, 2), dt_BHL.transpose(1, 2), A_H, B_BGNL.permute(0, 3, 1, 2),
-        C_BGNL.permute(0, 3, 1, 2), chunk_size=chunk, D=D_H,
+        x_BHPL.permute(0, 3, 1, 2),
+        dt_BHL.transpose(1, 2),
+        A_H,
+        B_BGNL.permute(0, 3, 1, 2),
+        C_BGNL.permute(0, 3, 1, 2),
+        chunk_size=chunk,
+        D=D_H,
         seq_idx=None if document_BL is None else document_BL.to(torch.int32).contiguous(),
         return_final_states=True,
     )
@@ -129,8 +147,14 @@ def _flash_attn(q_BHLD: Tensor, k_BKLD: Tensor, v_BKLD: Tensor, document_BL: Ten
         return y.transpose(1, 2)
     starts, longest = document_starts(document_BL)
     y = flash.flash_attn_varlen_func(
-        q.flatten(0, 1), k.flatten(0, 1), v.flatten(0, 1), cu_seqlens_q=starts, cu_seqlens_k=starts,
-        max_seqlen_q=longest, max_seqlen_k=longest, causal=True,
+        q.flatten(0, 1),
+        k.flatten(0, 1),
+        v.flatten(0, 1),
+        cu_seqlens_q=starts,
+        cu_seqlens_k=starts,
+        max_seqlen_q=longest,
+        max_seqlen_k=longest,
+        causal=True,
     )
     return y.unflatten(0, tuple(document_BL.shape)).transpose(1, 2)
 

@@ -173,8 +173,15 @@ class Mamba2(nn.Module):
         mixed = causal_conv_silu(xBC, self.conv_weight, self.conv_bias, document_BL)
         x, Bm, Cm = mixed.split([c.d_inner, c.ssm_groups * c.ssm_state, c.ssm_groups * c.ssm_state])
         y, state = kernels.ssd(
-            _heads(x, c.ssm_heads), self._step_sizes(dt).view(-1, B, L).movedim(1, 0), -torch.exp(_wide(self.A_log)),
-            _heads(Bm, c.ssm_groups), _heads(Cm, c.ssm_groups), self.D, c.chunk, document_BL, self.backend,
+            _heads(x, c.ssm_heads),
+            self._step_sizes(dt).view(-1, B, L).movedim(1, 0),
+            -torch.exp(_wide(self.A_log)),
+            _heads(Bm, c.ssm_groups),
+            _heads(Cm, c.ssm_groups),
+            self.D,
+            c.chunk,
+            document_BL,
+            self.backend,
         )
         if cache is not None:
             cache.store(xBC, state)

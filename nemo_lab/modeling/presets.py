@@ -31,11 +31,14 @@ def hybrid_pattern(a: int, b: int, c: int, k: int) -> str:
 
 
 _8B_PATTERN = hybrid_pattern(3, 4, 1, 4)
-_47B_PATTERN = (
-    "M-M-M-M-M-M-M-M-M*-M-M-M-M-M-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M-M-M---MM---M-M*-M-M-M-M-M-"
-)
+_47B_PATTERN = "M-M-M-M-M-M-M-M-M*-M-M-M-M-M-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M-M-M---MM---M-M*-M-M-M-M-M-"
 _LARGE: dict[str, Any] = {
-    "vocab_size": 131072, "n_kv_heads": 8, "head_dim": 128, "ssm_groups": 8, "conv_width": 4, "chunk": 128,
+    "vocab_size": 131072,
+    "n_kv_heads": 8,
+    "head_dim": 128,
+    "ssm_groups": 8,
+    "conv_width": 4,
+    "chunk": 128,
 }
 
 
@@ -43,8 +46,14 @@ def _published(pattern: str, d_model: int, d_ff: int, n_heads: int, *ssm: int) -
     """A hybrid of the family; `ssm` is the number of Mamba-2 heads, their dimension and the state's."""
     heads, head_dim, state = ssm
     return HybridConfig(
-        pattern=pattern, d_model=d_model, d_ff=d_ff, n_heads=n_heads, ssm_heads=heads, ssm_head_dim=head_dim,
-        ssm_state=state, **_LARGE,
+        pattern=pattern,
+        d_model=d_model,
+        d_ff=d_ff,
+        n_heads=n_heads,
+        ssm_heads=heads,
+        ssm_head_dim=head_dim,
+        ssm_state=state,
+        **_LARGE,
     )
 
 
@@ -61,10 +70,18 @@ HYBRIDS: dict[str, HybridConfig] = {
 
 
 def _transformer(layers: int, d_model: int, d_ff: int, heads: int, kv_heads: int, vocab: int) -> HybridConfig:
-    return HybridConfig(**_LARGE | {
-        "pattern": "*-" * layers, "d_model": d_model, "d_ff": d_ff, "n_heads": heads, "n_kv_heads": kv_heads,
-        "vocab_size": vocab, "rope_theta": 10000.0,
-    })
+    return HybridConfig(
+        **_LARGE
+        | {
+            "pattern": "*-" * layers,
+            "d_model": d_model,
+            "d_ff": d_ff,
+            "n_heads": heads,
+            "n_kv_heads": kv_heads,
+            "vocab_size": vocab,
+            "rope_theta": 10000.0,
+        }
+    )
 
 
 # Nemotron-T-8B is the paper's control: the 8B hybrid's data, vocabulary and FFN. The others are baselines of
@@ -208,9 +225,17 @@ def tiny_hybrid(d_model: int = 128, pattern: str = "M-M*-M-", **changes: Any) ->
         raise ValueError(f"d_model is {d_model}; the tiny models need a multiple of 32, their heads' width.")
     heads = d_model // 32
     sizes: dict[str, Any] = {
-        "pattern": pattern, "d_model": d_model, "d_ff": 4 * d_model, "n_heads": heads, "head_dim": 32,
-        "n_kv_heads": 2 if heads % 2 == 0 else 1, "ssm_heads": 2 * heads, "ssm_head_dim": 32, "ssm_state": 32,
-        "ssm_groups": 2, "init_std": 0.05,
+        "pattern": pattern,
+        "d_model": d_model,
+        "d_ff": 4 * d_model,
+        "n_heads": heads,
+        "head_dim": 32,
+        "n_kv_heads": 2 if heads % 2 == 0 else 1,
+        "ssm_heads": 2 * heads,
+        "ssm_head_dim": 32,
+        "ssm_state": 32,
+        "ssm_groups": 2,
+        "init_std": 0.05,
     }
     return HybridConfig(**sizes | changes)
 

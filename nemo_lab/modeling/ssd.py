@@ -29,7 +29,12 @@ from torch import Tensor
 
 
 def ssd_recurrent(
-    x_BLHP: Tensor, dt_BLH: Tensor, A_H: Tensor, B_BLGN: Tensor, C_BLGN: Tensor, D_H: Tensor | None = None,
+    x_BLHP: Tensor,
+    dt_BLH: Tensor,
+    A_H: Tensor,
+    B_BLGN: Tensor,
+    C_BLGN: Tensor,
+    D_H: Tensor | None = None,
     state_BHPN: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The recurrence itself, one token after another; the definition that the other forms must equal.
@@ -58,7 +63,12 @@ def ssd_step(
 
 
 def ssd_quadratic(
-    x_BLHP: Tensor, dt_BLH: Tensor, A_H: Tensor, B_BLGN: Tensor, C_BLGN: Tensor, D_H: Tensor | None = None,
+    x_BLHP: Tensor,
+    dt_BLH: Tensor,
+    A_H: Tensor,
+    B_BLGN: Tensor,
+    C_BLGN: Tensor,
+    D_H: Tensor | None = None,
     document_BL: Tensor | None = None,
 ) -> Tensor:
     """The dual form, y = (C B^T ∘ decay) (dt x), with the whole L x L matrix of every head."""
@@ -75,8 +85,16 @@ def ssd_quadratic(
 
 
 def ssd_chunked(
-    x_BLHP: Tensor, dt_BLH: Tensor, A_H: Tensor, B_BLGN: Tensor, C_BLGN: Tensor, *, chunk: int,
-    D_H: Tensor | None = None, document_BL: Tensor | None = None, initial_state_BHPN: Tensor | None = None,
+    x_BLHP: Tensor,
+    dt_BLH: Tensor,
+    A_H: Tensor,
+    B_BLGN: Tensor,
+    C_BLGN: Tensor,
+    *,
+    chunk: int,
+    D_H: Tensor | None = None,
+    document_BL: Tensor | None = None,
+    initial_state_BHPN: Tensor | None = None,
     return_state: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """The chunked form: equal to the other two, and the one that is fast.
@@ -90,12 +108,20 @@ def ssd_chunked(
 
     Returns y_BLHP, or (y_BLHP, state_BHPN after the last token) with `return_state`.
     """
+
     def first(t: Tensor) -> Tensor:  # B, L, heads, channels -> B, heads, channels, L
         return t.permute(0, 2, 3, 1)
 
     D_H = torch.zeros_like(A_H) if D_H is None else D_H
     y_BHPL, state_BHPN = ssd_channel_first(
-        first(x_BLHP), dt_BLH.transpose(1, 2), A_H, first(B_BLGN), first(C_BLGN), D_H, chunk, document_BL,
+        first(x_BLHP),
+        dt_BLH.transpose(1, 2),
+        A_H,
+        first(B_BLGN),
+        first(C_BLGN),
+        D_H,
+        chunk,
+        document_BL,
         initial_state_BHPN,
     )
     y_BLHP = y_BHPL.permute(0, 3, 1, 2)
@@ -103,8 +129,15 @@ def ssd_chunked(
 
 
 def ssd_channel_first(
-    x_BHPL: Tensor, dt_BHL: Tensor, A_H: Tensor, B_BGNL: Tensor, C_BGNL: Tensor, D_H: Tensor, chunk: int,
-    document_BL: Tensor | None = None, initial_state_BHPN: Tensor | None = None,
+    x_BHPL: Tensor,
+    dt_BHL: Tensor,
+    A_H: Tensor,
+    B_BGNL: Tensor,
+    C_BGNL: Tensor,
+    D_H: Tensor,
+    chunk: int,
+    document_BL: Tensor | None = None,
+    initial_state_BHPN: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """`ssd_chunked` on channel-first tensors, as the mixer holds them: (y_BHPL, state_BHPN)."""
     with torch.autocast(x_BHPL.device.type, enabled=False):
@@ -168,8 +201,16 @@ class _ChunkedSSD(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x_BHPL: Tensor, dt_BHL: Tensor, A_H: Tensor, B_BGNL: Tensor, C_BGNL: Tensor, D_H: Tensor,
-        initial_BHPN: Tensor | None, document_BL: Tensor | None, Q: int,
+        ctx: Any,
+        x_BHPL: Tensor,
+        dt_BHL: Tensor,
+        A_H: Tensor,
+        B_BGNL: Tensor,
+        C_BGNL: Tensor,
+        D_H: Tensor,
+        initial_BHPN: Tensor | None,
+        document_BL: Tensor | None,
+        Q: int,
     ) -> tuple[Tensor, Tensor]:
         exact, fast = torch.promote_types(x_BHPL.dtype, torch.float32), x_BHPL.dtype
         x, dt = _to_chunks(x_BHPL, Q, fast), _to_chunks(dt_BHL, Q, exact)
@@ -200,8 +241,15 @@ class _ChunkedSSD(torch.autograd.Function):
         dx = torch.mul(dy, D_H.to(dy.dtype)[:, None, None], out=product)
         dx.addcmul_(dxd, dt.to(dy.dtype)[..., None, :])
         return (
-            _from_chunks(dx, L), _from_chunks(ddt, L), (da * dt).sum((0, 1, 3)).to(A_H.dtype), _from_chunks(dB, L),
-            _from_chunks(dC, L), dD.to(D_H.dtype), dinitial if ctx.has_initial else None, None, None,
+            _from_chunks(dx, L),
+            _from_chunks(ddt, L),
+            (da * dt).sum((0, 1, 3)).to(A_H.dtype),
+            _from_chunks(dB, L),
+            _from_chunks(dC, L),
+            dD.to(D_H.dtype),
+            dinitial if ctx.has_initial else None,
+            None,
+            None,
         )
 
 
@@ -281,7 +329,5 @@ def _pass_states_backward(dentering_BcHPN: Tensor, across_BcH: Tensor, dfinal_BH
     dstates = dentering_BcHPN.new_empty(B, c + 1, H, P, N)
     dstates[:, c] = dfinal_BHPN
     for k in reversed(range(c)):
-        torch.addcmul(
-            dentering_BcHPN[:, k], dstates[:, k + 1], across_BcH[:, k, :, None, None], out=dstates[:, k]
-        )
+        torch.addcmul(dentering_BcHPN[:, k], dstates[:, k + 1], across_BcH[:, k, :, None, None], out=dstates[:, k])
     return dstates

@@ -58,7 +58,9 @@ def _blocks(recipe: Recipe, te: Any, fmt: Any) -> Any:
     """Block scaling; whether scales are powers of two is no argument there, but can be set afterwards."""
     dims = {role: 2 if recipe.cast(role).tile == (128, 128) else 1 for role in ("weight", "activation", "gradient")}
     made = te.Float8BlockScaling(
-        fp8_format=fmt, x_block_scaling_dim=dims["activation"], w_block_scaling_dim=dims["weight"],
+        fp8_format=fmt,
+        x_block_scaling_dim=dims["activation"],
+        w_block_scaling_dim=dims["weight"],
         grad_block_scaling_dim=dims["gradient"],
     )
     made.fp8_quant_fwd_inp = te.QParams(power_2_scale=recipe.activation.power_of_two, amax_epsilon=0.0)
@@ -78,7 +80,10 @@ def te_linear(linear: nn.Linear, recipe: Recipe) -> nn.Module:
             raise LabError(f"A layer is {size} wide; FP8 kernels need a multiple of {MULTIPLE}, so change d_model.")
     te = _module("transformer_engine.pytorch")
     made = _layer_class(te)(
-        linear.in_features, linear.out_features, bias=linear.bias is not None, params_dtype=linear.weight.dtype,
+        linear.in_features,
+        linear.out_features,
+        bias=linear.bias is not None,
+        params_dtype=linear.weight.dtype,
         device=linear.weight.device,
     )
     made.lab_recipe = te_recipe(recipe)

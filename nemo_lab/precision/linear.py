@@ -110,8 +110,15 @@ class _Fp8Product(torch.autograd.Function):
     """Y = X W^T, or its transpose W X^T where `channel_first`."""
 
     @staticmethod
-    def forward(ctx: Any, x_TI: Tensor, weight_OI: Tensor, layer: Fp8Linear, dtype: torch.dtype, channel_first: bool,
-                record: bool) -> Tensor:
+    def forward(
+        ctx: Any,
+        x_TI: Tensor,
+        weight_OI: Tensor,
+        layer: Fp8Linear,
+        dtype: torch.dtype,
+        channel_first: bool,
+        record: bool,
+    ) -> Tensor:
         recipe = layer.recipe
         x = layer.factor("activation", x_TI, 1, dtype, record)
         w = layer.factor("weight", weight_OI, 1, dtype, record)
@@ -152,7 +159,8 @@ class Fp8Linear(nn.Linear):
         self.watch: Watch | None = None
         delayed = {
             role: DelayedScale(format_of(recipe.cast(role).format), recipe.history)
-            for role in ROLES if recipe.cast(role).scaling == "delayed"
+            for role in ROLES
+            if recipe.cast(role).scaling == "delayed"
         }
         self.scales = nn.ModuleDict(delayed)
 

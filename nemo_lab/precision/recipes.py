@@ -1,16 +1,16 @@
 """FP8 recipes: for each of the three tensors of a matrix product, its format and its scales. One frozen object.
 
-    nemotron_h   E4M3 forward, E5M2 gradients, one scale for a tensor, taken from the tensor itself ("current
-                 scaling"); the first and last four matrix products in BF16 (Nemotron-H, arXiv 2504.03624, sections
-                 1 and 2.3, whose text says "layers" once and "GEMMs" once; NVIDIA's code keeps two blocks of two
-                 products at each end, which is the latter)
-    nano_v2      E4M3 everywhere, weights in blocks of 128x128, activations and gradients in tiles of 1x128 along
-                 the dimension that is summed over (Nemotron Nano 2, and DeepSeek-V3 before it); scales are powers
-                 of two, as Transformer Engine has it by default
-    delayed      a control: nemotron_h with scales from the largest value of earlier steps, which costs one pass
-                 over the tensor less. (Megatron-LM does not combine it with BF16 ends; here it does, so that
-                 the scales alone differ.)
-    plain        a control: nemotron_h without scales, a bare cast
+nemotron_h   E4M3 forward, E5M2 gradients, one scale for a tensor, taken from the tensor itself ("current
+             scaling"); the first and last four matrix products in BF16 (Nemotron-H, arXiv 2504.03624, sections
+             1 and 2.3, whose text says "layers" once and "GEMMs" once; NVIDIA's code keeps two blocks of two
+             products at each end, which is the latter)
+nano_v2      E4M3 everywhere, weights in blocks of 128x128, activations and gradients in tiles of 1x128 along
+             the dimension that is summed over (Nemotron Nano 2, and DeepSeek-V3 before it); scales are powers
+             of two, as Transformer Engine has it by default
+delayed      a control: nemotron_h with scales from the largest value of earlier steps, which costs one pass
+             over the tensor less. (Megatron-LM does not combine it with BF16 ends; here it does, so that
+             the scales alone differ.)
+plain        a control: nemotron_h without scales, a bare cast
 """
 
 from __future__ import annotations

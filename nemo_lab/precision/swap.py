@@ -120,7 +120,8 @@ def plain_state(model: nn.Module) -> dict[str, Tensor]:
     """
     delayed = tuple(f"{name}." for name, module in model.named_modules() if isinstance(module, DelayedScale))
     return {
-        name: value for name, value in model.state_dict().items()
+        name: value
+        for name, value in model.state_dict().items()
         if not name.startswith(delayed) and not name.endswith("_extra_state")
     }
 

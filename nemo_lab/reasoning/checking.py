@@ -193,8 +193,10 @@ class MathChecker:
             worker = Path(__file__).with_name("math_worker.py")
             self._process = subprocess.Popen(
                 [sys.executable, "-I", str(worker)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
             self._checks, self._owner = 0, os.getpid()
             try:
                 self._line(self._process, START_SECONDS)

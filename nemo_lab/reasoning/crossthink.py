@@ -67,10 +67,21 @@ def new_policy(study: Study, seed: int) -> Policy:
     """A model with random weights and the codec it reads."""
     codec, heads = Codec(), max(1, study.d_model // 16)
     config = HybridConfig(
-        pattern=study.pattern, vocab_size=codec.vocab_size, d_model=study.d_model, d_ff=4 * study.d_model,
-        n_heads=heads, n_kv_heads=heads, head_dim=16, rope_theta=0.0,
-        ssm_heads=heads, ssm_head_dim=32, ssm_state=16, ssm_groups=1, chunk=32, init_std=0.05,
-    )  # fmt: skip
+        pattern=study.pattern,
+        vocab_size=codec.vocab_size,
+        d_model=study.d_model,
+        d_ff=4 * study.d_model,
+        n_heads=heads,
+        n_kv_heads=heads,
+        head_dim=16,
+        rope_theta=0.0,
+        ssm_heads=heads,
+        ssm_head_dim=32,
+        ssm_state=16,
+        ssm_groups=1,
+        chunk=32,
+        init_std=0.05,
+    )
     return Policy.of(HybridLM(config, seed=seed), codec)
 
 
@@ -129,9 +140,14 @@ def start_model(study: Study, seed: int) -> Start:
             early.update(state_of(policy))
 
     settings = TrainSettings(
-        steps=study.sft_steps, batch_size=study.sft_batch, peak_lr=study.sft_lr, warmup_steps=study.sft_steps // 50,
-        min_lr_ratio=0.05, weight_decay=0.01, seed=seed,
-    )  # fmt: skip
+        steps=study.sft_steps,
+        batch_size=study.sft_batch,
+        peak_lr=study.sft_lr,
+        warmup_steps=study.sft_steps // 50,
+        min_lr_ratio=0.05,
+        weight_decay=0.01,
+        seed=seed,
+    )
     source = pair_source(lessons(study, seed), policy.encode, policy.end, policy.pad)
     history = train(policy.model, source, settings, progress=False, on_step=keep_half)
     answers, rates = evaluate(policy, study, seed), pass_rate_table(policy, study, seed)
@@ -207,9 +223,15 @@ def pass_rate_table(policy: Policy, study: Study, seed: int) -> pd.DataFrame:
     items = draws(seed + RL_SEED, study.held_out // 4, "train", RL_DOMAINS)
     for template in TEMPLATES:
         found = answer(
-            policy, items, mode=MODE, template=template, max_new_tokens=study.max_new_tokens,
-            samples=study.group, temperature=1.0, seed=seed,
-        )  # fmt: skip
+            policy,
+            items,
+            mode=MODE,
+            template=template,
+            max_new_tokens=study.max_new_tokens,
+            samples=study.group,
+            temperature=1.0,
+            seed=seed,
+        )
         rates = zip(items, pass_rates(found), strict=True)
         rows += [(item.domain, template, rate) for item, rate in rates]
     return pd.DataFrame(rows, columns=["domain", "template", "rate"])

@@ -130,9 +130,13 @@ def learn(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Train by GRPO; returns its history and the rewards by step and domain."""
     settings = GRPOSettings(
-        steps=study.steps, prompts=study.prompts, group=study.group, max_new_tokens=study.max_new_tokens,
-        peak_lr=study.rl_lr, seed=seed + 100 * arm.shift,
-    )  # fmt: skip
+        steps=study.steps,
+        prompts=study.prompts,
+        group=study.group,
+        max_new_tokens=study.max_new_tokens,
+        peak_lr=study.rl_lr,
+        seed=seed + 100 * arm.shift,
+    )
     prompts = blends.blend_prompts(blend, sources, settings.seed, size=study.prompts, mode=MODE)
     seen: list[tuple[str, float]] = []
     history = grpo(policy, prompts, rewarder(arm, settings.seed, seen), settings, progress=False)

@@ -29,9 +29,15 @@ PAPER_SOURCES = {
 """Questions of the paper by set: kind, format, number (from accounts of the paper, which agree)."""
 
 PAPER_MEANS = {
-    "base": 44.75, "natural": 55.66, "choice 2:1": 56.89, "open 2:1": 57.49, "usefulness": 56.95,
-    "math only": 57.82, "general only": 53.30, "general 2:1": 58.12,
-}  # fmt: skip
+    "base": 44.75,
+    "natural": 55.66,
+    "choice 2:1": 56.89,
+    "open 2:1": 57.49,
+    "usefulness": 56.95,
+    "math only": 57.82,
+    "general only": 53.30,
+    "general 2:1": 58.12,
+}
 """Mean of seven benchmarks at 7B in the paper, points (from accounts of the paper)."""
 
 

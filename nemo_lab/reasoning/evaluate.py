@@ -67,9 +67,15 @@ def answer(
     for start in range(0, len(items), size):
         part = items[start : start + size]
         rollout = sample_responses(
-            policy.model, [policy.encode(prompt_of(item, mode, template)) for item in part], max_new_tokens,
-            end=policy.end, pad=policy.pad, group=samples, temperature=temperature, generator=generator,
-        )  # fmt: skip
+            policy.model,
+            [policy.encode(prompt_of(item, mode, template)) for item in part],
+            max_new_tokens,
+            end=policy.end,
+            pad=policy.pad,
+            group=samples,
+            temperature=temperature,
+            generator=generator,
+        )
         rows = zip(rollout.responses(), rollout.ended_B.tolist(), strict=True)
         judged = [
             _judge(part[i // samples], policy.decode(tokens), len(tokens), ended, mode, template)
@@ -89,9 +95,11 @@ def score(answers: Sequence[Sequence[Answer]]) -> Score:
     flat = [one for group in answers for one in group]
     right = [one.tokens for one in flat if one.right]
     return Score(
-        _mean([one.right for one in flat]), _mean([one.adheres for one in flat]),
-        _mean([one.tokens for one in flat]), _mean(right),
-    )  # fmt: skip
+        _mean([one.right for one in flat]),
+        _mean([one.adheres for one in flat]),
+        _mean([one.tokens for one in flat]),
+        _mean(right),
+    )
 
 
 def pass_rates(answers: Sequence[Sequence[Answer]]) -> list[float]:

@@ -97,9 +97,15 @@ def _attempt(
     policy.model.eval()
     with autocast(policy.model, settings.precision):
         rollout = sample_responses(
-            policy.model, [policy.encode(p.text) for p in asked], settings.max_new_tokens, end=policy.end,
-            pad=policy.pad, group=settings.group, temperature=settings.temperature, generator=generator,
-        )  # fmt: skip
+            policy.model,
+            [policy.encode(p.text) for p in asked],
+            settings.max_new_tokens,
+            end=policy.end,
+            pad=policy.pad,
+            group=settings.group,
+            temperature=settings.temperature,
+            generator=generator,
+        )
     repeated = [prompt for prompt in asked for _ in range(settings.group)]
     ended = rollout.ended_B.tolist()
     answers = zip(repeated, rollout.responses(), ended, strict=True)
@@ -131,9 +137,15 @@ def experience_of(rollout: Rollout, reward_B: Tensor, pad: int, settings: GRPOSe
     drawn_BT = torch.arange(rollout.tokens_BT.shape[1]) < rollout.lengths_B[:, None]
     sampled_BL[batch.targets_BL != IGNORE] = rollout.logprobs_BT[drawn_BT]
     return Experience(
-        batch, sampled_BL, reward_B, advantages(reward_B, counted_B, settings), counted_B, rollout.lengths_B,
-        rollout.ended_B, rollout.entropy,
-    )  # fmt: skip
+        batch,
+        sampled_BL,
+        reward_B,
+        advantages(reward_B, counted_B, settings),
+        counted_B,
+        rollout.lengths_B,
+        rollout.ended_B,
+        rollout.entropy,
+    )
 
 
 def example(rewards: Sequence[float], lengths: Sequence[int]) -> Experience:
@@ -178,9 +190,15 @@ def rows_of(experience: Experience, rows: slice) -> Experience:
     """Some rows of an experience."""
     e = experience
     return Experience(
-        Batch(*(tensor[rows] for tensor in e.batch)), e.sampled_BL[rows], e.reward_B[rows], e.advantage_B[rows],
-        e.counted_B[rows], e.length_B[rows], e.ended_B[rows], e.entropy,
-    )  # fmt: skip
+        Batch(*(tensor[rows] for tensor in e.batch)),
+        e.sampled_BL[rows],
+        e.reward_B[rows],
+        e.advantage_B[rows],
+        e.counted_B[rows],
+        e.length_B[rows],
+        e.ended_B[rows],
+        e.entropy,
+    )
 
 
 def join_experience(parts: Sequence[Experience], pad: int) -> Experience:

@@ -113,8 +113,14 @@ def _optimizer_settings(settings: GRPOSettings) -> TrainSettings:
 
 
 def _step(
-    policy: Policy, optimizer: torch.optim.Optimizer, prompts: Prompts, reward: Reward, settings: GRPOSettings,
-    step: int, reference: Any, history: list[Row],
+    policy: Policy,
+    optimizer: torch.optim.Optimizer,
+    prompts: Prompts,
+    reward: Reward,
+    settings: GRPOSettings,
+    step: int,
+    reference: Any,
+    history: list[Row],
 ) -> Row:
     """Sample, score, update; returns the row of this step."""
     began = time.perf_counter()
@@ -127,9 +133,12 @@ def _step(
     row = {"step": step + 1.0} | summary(experience, settings) | updated
     before = history[-1]["tokens"] if history else 0.0
     return row | {
-        "lr": lr, "attempts": float(attempts), "tokens": before + float(experience.length_B.sum()),
-        "seconds_sampling": sampled - began, "seconds_update": time.perf_counter() - sampled,
-    }  # fmt: skip
+        "lr": lr,
+        "attempts": float(attempts),
+        "tokens": before + float(experience.length_B.sum()),
+        "seconds_sampling": sampled - began,
+        "seconds_update": time.perf_counter() - sampled,
+    }
 
 
 def _update(

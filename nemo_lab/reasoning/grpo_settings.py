@@ -32,9 +32,18 @@ CHOICES = {
     "precision": ("bf16", "fp32"),
 }
 LEAST = {
-    "steps": 1, "prompts": 1, "group": 2, "max_new_tokens": 1, "updates": 1, "resamples": 0, "warmup_steps": 0,
-    "micro_batch": 0, "checkpoint_every": 0, "seed": 0, "overlong_cache": 0,
-}  # fmt: skip
+    "steps": 1,
+    "prompts": 1,
+    "group": 2,
+    "max_new_tokens": 1,
+    "updates": 1,
+    "resamples": 0,
+    "warmup_steps": 0,
+    "micro_batch": 0,
+    "checkpoint_every": 0,
+    "seed": 0,
+    "overlong_cache": 0,
+}
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,12 @@ from nemo_lab.reasoning.items import Item
 
 SPACING = 1_000_003  # items of one seed
 SLOW = {  # milliseconds an entry with the default settings, one core
-    "knight_swap": 679, "futoshiki": 192, "sokoban": 138, "intermediate_integration": 119, "zebra_puzzles": 101,
-}  # fmt: skip
+    "knight_swap": 679,
+    "futoshiki": 192,
+    "sokoban": 138,
+    "intermediate_integration": 119,
+    "zebra_puzzles": 101,
+}
 ANSWERLESS = ("graph_color", "propositional_logic", "boxnet", "rush_hour", "rubiks_cube")
 BOUNDED = ("acre", "gsm_symbolic", "list_functions", "pool_matrix", "word_ladder")  # refuse large indices
 

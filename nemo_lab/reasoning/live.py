@@ -1,7 +1,7 @@
 """A curve that grows while a run goes on, in a notebook that somebody watches; nothing is drawn elsewhere.
 
-    with live_curve(["reward", "zero_std"]) as show:
-        grpo(policy, prompts, reward, settings, on_step=show)
+with live_curve(["reward", "zero_std"]) as show:
+    grpo(policy, prompts, reward, settings, on_step=show)
 """
 
 from __future__ import annotations

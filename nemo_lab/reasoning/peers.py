@@ -100,11 +100,20 @@ def llama() -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
-    return LlamaForCausalLM(LlamaConfig(
-        vocab_size=CODEC.vocab_size, hidden_size=64, intermediate_size=192, num_hidden_layers=4, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=128, pad_token_id=CODEC.pad, eos_token_id=CODEC.end,
-        bos_token_id=None,
-    ))  # fmt: skip
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=CODEC.vocab_size,
+            hidden_size=64,
+            intermediate_size=192,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=128,
+            pad_token_id=CODEC.pad,
+            eos_token_id=CODEC.end,
+            bos_token_id=None,
+        )
+    )
 
 
 class _Log:
@@ -118,9 +127,11 @@ class _Log:
     def result(self, parameters: int) -> Result:
         gaps = [later - earlier for earlier, later in pairwise(self.ends)]
         return {
-            "seconds": gaps[WARMUP - 1 :], "tokens": self.tokens[WARMUP:], "first_reward": self.rewards[0],
+            "seconds": gaps[WARMUP - 1 :],
+            "tokens": self.tokens[WARMUP:],
+            "first_reward": self.rewards[0],
             "parameters": parameters,
-        }  # fmt: skip
+        }
 
 
 def run_ours(name: str, sizes: Sizes, precision: str) -> Result:
@@ -135,13 +146,22 @@ def run_ours(name: str, sizes: Sizes, precision: str) -> Result:
         log.rewards.append(row["reward"])
 
     settings = GRPOSettings(
-        sizes.steps + WARMUP, prompts=sizes.prompts, group=sizes.group, max_new_tokens=sizes.new_tokens,
-        peak_lr=LEARNING_RATE, precision=precision, micro_batch=sizes.prompts * sizes.group // MICRO_BATCHES[name],
+        sizes.steps + WARMUP,
+        prompts=sizes.prompts,
+        group=sizes.group,
+        max_new_tokens=sizes.new_tokens,
+        peak_lr=LEARNING_RATE,
+        precision=precision,
+        micro_batch=sizes.prompts * sizes.group // MICRO_BATCHES[name],
     )
     grpo(
-        policy, lambda step, attempt: [Prompt(q) for q in asked[step * sizes.prompts : (step + 1) * sizes.prompts]],
-        lambda prompt, text, ended: worth(text), settings, progress=False, on_step=note,
-    )  # fmt: skip
+        policy,
+        lambda step, attempt: [Prompt(q) for q in asked[step * sizes.prompts : (step + 1) * sizes.prompts]],
+        lambda prompt, text, ended: worth(text),
+        settings,
+        progress=False,
+        on_step=note,
+    )
     return log.result(sum(p.numel() for p in model.parameters()))
 
 
@@ -167,18 +187,38 @@ def run_trl(name: str, sizes: Sizes, precision: str) -> Result:
     rows, micro = sizes.prompts * sizes.group, MICRO_BATCHES[name]
     with tempfile.TemporaryDirectory() as folder:
         trainer = GRPOTrainer(
-            model=model, reward_funcs=reward, processing_class=tokenizer(), callbacks=[Clock()],
+            model=model,
+            reward_funcs=reward,
+            processing_class=tokenizer(),
+            callbacks=[Clock()],
             train_dataset=Dataset.from_dict({"prompt": questions(sizes.prompts * (sizes.steps + WARMUP))}),
             args=GRPOConfig(
-                output_dir=folder, use_cpu=not torch.cuda.is_available(), bf16=precision == "bf16",
-                gradient_checkpointing=False, per_device_train_batch_size=rows // micro,
-                gradient_accumulation_steps=micro, num_generations=sizes.group,
-                max_completion_length=sizes.new_tokens, num_iterations=1, beta=0.0, loss_type="dapo",
-                scale_rewards="group", learning_rate=LEARNING_RATE, max_grad_norm=1.0, temperature=1.0, top_p=1.0,
-                top_k=0, max_steps=sizes.steps + WARMUP, logging_strategy="no", save_strategy="no", report_to=[],
-                disable_tqdm=True, dataloader_pin_memory=False, seed=0,
+                output_dir=folder,
+                use_cpu=not torch.cuda.is_available(),
+                bf16=precision == "bf16",
+                gradient_checkpointing=False,
+                per_device_train_batch_size=rows // micro,
+                gradient_accumulation_steps=micro,
+                num_generations=sizes.group,
+                max_completion_length=sizes.new_tokens,
+                num_iterations=1,
+                beta=0.0,
+                loss_type="dapo",
+                scale_rewards="group",
+                learning_rate=LEARNING_RATE,
+                max_grad_norm=1.0,
+                temperature=1.0,
+                top_p=1.0,
+                top_k=0,
+                max_steps=sizes.steps + WARMUP,
+                logging_strategy="no",
+                save_strategy="no",
+                report_to=[],
+                disable_tqdm=True,
+                dataloader_pin_memory=False,
+                seed=0,
             ),
-        )  # fmt: skip
+        )
         trainer.train()
     return log.result(sum(p.numel() for p in model.parameters()))
 

@@ -27,16 +27,26 @@ Drawn = tuple[list[Item], int]
 
 
 def sample_traces(
-    model: Any, items: Sequence[Item], codec: Any, search: Search, generator: torch.Generator | None = None,
+    model: Any,
+    items: Sequence[Item],
+    codec: Any,
+    search: Search,
+    generator: torch.Generator | None = None,
     adjust: Adjust | None = None,
 ) -> list[Continuation]:
     """One whole trace for every item's prompt; the items' own traces are not looked at."""
     found: list[Continuation] = []
     for first in range(0, len(items), search.rows):
         rollout = sample_responses(
-            model, [codec.encode(item.prompt) for item in items[first : first + search.rows]], search.max_new_tokens,
-            end=codec.end, pad=codec.pad, temperature=search.temperature, generator=generator, adjust=adjust,
-        )  # fmt: skip
+            model,
+            [codec.encode(item.prompt) for item in items[first : first + search.rows]],
+            search.max_new_tokens,
+            end=codec.end,
+            pad=codec.pad,
+            temperature=search.temperature,
+            generator=generator,
+            adjust=adjust,
+        )
         for tokens, ended in zip(rollout.responses(), rollout.ended_B.tolist(), strict=True):
             found.append(Continuation(codec.decode(tokens), ended, len(tokens)))
     return found
@@ -49,7 +59,11 @@ def correct_items(items: Sequence[Item], found: Sequence[Continuation]) -> list[
 
 
 def shortest_correct(
-    model: Any, items: Sequence[Item], codec: Any, search: Search, budget: int,
+    model: Any,
+    items: Sequence[Item],
+    codec: Any,
+    search: Search,
+    budget: int,
     generator: torch.Generator | None = None,
 ) -> Drawn:
     """The trace with the fewest steps among the original and new samples, until `budget` tokens are spent."""
@@ -64,7 +78,12 @@ def shortest_correct(
 
 
 def penalised(
-    model: Any, items: Sequence[Item], codec: Any, search: Search, budget: int, adjust: Adjust,
+    model: Any,
+    items: Sequence[Item],
+    codec: Any,
+    search: Search,
+    budget: int,
+    adjust: Adjust,
     generator: torch.Generator | None = None,
 ) -> Drawn:
     """The first right trace that is drawn under a penalty, else the original, until `budget` tokens are spent."""
@@ -78,8 +97,13 @@ def penalised(
 
 
 def truncate_and_regenerate(
-    model: Any, items: Sequence[Item], codec: Any, search: Search, budget: int,
-    generator: torch.Generator | None = None, seed: int = 0,
+    model: Any,
+    items: Sequence[Item],
+    codec: Any,
+    search: Search,
+    budget: int,
+    generator: torch.Generator | None = None,
+    seed: int = 0,
 ) -> Drawn:
     """Cuts traces at random thoughts and regenerates without a ban, until `budget` tokens are spent.
 
@@ -109,8 +133,14 @@ def cut_and_answered(items: Sequence[Item], search: Search, seed: int = 0) -> li
 
 
 def _spend(
-    model: Any, items: Sequence[Item], codec: Any, search: Search, budget: int, generator: torch.Generator | None,
-    adjust: Adjust | None, keep: Callable[[int, str], None],
+    model: Any,
+    items: Sequence[Item],
+    codec: Any,
+    search: Search,
+    budget: int,
+    generator: torch.Generator | None,
+    adjust: Adjust | None,
+    keep: Callable[[int, str], None],
 ) -> int:
     """Samples round after round and hands every right trace to `keep`; returns the tokens spent."""
     rng, spent, price = random.Random("parts"), 0, _price(items, codec)

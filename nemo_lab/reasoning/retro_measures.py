@@ -62,9 +62,12 @@ def measure(model: Any, items: Sequence[Item], search: Search, seed: int = 0) ->
     drawn = sample_traces(model, items, codec, search, generator)
     right = correct_items(items, drawn)
     return Outcome(
-        len(correct_items(items, greedy)) / len(items), _mean_tokens(greedy),
-        len(right) / len(items), _mean_tokens(drawn), shapes(right),
-    )  # fmt: skip
+        len(correct_items(items, greedy)) / len(items),
+        _mean_tokens(greedy),
+        len(right) / len(items),
+        _mean_tokens(drawn),
+        shapes(right),
+    )
 
 
 def shapes(items: Sequence[Item]) -> tuple[Shape, ...]:
@@ -82,11 +85,17 @@ def cost_of(revisions: Sequence[Revision], hops: int) -> Cost:
     before, after = shapes([r.item for r in revisions]), shapes(revised_items(revisions))
     rollouts = sum(r.rollouts for r in revisions)
     return Cost(
-        len(revisions), fmean(s.steps for s in before), fmean(s.steps for s in after),
-        fmean(s.tokens for s in before), fmean(s.tokens for s in after),
-        rollouts, sum(r.tokens for r in revisions), sum(len(r.accepted) for r in revisions) / max(rollouts, 1),
-        sound_share([r.item for r in revisions], hops), sound_share(revised_items(revisions), hops),
-    )  # fmt: skip
+        len(revisions),
+        fmean(s.steps for s in before),
+        fmean(s.steps for s in after),
+        fmean(s.tokens for s in before),
+        fmean(s.tokens for s in after),
+        rollouts,
+        sum(r.tokens for r in revisions),
+        sum(len(r.accepted) for r in revisions) / max(rollouts, 1),
+        sound_share([r.item for r in revisions], hops),
+        sound_share(revised_items(revisions), hops),
+    )
 
 
 def sound_share(items: Sequence[Item], hops: int) -> float:

@@ -97,14 +97,28 @@ def config(d_model: int, vocab_size: int) -> HybridConfig:
     """The shape of a model of this experiment: Mamba-2, which sees the last tokens, then attention, twice."""
     heads = max(d_model // 16, 1)
     return HybridConfig(
-        pattern="M*-*-", vocab_size=vocab_size, d_model=d_model, d_ff=4 * d_model, n_heads=heads, n_kv_heads=heads,
-        head_dim=16, rope_theta=10_000.0, init_std=0.05, ssm_heads=max(heads, 2), ssm_head_dim=16, ssm_state=16,
+        pattern="M*-*-",
+        vocab_size=vocab_size,
+        d_model=d_model,
+        d_ff=4 * d_model,
+        n_heads=heads,
+        n_kv_heads=heads,
+        head_dim=16,
+        rope_theta=10_000.0,
+        init_std=0.05,
+        ssm_heads=max(heads, 2),
+        ssm_head_dim=16,
+        ssm_state=16,
         ssm_groups=1,
-    )  # fmt: skip
+    )
 
 
 def teach(
-    plan: Plan, seed: int, d_model: int, steps: int, peak_lr: float,
+    plan: Plan,
+    seed: int,
+    d_model: int,
+    steps: int,
+    peak_lr: float,
     on_step: Callable[[HybridLM, int], None] | None = None,
 ) -> HybridLM:
     """A model from scratch with the habit of `rule_puzzles.attempt`, taught on a stream of puzzles.
@@ -149,9 +163,7 @@ def tune(plan: Plan, model: HybridLM, items: Sequence[Item], seed: int) -> Hybri
         chosen = [rng.randrange(len(items)) for _ in range(plan.batch_size)]
         return [(items[i].prompt, items[i].trace) for i in chosen]
 
-    settings = TrainSettings(
-        plan.tune_steps, plan.batch_size, plan.tune_lr, plan.tune_steps // 10, seed=seed
-    )
+    settings = TrainSettings(plan.tune_steps, plan.batch_size, plan.tune_lr, plan.tune_steps // 10, seed=seed)
     train(tuned, pair_source(pairs, codec.encode, codec.end, codec.pad), settings, progress=False)
     return tuned
 
@@ -212,9 +224,12 @@ def _self_data(
     }
     result.spent |= {kind: spent for kind, (_, spent) in found.items()}
     return {
-        "originals": items, "originals, other seed": items, "Retro-Search": revised_items(revisions),
-        **{kind: data for kind, (data, _) in found.items()}, "cut": cut_and_answered(items, search, seed),
-    }  # fmt: skip
+        "originals": items,
+        "originals, other seed": items,
+        "Retro-Search": revised_items(revisions),
+        **{kind: data for kind, (data, _) in found.items()},
+        "cut": cut_and_answered(items, search, seed),
+    }
 
 
 def _ablations(plan: Plan, model: HybridLM, items: list[Item], generator: torch.Generator) -> dict[str, Cost]:

@@ -181,7 +181,11 @@ def trails_of(items: Sequence[Item], search: Search) -> list[Trail]:
 
 
 def continuations(
-    model: Any, trails: Sequence[Trail], codec: Any, search: Search, generator: torch.Generator | None,
+    model: Any,
+    trails: Sequence[Trail],
+    codec: Any,
+    search: Search,
+    generator: torch.Generator | None,
     hook: Adjust | None,
 ) -> list[list[Continuation]]:
     """For each trail `search.alternatives` continuations from the end of its next thought."""
@@ -190,9 +194,16 @@ def continuations(
     most = max(search.rows // search.alternatives, 1)
     for first in range(0, len(prompts), most):
         rollout = sample_responses(
-            model, prompts[first : first + most], search.max_new_tokens, end=codec.end, pad=codec.pad,
-            group=search.alternatives, temperature=search.temperature, generator=generator, adjust=hook,
-        )  # fmt: skip
+            model,
+            prompts[first : first + most],
+            search.max_new_tokens,
+            end=codec.end,
+            pad=codec.pad,
+            group=search.alternatives,
+            temperature=search.temperature,
+            generator=generator,
+            adjust=hook,
+        )
         for tokens, ended in zip(rollout.responses(), rollout.ended_B.tolist(), strict=True):
             found.append(Continuation(codec.decode(tokens), ended, len(tokens)))
     group = search.alternatives

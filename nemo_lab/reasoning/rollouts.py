@@ -104,7 +104,13 @@ class _Draws:
     """The rows drawn so far."""
 
     def __init__(
-        self, B: int, T: int, end: int, pad: int, temperature: float, generator: torch.Generator | None,
+        self,
+        B: int,
+        T: int,
+        end: int,
+        pad: int,
+        temperature: float,
+        generator: torch.Generator | None,
         adjust: Adjust | None,
     ) -> None:
         self.end, self.pad, self.temperature, self.generator, self.adjust = end, pad, temperature, generator, adjust
@@ -142,9 +148,7 @@ class _Draws:
         """All that was drawn; columns that no row reached are dropped."""
         kept = slice(0, self.count)
         mean = self.entropy / max(int(self.lengths_B.sum()), 1)
-        return Rollout(
-            rows, self.tokens_BT[:, kept], self.lengths_B, self.logprobs_BT[:, kept], ~self.running_B, mean
-        )
+        return Rollout(rows, self.tokens_BT[:, kept], self.lengths_B, self.logprobs_BT[:, kept], ~self.running_B, mean)
 
 
 def draw_tokens(logp_BV: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -178,7 +182,10 @@ class HFDecoder:
         self.mask_BL = torch.cat([self.mask_BL, torch.ones_like(self.mask_BL[:, :1])], 1)
         self.position_B1 = self.position_B1 + 1
         out = self.model(
-            tokens_B[:, None], attention_mask=self.mask_BL, position_ids=self.position_B1, use_cache=True,
+            tokens_B[:, None],
+            attention_mask=self.mask_BL,
+            position_ids=self.position_B1,
+            use_cache=True,
             past_key_values=self.cache,
         )
         self.cache = out.past_key_values

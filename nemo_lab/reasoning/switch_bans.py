@@ -117,9 +117,7 @@ def open_step(text: str) -> tuple[int, str]:
     return len(steps) - 1, steps[-1][:-1]
 
 
-def penalise_switches(
-    codec: Tokens, keywords: Sequence[str] = KEYWORDS, alpha: float = 3.0, beta: int = 600
-) -> Adjust:
+def penalise_switches(codec: Tokens, keywords: Sequence[str] = KEYWORDS, alpha: float = 3.0, beta: int = 600) -> Adjust:
     """The thought-switching penalty of TIP: `alpha` off the logits of switch tokens.
 
     It holds for the first `beta` tokens of a thought, counted from the switch token drawn last, or from the

@@ -20,8 +20,17 @@ from itertools import pairwise
 
 BLANK = "\n\n"
 KEYWORDS = (
-    "but", "wait", "alternatively", "however", "hmm", "not sure", "going back", "backtrack", "trace back", "another",
-)  # our reading: the paper's own list is not confirmed  # fmt: skip
+    "but",
+    "wait",
+    "alternatively",
+    "however",
+    "hmm",
+    "not sure",
+    "going back",
+    "backtrack",
+    "trace back",
+    "another",
+)  # our reading: the paper's own list is not confirmed
 _FENCED = re.compile(r"\$\$.*?\$\$|```.*?```", re.DOTALL)
 _BORDER = re.compile(r"\n[^\S\n]*\n\s*")
 

@@ -36,9 +36,11 @@ from nemo_lab.training import TrainSettings, train
 LEVEL = {"on": 3, "off": 2}  # digits of the numbers that a mode is practised and examined on
 ROOM = {"on": 20, "off": 7}  # tokens that an answer may take
 ORDERS = {
-    "curriculum": curriculum.gaussian_batches, "random": curriculum.random_batches,
-    "fixed": curriculum.fixed_batches, "reversed": curriculum.reversed_batches,
-}  # fmt: skip
+    "curriculum": curriculum.gaussian_batches,
+    "random": curriculum.random_batches,
+    "fixed": curriculum.fixed_batches,
+    "reversed": curriculum.reversed_batches,
+}
 State = dict[str, Tensor]
 Grades = dict[str, float]
 
@@ -83,9 +85,16 @@ def fresh_policy(settings: Any, seed: int) -> Policy:
     codec = Codec()
     heads = settings.d_model // 16
     config = HybridConfig(
-        "*-" * settings.pairs, vocab_size=codec.vocab_size, d_model=settings.d_model, d_ff=4 * settings.d_model,
-        n_heads=heads, n_kv_heads=heads, head_dim=16, rope_theta=10000.0, init_std=0.05,
-    )  # fmt: skip
+        "*-" * settings.pairs,
+        vocab_size=codec.vocab_size,
+        d_model=settings.d_model,
+        d_ff=4 * settings.d_model,
+        n_heads=heads,
+        n_kv_heads=heads,
+        head_dim=16,
+        rope_theta=10000.0,
+        init_std=0.05,
+    )
     return Policy.of(HybridLM(config, seed=seed), codec)
 
 
@@ -123,9 +132,14 @@ def examine(settings: Any, policy: Policy, seed: int, samples: int = 0) -> Grade
         grades |= {f"{mode}.tokens": greedy.tokens}
         if samples:
             drawn = answer(
-                policy, items[: max(1, len(items) // 4)], mode=mode, max_new_tokens=ROOM[mode], samples=samples,
-                temperature=1.0, seed=seed,
-            )  # fmt: skip
+                policy,
+                items[: max(1, len(items) // 4)],
+                mode=mode,
+                max_new_tokens=ROOM[mode],
+                samples=samples,
+                temperature=1.0,
+                seed=seed,
+            )
             grades |= {f"{mode}.pass@{k}": pass_at(drawn, k) for k in _powers(samples)}
     return grades
 
@@ -159,13 +173,20 @@ def tune(
             states[at[step]] = state_of(policy)
 
     train(
-        policy.model, pair_source(pairs, policy.encode, policy.end, policy.pad),
+        policy.model,
+        pair_source(pairs, policy.encode, policy.end, policy.pad),
         TrainSettings(
-            steps=steps, batch_size=settings.batch_size, peak_lr=peak_lr or settings.sft_lr,
-            warmup_steps=min(20, steps // 2), min_lr_ratio=0.05, weight_decay=0.01, seed=seed,
+            steps=steps,
+            batch_size=settings.batch_size,
+            peak_lr=peak_lr or settings.sft_lr,
+            warmup_steps=min(20, steps // 2),
+            min_lr_ratio=0.05,
+            weight_decay=0.01,
+            seed=seed,
         ),
-        progress=False, on_step=look,
-    )  # fmt: skip
+        progress=False,
+        on_step=look,
+    )
     return Tuned(pd.DataFrame(rows), states | {"late": state_of(policy)})
 
 
@@ -202,10 +223,17 @@ def practise(
     """
     policy = policy_with(settings, start)
     before = examine(settings, policy, seed, samples) if examine_start else {}
-    chosen = GRPOSettings(**{
-        "steps": settings.rl_steps, "prompts": settings.prompts, "group": settings.group,
-        "max_new_tokens": ROOM["off" if practice.mode == "off" else "on"], "peak_lr": settings.rl_lr, "seed": seed,
-    } | dict(practice.grpo))  # fmt: skip
+    chosen = GRPOSettings(
+        **{
+            "steps": settings.rl_steps,
+            "prompts": settings.prompts,
+            "group": settings.group,
+            "max_new_tokens": ROOM["off" if practice.mode == "off" else "on"],
+            "peak_lr": settings.rl_lr,
+            "seed": seed,
+        }
+        | dict(practice.grpo)
+    )
     prompts, verdict = _prompts(settings, seed, practice, rates), judge(practice, seed)
     history = grpo(policy, prompts, verdict, chosen, progress=False, on_step=on_step)
     return Practised(history, before, examine(settings, policy, seed, samples), state_of(policy))

@@ -72,9 +72,7 @@ def save(
     return target
 
 
-def resume(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: Mapping[str, Any]
-) -> list[Row]:
+def resume(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, run: Mapping[str, Any]) -> list[Row]:
     """Load the last complete checkpoint of `folder` into model and optimizer; returns its history.
 
     An empty history means that there is none yet. Raises `TrainingError` when it belongs to another run.
@@ -227,9 +225,7 @@ def _check_shapes(path: Path, stored: Mapping[str, torch.Tensor], expected: Mapp
     }
     said = [f"{what} {_some(sorted(names))}" for what, names in problems.items() if names]
     if said:
-        raise TrainingError(
-            f"{path} does not fit the model: it {', '.join(said)}; use the model it was saved from."
-        )
+        raise TrainingError(f"{path} does not fit the model: it {', '.join(said)}; use the model it was saved from.")
 
 
 def _some(names: list[str]) -> str:

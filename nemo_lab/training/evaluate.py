@@ -58,9 +58,7 @@ def bits_per_byte(
         batch_size: rows at a time.
         precision: "bf16" for autocast, "fp32" for none.
     """
-    nats, n_bytes = text_nats(
-        model, tokenizer, list(texts), length=length, batch_size=batch_size, precision=precision
-    )
+    nats, n_bytes = text_nats(model, tokenizer, list(texts), length=length, batch_size=batch_size, precision=precision)
     return _bits(nats, n_bytes)
 
 
@@ -79,9 +77,7 @@ def bits_per_byte_by_domain(
     `dataset` is a `datasets.Dataset`, a data frame or a mapping with the columns `text` and `column`.
     """
     texts, domains = list(dataset["text"]), np.array([str(value) for value in dataset[column]])
-    nats, n_bytes = text_nats(
-        model, tokenizer, texts, length=length, batch_size=batch_size, precision=precision
-    )
+    nats, n_bytes = text_nats(model, tokenizer, texts, length=length, batch_size=batch_size, precision=precision)
     masks = {name: domains == name for name in sorted(set(domains.tolist()))}
     return {name: _bits(nats[mask], n_bytes[mask]) for name, mask in masks.items()}
 
@@ -183,9 +179,7 @@ def _add_nats(
     np.add.at(nats, text_BL[counted], loss_BL[counted])
 
 
-def _loss(
-    model: nn.Module, *arrays_BL: npt.NDArray[np.int64], precision: str = "bf16"
-) -> npt.NDArray[np.float64]:
+def _loss(model: nn.Module, *arrays_BL: npt.NDArray[np.int64], precision: str = "bf16") -> npt.NDArray[np.float64]:
     device = next(model.parameters()).device
     tokens_BL, targets_BL, document_BL = (torch.from_numpy(array).to(device) for array in arrays_BL)
     with torch.no_grad():

@@ -131,9 +131,7 @@ def _update(
     }
 
 
-def _accumulate(
-    model: nn.Module, whole: Batch, settings: TrainSettings, device: torch.device
-) -> tuple[float, int]:
+def _accumulate(model: nn.Module, whole: Batch, settings: TrainSettings, device: torch.device) -> tuple[float, int]:
     """Add the gradient of the batch's mean loss; returns that loss and the number of predictions.
 
     FSDP averages gradients over processes, hence the factor of their number.

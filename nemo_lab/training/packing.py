@@ -111,9 +111,7 @@ def pack(documents: Iterable[Sequence[int]], length: int, *, eos: int) -> Packed
     stream = _stream(ids, sizes, eos)
     document = np.repeat(np.arange(len(ids), dtype=np.int32), sizes)
     targets = np.append(stream[1:], np.int32(eos))  # the last document ends like the others
-    return Packed(
-        _rows(stream, length, eos), _rows(targets, length, IGNORE), _rows(document, length, len(ids))
-    )
+    return Packed(_rows(stream, length, eos), _rows(targets, length, IGNORE), _rows(document, length, len(ids)))
 
 
 def _stream(ids: list[npt.NDArray[np.integer]], sizes: npt.NDArray[np.int64], eos: int) -> Ints:

@@ -34,9 +34,19 @@ from nemo_lab.training.packing import Batch
 from nemo_lab.training.settings import TrainSettings
 
 CONFIG = HybridConfig(
-    pattern="M-M-M*-M-M-M*-M-", vocab_size=256, d_model=256, d_ff=1024, n_heads=8, n_kv_heads=2, head_dim=32,
-    ssm_heads=8, ssm_head_dim=64, ssm_state=64, ssm_groups=2, chunk=64,
-)  # fmt: skip
+    pattern="M-M-M*-M-M-M*-M-",
+    vocab_size=256,
+    d_model=256,
+    d_ff=1024,
+    n_heads=8,
+    n_kv_heads=2,
+    head_dim=32,
+    ssm_heads=8,
+    ssm_head_dim=64,
+    ssm_state=64,
+    ssm_groups=2,
+    chunk=64,
+)
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 WARMUP = 2  # steps and calls that are not counted
 PROMPT = 16  # tokens before decoding starts
@@ -175,9 +185,7 @@ def decode(side: str, dtype: torch.dtype, batch: int, sizes: Sizes) -> Result:
     }
 
 
-def _writer(
-    side: str, dtype: torch.dtype, model: HybridLM, prompt_BL: torch.Tensor
-) -> Callable[[int], list[float]]:
+def _writer(side: str, dtype: torch.dtype, model: HybridLM, prompt_BL: torch.Tensor) -> Callable[[int], list[float]]:
     """A function that decodes so many tokens greedily and returns the time of each step."""
     if side == "ours":
         last = len(prompt_BL) - 1
@@ -185,9 +193,12 @@ def _writer(
         def ours(count: int) -> list[float]:
             stamps: list[float] = []
             generate(
-                model, prompt_BL.tolist(), count, dtype=dtype,
+                model,
+                prompt_BL.tolist(),
+                count,
+                dtype=dtype,
                 on_token=lambda row, token: stamps.append(time.perf_counter()) if row == last else None,
-            )  # fmt: skip
+            )
             return stamps
 
         return ours
@@ -202,9 +213,13 @@ def _writer(
             return torch.zeros(len(tokens_BL), dtype=torch.bool, device=tokens_BL.device)
 
         hf.generate(
-            prompt_BL.to(device()), max_new_tokens=count, do_sample=False, use_cache=True, pad_token_id=0,
+            prompt_BL.to(device()),
+            max_new_tokens=count,
+            do_sample=False,
+            use_cache=True,
+            pad_token_id=0,
             stopping_criteria=[stamp],
-        )  # fmt: skip
+        )
         return stamps
 
     return theirs

@@ -61,8 +61,17 @@ def test_minipuzzle_fits_its_card_and_its_parent_does_not() -> None:
 
 
 def test_latency_counts_layers_in_any_order_and_is_timed_once() -> None:
-    config = HybridConfig(pattern="M-M*", vocab_size=31, d_model=32, d_ff=48, n_heads=2, head_dim=16, ssm_heads=2,
-                          ssm_head_dim=16, ssm_state=8)  # fmt: skip
+    config = HybridConfig(
+        pattern="M-M*",
+        vocab_size=31,
+        d_model=32,
+        d_ff=48,
+        n_heads=2,
+        head_dim=16,
+        ssm_heads=2,
+        ssm_head_dim=16,
+        ssm_state=8,
+    )
     found = budgets.decode_seconds(config, 64, 8)
     assert found > 0
     assert budgets.decode_seconds(config.with_(pattern="*M-M"), 64, 8) == found

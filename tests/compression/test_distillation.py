@@ -19,8 +19,21 @@ from nemo_lab.lab.home import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.training import TrainSettings, pack, train
 
-TINY = HybridConfig(pattern="M-*-", vocab_size=17, d_model=16, d_ff=24, n_heads=2, n_kv_heads=1, head_dim=8,
-                    ssm_heads=4, ssm_head_dim=8, ssm_state=8, ssm_groups=2, chunk=8, init_std=0.2)  # fmt: skip
+TINY = HybridConfig(
+    pattern="M-*-",
+    vocab_size=17,
+    d_model=16,
+    d_ff=24,
+    n_heads=2,
+    n_kv_heads=1,
+    head_dim=8,
+    ssm_heads=4,
+    ssm_head_dim=8,
+    ssm_state=8,
+    ssm_groups=2,
+    chunk=8,
+    init_std=0.2,
+)
 
 
 def _logits(seed: int, *shape: int) -> torch.Tensor:

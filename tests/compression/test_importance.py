@@ -61,8 +61,12 @@ def inner(mixer, u_BLd):
     mixed = causal_conv_silu(xBC.movedim(2, 0), mixer.conv_weight, mixer.conv_bias, None).movedim(0, 2)
     x, B, C = mixed.split([c.d_inner, c.ssm_groups * c.ssm_state, c.ssm_groups * c.ssm_state], -1)
     y, _ = ssd_recurrent(
-        x.unflatten(-1, (c.ssm_heads, -1)), F.softplus(dt + mixer.dt_bias), -mixer.A_log.exp(),
-        B.unflatten(-1, (c.ssm_groups, -1)), C.unflatten(-1, (c.ssm_groups, -1)), mixer.D,
+        x.unflatten(-1, (c.ssm_heads, -1)),
+        F.softplus(dt + mixer.dt_bias),
+        -mixer.A_log.exp(),
+        B.unflatten(-1, (c.ssm_groups, -1)),
+        C.unflatten(-1, (c.ssm_groups, -1)),
+        mixer.D,
     )
     return gated_rms_norm(y.flatten(2), z, mixer.norm_weight, c.ssm_groups, c.norm_eps)
 

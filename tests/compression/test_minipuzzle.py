@@ -18,8 +18,11 @@ SCORES = [0.3, 0.1, 0.4, 0.2, 0.6, 0.5]
 def test_published_scores_give_the_published_layers_and_model() -> None:
     text, code = preset("nemotron-h-47b-text").pattern, preset("nemotron-h-47b").pattern
     assert minipuzzle.published_check(PARENT, text, code) == {
-        "attention removed by ranking": (7, 29, 73, 84, 95), "attention removed, published": (7, 29, 73, 84, 95),
-        "layers M / * / -": (44, 5, 49), "equals the text's 47B": True, "differs from the code's 47B at": [74],
+        "attention removed by ranking": (7, 29, 73, 84, 95),
+        "attention removed, published": (7, 29, 73, 84, 95),
+        "layers M / * / -": (44, 5, 49),
+        "equals the text's 47B": True,
+        "differs from the code's 47B at": [74],
     }
 
 

@@ -17,8 +17,18 @@ from nemo_lab.lab.home import LabError
 from nemo_lab.modeling import HybridConfig, costs
 
 PARENT = HybridConfig(
-    pattern="M-M*-M-M*-", vocab_size=512, d_model=64, d_ff=384, n_heads=4, n_kv_heads=2, head_dim=16, ssm_heads=24,
-    ssm_head_dim=8, ssm_state=16, ssm_groups=3, chunk=32,
+    pattern="M-M*-M-M*-",
+    vocab_size=512,
+    d_model=64,
+    d_ff=384,
+    n_heads=4,
+    n_kv_heads=2,
+    head_dim=16,
+    ssm_heads=24,
+    ssm_head_dim=8,
+    ssm_state=16,
+    ssm_groups=3,
+    chunk=32,
 )
 SCORES = [9.0, 8.0, 3.0, 1.0, 2.0, 5.0, 4.0, 6.0, 0.5, 7.0]
 TARGET = round(0.62 * costs.parameter_count(PARENT))

@@ -18,8 +18,18 @@ from nemo_lab.training import TrainSettings, pack
 ROWS = pack([[1 + (3 * i + j * j) % 30 for j in range(40)] for i in range(8)], 16, eos=0)
 BATCHES = runs.calibration_batches(ROWS, 2, 4)
 WIDE = HybridConfig(
-    pattern="M-M*-M-M*-", vocab_size=31, d_model=64, d_ff=384, n_heads=4, n_kv_heads=2, head_dim=16, ssm_heads=24,
-    ssm_head_dim=8, ssm_state=16, ssm_groups=3, chunk=32,
+    pattern="M-M*-M-M*-",
+    vocab_size=31,
+    d_model=64,
+    d_ff=384,
+    n_heads=4,
+    n_kv_heads=2,
+    head_dim=16,
+    ssm_heads=24,
+    ssm_head_dim=8,
+    ssm_state=16,
+    ssm_groups=3,
+    chunk=32,
 )
 
 
@@ -91,7 +101,9 @@ def test_losses_start_from_the_same_child_except_the_random_one() -> None:
     kept = runs.equal_size_recipes(parent_of(WIDE), round(0.62 * costs.parameter_count(WIDE)))[0].kept
     recipes = runs.loss_recipes(kept, ("kl", "ce"))
     assert [(r.name, r.objective, r.fresh) for r in recipes] == [
-        ("kl", "kl", False), ("ce", "ce", False), ("random start", "kl", True),
+        ("kl", "kl", False),
+        ("ce", "ce", False),
+        ("random start", "kl", True),
     ]
 
 

@@ -28,8 +28,11 @@ def test_assembled_as_chosen(lab):
     child = puzzle_child.assemble(model, CHOICE, [folder] * 4)
     assert child.config.blocks == [[3, 24], [1, 12], ["linear", "linear"], [0, 0]]
     stored, own = child.state_dict(), model.state_dict()
-    assert all(torch.equal(stored[name], own[name]) for name in own if ".layers.0." in name or ("norm.weight" in name
-               and name in stored))  # fmt: skip
+    assert all(
+        torch.equal(stored[name], own[name])
+        for name in own
+        if ".layers.0." in name or ("norm.weight" in name and name in stored)
+    )
     part = read_part(folder, 1, "ffn", 12, model.config, torch.float32)
     assert torch.equal(child.model.layers[1].mlp.down_proj.weight, part.down_proj.weight)
     parts = zip(("attention", "ffn") * 4, [3, 24, 1, 12, "linear", "linear", 0, 0], strict=True)

@@ -27,8 +27,14 @@ def test_full_blocks_are_llama_to_the_bit():
 @pytest.mark.parametrize("blocks", [BLOCKS, [[0, 0]] * 3 + [[1, 24]], [["linear", 12]] * 4])
 def test_decoding_with_a_cache_is_reading_anew(blocks):
     model, tokens = child(blocks), tiny_puzzle.rows(1, 5)
-    ends = model.generate(tokens, attention_mask=torch.ones_like(tokens), max_new_tokens=6, do_sample=False,
-                          eos_token_id=None, pad_token_id=0)  # fmt: skip
+    ends = model.generate(
+        tokens,
+        attention_mask=torch.ones_like(tokens),
+        max_new_tokens=6,
+        do_sample=False,
+        eos_token_id=None,
+        pad_token_id=0,
+    )
     anew = tokens
     for _ in range(6):
         anew = torch.cat([anew, model(anew).logits[:, -1].argmax(-1)[:, None]], 1)
@@ -61,9 +67,9 @@ def test_a_folder_opens_with_the_lab_and_without(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("blocks", "message"), [([[3, 24]] * 3, "3 blocks for 4 layers"), ([[2, 24]] * 4, "do not divide"),
-                            ([[3, -1]] * 4, "width is -1")]
-)  # fmt: skip
+    ("blocks", "message"),
+    [([[3, 24]] * 3, "3 blocks for 4 layers"), ([[2, 24]] * 4, "do not divide"), ([[3, -1]] * 4, "width is -1")],
+)
 def test_blocks_that_are_none(blocks, message):
     with pytest.raises(ValueError, match=message):
         PuzzleConfig(**tiny_puzzle.SIZES, blocks=blocks)

@@ -14,8 +14,10 @@ def test_walk_is_the_model():
     hidden = model.model.norm(last.stream_NLD + last.out_NLD)
     torch.testing.assert_close(model.lm_head(hidden), model(tokens).logits, atol=1e-5, rtol=1e-5)
     assert [(visit.layer, visit.kind) for visit in parts.walk(model, tokens)][:3] == [
-        (0, "attention"), (0, "ffn"), (1, "attention"),
-    ]  # fmt: skip
+        (0, "attention"),
+        (0, "ffn"),
+        (1, "attention"),
+    ]
 
 
 def test_the_parents_own_size_is_the_parent():

@@ -46,9 +46,12 @@ def lab(tmp_path_factory):
 def timed(slots):
     """Slots with a runtime that grows with the place of the option from the end."""
     return [
-        {name: {**numbers, "ms": float(len(options) - place), "parameters": float(len(options) - place)}
-         for place, (name, numbers) in enumerate(options.items())} for options in slots
-    ]  # fmt: skip
+        {
+            name: {**numbers, "ms": float(len(options) - place), "parameters": float(len(options) - place)}
+            for place, (name, numbers) in enumerate(options.items())
+        }
+        for options in slots
+    ]
 
 
 def test_the_parent_is_the_llama_with_fewer_layers(lab):

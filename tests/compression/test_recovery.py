@@ -40,8 +40,13 @@ def parent() -> HybridLM:
 
 def test_recover_scores_before_and_after_and_leaves_the_parent_alone(parent) -> None:
     before = copy.deepcopy(parent.state_dict())
-    recipes = [Recipe("kl", KEPT), Recipe("again", KEPT), Recipe("ce", KEPT, objective="ce"),
-               Recipe("fresh", KEPT, fresh=True), Recipe("long", KEPT, steps=9)]  # fmt: skip
+    recipes = [
+        Recipe("kl", KEPT),
+        Recipe("again", KEPT),
+        Recipe("ce", KEPT, objective="ce"),
+        Recipe("fresh", KEPT, fresh=True),
+        Recipe("long", KEPT, steps=9),
+    ]
     kl, again, ce, fresh, long = recover(parent, recipes, ROWS, SETTINGS, score)
     assert all(torch.equal(before[name], tensor) for name, tensor in parent.state_dict().items())
     assert all(p.requires_grad for p in parent.parameters())
@@ -82,8 +87,11 @@ def _run(tokens: int, recovered: float) -> Outcome:
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        (3.0, (100.0, "exact")), (2.5, (200.0, "exact")), (2.0, (400.0, "exact")),
-        (1.9, (400.0, "at least")), (5.0, (100.0, "at most")),
+        (3.0, (100.0, "exact")),
+        (2.5, (200.0, "exact")),
+        (2.0, (400.0, "exact")),
+        (1.9, (400.0, "at least")),
+        (5.0, (100.0, "at most")),
     ],
 )
 def test_tokens_to_reach_interpolates_in_the_logarithm(target, expected) -> None:

@@ -34,7 +34,10 @@ def heads(order) -> Kept:
 
 
 widths = st.builds(
-    dict, d_model=st.integers(1, 24), d_ff=st.integers(1, 20), ssm_heads=st.sampled_from([2, 4, 6, 8]),
+    dict,
+    d_model=st.integers(1, 24),
+    d_ff=st.integers(1, 20),
+    ssm_heads=st.sampled_from([2, 4, 6, 8]),
     ssm_head_dim=st.integers(1, 6),
 )
 
@@ -60,8 +63,12 @@ def test_a_slice_equals_its_mask_and_has_the_computed_size(width, layers, seed) 
 
 def test_zeros_alone_are_not_a_slice_where_a_norm_shrinks() -> None:
     model = make_model()
-    for width, same in (({"ssm_heads": 6}, False), ({"d_model": 20}, False), ({"ssm_head_dim": 4}, False),
-                        ({"d_ff": 15}, True)):  # fmt: skip
+    for width, same in (
+        ({"ssm_heads": 6}, False),
+        ({"d_model": 20}, False),
+        ({"ssm_head_dim": 4}, False),
+        ({"d_ff": 15}, True),
+    ):
         kept = keep_best(random_importance(TINY, 0), TINY, TINY.with_(**width))
         child = slice_model(model, kept)
         assert equal(logits(child), logits(mask_model(model, kept))), width

@@ -6,8 +6,19 @@ from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.training import Batch
 
 TINY = HybridConfig(
-    pattern="M-*-M-", vocab_size=31, d_model=24, d_ff=20, n_heads=4, n_kv_heads=2, head_dim=8, ssm_heads=8,
-    ssm_head_dim=6, ssm_state=5, ssm_groups=2, chunk=8, init_std=0.3,
+    pattern="M-*-M-",
+    vocab_size=31,
+    d_model=24,
+    d_ff=20,
+    n_heads=4,
+    n_kv_heads=2,
+    head_dim=8,
+    ssm_heads=8,
+    ssm_head_dim=6,
+    ssm_state=5,
+    ssm_groups=2,
+    chunk=8,
+    init_std=0.3,
 )
 
 

@@ -8,9 +8,16 @@ from nemo_lab.compression.puzzle_library import Recipe
 
 RECIPE = Recipe((3, 1, "linear", 0), (24, 12, "linear", 0))
 SIZES = {
-    "hidden_size": 36, "num_attention_heads": 9, "num_key_value_heads": 3, "head_dim": 4, "intermediate_size": 24,
-    "num_hidden_layers": 4, "vocab_size": 64, "tie_word_embeddings": True, "initializer_range": 0.2,
-}  # fmt: skip
+    "hidden_size": 36,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "head_dim": 4,
+    "intermediate_size": 24,
+    "num_hidden_layers": 4,
+    "vocab_size": 64,
+    "tie_word_embeddings": True,
+    "initializer_range": 0.2,
+}
 
 
 def llama(**changes):

@@ -39,9 +39,7 @@ def _write(path: Path, files: dict[str, bytes]) -> Path:
                 package.writestr(name, content)
     elif path.suffix == ".deb":
         inside = [ar_member("debian-binary", b"2.0\n"), ar_member("control.tar.xz", b"odd")]
-        path.write_bytes(
-            b"!<arch>\n" + b"".join(inside) + ar_member("data.tar.xz", tar_bytes(files, "w:xz", "./"))
-        )
+        path.write_bytes(b"!<arch>\n" + b"".join(inside) + ar_member("data.tar.xz", tar_bytes(files, "w:xz", "./")))
     else:
         path.write_bytes(tar_bytes(files, "w:gz"))
     return path

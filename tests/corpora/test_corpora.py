@@ -56,9 +56,7 @@ def test_the_card_has_every_part(name):
     assert set(fields) >= HUB_FIELDS
     assert [line[3:] for line in card.splitlines() if line.startswith("## ")] == SECTIONS
     documents = sum(split["num_examples"] for split in fields["dataset_info"]["splits"])
-    low, high = {"n<1K": (0, 1e3), "1K<n<10K": (1e3, 1e4), "10K<n<100K": (1e4, 1e5)}[
-        fields["size_categories"][0]
-    ]
+    low, high = {"n<1K": (0, 1e3), "1K<n<10K": (1e3, 1e4), "10K<n<100K": (1e4, 1e5)}[fields["size_categories"][0]]
     assert low <= documents < high
 
 

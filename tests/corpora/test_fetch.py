@@ -137,9 +137,7 @@ def test_a_damaged_cached_file_without_network_is_one_sentence(world):
     path = fetch.package("sample")
     path.write_bytes(b"short")
     world.client("npm", "sys.exit('npm error code ENOTFOUND')")
-    with pytest.raises(
-        PackageError, match=r"cached file .* is damaged and has to be fetched again: .*no network"
-    ):
+    with pytest.raises(PackageError, match=r"cached file .* is damaged and has to be fetched again: .*no network"):
         fetch.package("sample")
 
 
@@ -153,9 +151,7 @@ def test_missing_client_is_one_sentence(world, kind, client):
 def test_missing_pip_is_one_sentence(world, monkeypatch):
     world.sells("pip")
     monkeypatch.setattr(clients.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        PackageError, match="needs pip, which is not on this machine; run `python -m ensurepip`"
-    ):
+    with pytest.raises(PackageError, match="needs pip, which is not on this machine; run `python -m ensurepip`"):
         fetch.package("sample")
 
 

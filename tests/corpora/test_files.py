@@ -84,9 +84,7 @@ def test_limits(tmp_path, monkeypatch):
     assert found["text"][:] == ["fine", "also"]
     assert "2 × longer than 100 bytes" in found.info.description
     (tmp_path / "long.txt").write_text("z" * 101)
-    with pytest.raises(
-        LabError, match="holds no readable document: 0 documents from 1 files, 1 records skipped"
-    ):
+    with pytest.raises(LabError, match="holds no readable document: 0 documents from 1 files, 1 records skipped"):
         load(tmp_path / "long.txt")
 
 
@@ -127,9 +125,7 @@ def test_own_files_have_the_same_splits(tmp_path):
 def record(writer, number, body, content_type="text/html; charset=utf-8", status="200 OK", kind="response"):
     headers = StatusAndHeaders(status, [("Content-Type", content_type)], protocol="HTTP/1.1")
     address = f"http://example.org/{number}"
-    writer.write_record(
-        writer.create_warc_record(address, kind, payload=io.BytesIO(body), http_headers=headers)
-    )
+    writer.write_record(writer.create_warc_record(address, kind, payload=io.BytesIO(body), http_headers=headers))
 
 
 def warc(gzipped: bool) -> tuple[bytes, list[int]]:

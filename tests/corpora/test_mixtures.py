@@ -48,9 +48,7 @@ def test_the_seed_decides_and_other_corpora_do_not(two_corpora):
 
 
 def test_asking_for_more_than_there_is_says_how_much_there_is(two_corpora):
-    with pytest.raises(
-        LabError, match=r"has [\d,]+ bytes in split 'test', 100,000 were asked for; set bytes_per"
-    ):
+    with pytest.raises(LabError, match=r"has [\d,]+ bytes in split 'test', 100,000 were asked for; set bytes_per"):
         mixture(two_corpora, "test")
     with pytest.raises(LabError, match="corpora is empty"):
         mixture([])

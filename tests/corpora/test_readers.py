@@ -15,9 +15,7 @@ def test_dictd_undoes_wrapping_and_removes_marks():
     head = "Daunt \\Daunt\\, v. t. [imp. {Daunted}; p.\n   pr. {Daunting}.]\n"
     raw = head + "   1. To overcome; to\n      conquer. [Obs.]"
     text = dictd.reflow(dictd._SOURCE_MARK.sub("", raw + "\n      [1913 Webster]"), figures=False)
-    assert (
-        text == "Daunt \\Daunt\\, v. t. [imp. Daunted; p. pr. Daunting.]\n1. To overcome; to conquer. [Obs.]"
-    )
+    assert text == "Daunt \\Daunt\\, v. t. [imp. Daunted; p. pr. Daunting.]\n1. To overcome; to conquer. [Obs.]"
 
 
 def test_dictd_keeps_figures_where_asked():

@@ -25,9 +25,7 @@ def article(number: int) -> str:
     )
 
 
-def write_warc(
-    path: Path, pages: Iterable[tuple[str, bytes]], content_type: str = "text/html; charset=utf-8"
-) -> Path:
+def write_warc(path: Path, pages: Iterable[tuple[str, bytes]], content_type: str = "text/html; charset=utf-8") -> Path:
     """A gzipped WARC archive of responses."""
     with path.open("wb") as stream:
         writer = WARCWriter(stream, gzip=True)

@@ -83,8 +83,12 @@ def run(folder: Path, count: int) -> tuple[Counter[str], dict, Path]:
     script.write_text(RUN, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, str(script), str(archive), str(out), str(LIMIT)],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=True,
-    )  # fmt: skip
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
     return expected, json.loads(done.stdout.splitlines()[-1]), out
 
 

@@ -164,9 +164,9 @@ def test_the_error_says_what_happened(server: Stub) -> None:
         Endpoint(server.url).ask("TEXT:\nx")
 
 
-words = st.lists(
-    st.sampled_from(["word", "a", "\n", "\n\n", "```\nx\n\n\n y\n```\n\n", "long" * 8]), max_size=30
-).map(" ".join)
+words = st.lists(st.sampled_from(["word", "a", "\n", "\n\n", "```\nx\n\n\n y\n```\n\n", "long" * 8]), max_size=30).map(
+    " ".join
+)
 
 
 @given(words, st.integers(20, 60))

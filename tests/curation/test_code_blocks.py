@@ -19,7 +19,7 @@ FORMS = {
     "Chroma": '<table class="lntable"><tr><td class="lntd"><pre><code><span class="lnt">1\n</span><span class="lnt">2\n</span></code></pre></td><td class="lntd"><pre><code>def f(x):\n    return x</code></pre></td></tr></table>',
     "Chroma, in line": '<pre class="chroma"><code><span class="line"><span class="ln">1</span><span class="cl">def f(x):\n</span></span><span class="line"><span class="ln">2</span><span class="cl">    return x\n</span></span></code></pre>',
     "highlight.js": '<pre><code><table class="hljs-ln"><tr><td class="hljs-ln-line hljs-ln-numbers"></td><td class="hljs-ln-line hljs-ln-code">def f(x):</td></tr><tr><td class="hljs-ln-line hljs-ln-numbers"></td><td class="hljs-ln-line hljs-ln-code">    return x</td></tr></table></code></pre>',
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -37,7 +37,9 @@ def test_a_blank_line_of_a_table_is_one_blank_line() -> None:
 
 
 def test_verse_and_lists_of_prose_are_no_code() -> None:
-    verse = '<div class="line-block"><div class="line">The rose is red;</div><div class="line">the violet: blue</div></div>'
+    verse = (
+        '<div class="line-block"><div class="line">The rose is red;</div><div class="line">the violet: blue</div></div>'
+    )
     prose = '<div class="text"><div class="line">One sentence.</div><div class="line">Another one.</div></div><ol><li>Mix (well).</li></ol>'
     assert prepare(page(verse + prose)).code_blocks == 0
 

@@ -32,9 +32,11 @@ def raises(html: bytes) -> str:
 
 
 EXTRACTORS = {
-    "ours": peers.ours, "trafilatura": raises, "Resiliparse": lambda html: html.decode().replace("    ", ""),
+    "ours": peers.ours,
+    "trafilatura": raises,
+    "Resiliparse": lambda html: html.decode().replace("    ", ""),
     "plain text": peers.plain_text,
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")

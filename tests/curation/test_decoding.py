@@ -13,9 +13,7 @@ RUSSIAN = "<p>Рассмотрим квадратное уравнение и н
 JAPANESE = "<p>日本語のページです。数学の公式を説明します。" * 20
 
 
-@given(
-    st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffd\ufeff"), min_size=1)
-)
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffd\ufeff"), min_size=1))
 def test_utf8_is_read_as_it_is(text: str) -> None:
     assert decode(b"<p>" + text.encode()) == "<p>" + text
 
@@ -65,11 +63,14 @@ def test_binary_posing_as_a_page_is_refused(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("text", "declared", "kind"),
     [
-        ("<!DOCTYPE html><p>x", "", HTML), ("Plain words", "text/html", HTML), ("Plain words", "", TEXT),
-        ('{"cells": [], "nbformat": 4}', "text/html", NOTEBOOK), ("if a <b and c> d", "text/plain", TEXT), ("x < y",
-        "text/plain", TEXT),
+        ("<!DOCTYPE html><p>x", "", HTML),
+        ("Plain words", "text/html", HTML),
+        ("Plain words", "", TEXT),
+        ('{"cells": [], "nbformat": 4}', "text/html", NOTEBOOK),
+        ("if a <b and c> d", "text/plain", TEXT),
+        ("x < y", "text/plain", TEXT),
     ],
-)  # fmt: skip
+)
 def test_kinds(text: str, declared: str, kind: str) -> None:
     assert kind_of(text, declared) == kind
 

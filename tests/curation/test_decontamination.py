@@ -9,18 +9,14 @@ from hypothesis import strategies as st
 from nemo_lab.curation.decontamination import SHORTEST, TestSet, read_items, words
 from nemo_lab.lab.home import LabError
 
-ITEM = (
-    "A train leaves the station at 9 and travels 60 miles per hour for 3 hours; how far does it go before it stops?"
-)
+ITEM = "A train leaves the station at 9 and travels 60 miles per hour for 3 hours; how far does it go before it stops?"
 SHORT = "What is 2 + 2?"
 
 
 def test_planted_quotes_are_found() -> None:
     tests = TestSet.of([ITEM, "another question that has at least eight words in it"])
     assert tests.match(f"Some text. {ITEM.upper()} More text.") == ITEM
-    assert tests.match("Before: another  question\nthat has, at least, eight words in it. After").startswith(
-        "another"
-    )
+    assert tests.match("Before: another  question\nthat has, at least, eight words in it. After").startswith("another")
     half = " ".join(ITEM.split()[:14])
     assert tests.match(f"We quote: {half}") == ITEM
 

@@ -108,14 +108,46 @@ def test_the_time_limit_stops_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
 
 pieces = st.sampled_from(
     [
-        "<p>", "</p>", "<div class='math'>", "<span class='katex'>", "<math>", "<mfrac>", "<mi>x</mi>", "</math>",
-        "<pre>", "</pre>", "<script type='math/tex'>",
-        "</script>", "$x^2$", "\\(", "\\)", "$$", "<table>", "<tr>", "<td>", "<sup>2</sup>", "<sub>", "<br>",
-        "&nbsp;", "&lt;", "text ", "```", "\n", "é", "\x00",
-        "<img class='math' alt='x_1'>", "<!--", "-->", "<mjx-container>",
-        "<annotation encoding='application/x-tex'>", "zqpage0zq", "<![CDATA[", "<svg>", "<a href='file:///'>",
+        "<p>",
+        "</p>",
+        "<div class='math'>",
+        "<span class='katex'>",
+        "<math>",
+        "<mfrac>",
+        "<mi>x</mi>",
+        "</math>",
+        "<pre>",
+        "</pre>",
+        "<script type='math/tex'>",
+        "</script>",
+        "$x^2$",
+        "\\(",
+        "\\)",
+        "$$",
+        "<table>",
+        "<tr>",
+        "<td>",
+        "<sup>2</sup>",
+        "<sub>",
+        "<br>",
+        "&nbsp;",
+        "&lt;",
+        "text ",
+        "```",
+        "\n",
+        "é",
+        "\x00",
+        "<img class='math' alt='x_1'>",
+        "<!--",
+        "-->",
+        "<mjx-container>",
+        "<annotation encoding='application/x-tex'>",
+        "zqpage0zq",
+        "<![CDATA[",
+        "<svg>",
+        "<a href='file:///'>",
     ]
-)  # fmt: skip
+)
 
 
 @given(st.lists(st.lists(pieces, max_size=25).map("".join), min_size=1, max_size=8))

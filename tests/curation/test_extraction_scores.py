@@ -19,9 +19,15 @@ from nemo_lab.curation.manuals import KnownPage
 CODE = "def f(x):\n    if x:\n        return 1"
 SESSION = ">>> for i in range(2):\n...     print(i)\n0\n1"
 PAGE = KnownPage(
-    "m", "p", b"", formulas=[r"x^{2}", r"\frac{a}{b}", r"x^{2}"], code=[CODE, SESSION, "no python ("],
-    content=["A line of content.", "Another line."], chrome=["Home page", "Next topic"], python=True,
-)  # fmt: skip
+    "m",
+    "p",
+    b"",
+    formulas=[r"x^{2}", r"\frac{a}{b}", r"x^{2}"],
+    code=[CODE, SESSION, "no python ("],
+    content=["A line of content.", "Another line."],
+    chrome=["Home page", "Next topic"],
+    python=True,
+)
 GOOD = f"A line of content.\n\nAnother line. $x^2$ and $$\\frac{{a}}{{b}}$$ and \\(x^2\\)\n\n```\n{CODE}\n```\n\n{SESSION}\n"  # noqa: E501
 
 
@@ -54,12 +60,20 @@ def test_everything_kept_tells_nothing_from_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "count"),
     [
-        (r"$x^2$", 1), (r"$x^2$ $x^{2}$", 2), (r"x^{2} and x^{2}", 2), (r"\\(x^{2}\\)", 1), (r"x^\{2\}", 0),
-        ("x2", 0), ("$x_2$", 0),
-        (r"\frac{a} {b}", 1), (r"\\frac{a}{b}", 1), (r"$$x^2$$ $\dfrac ab$ \[x^2\]", 3), ("a/b", 0),
+        (r"$x^2$", 1),
+        (r"$x^2$ $x^{2}$", 2),
+        (r"x^{2} and x^{2}", 2),
+        (r"\\(x^{2}\\)", 1),
+        (r"x^\{2\}", 0),
+        ("x2", 0),
+        ("$x_2$", 0),
+        (r"\frac{a} {b}", 1),
+        (r"\\frac{a}{b}", 1),
+        (r"$$x^2$$ $\dfrac ab$ \[x^2\]", 3),
+        ("a/b", 0),
         (r"x^{2} x^{2} x^{2} x^{2}", 2),
     ],
-)  # fmt: skip
+)
 def test_formulas_count_as_often_as_they_occur(text: str, count: int) -> None:
     assert recovered(PAGE.formulas, text, spans_of(text)) == count
 

@@ -15,10 +15,21 @@ from nemo_lab.curation.prepass import prepare
 from nemo_lab.lab.home import LabError
 
 fragments = st.lists(
-    st.sampled_from(["<p>one", "</div>", "<ul><li>a<li>b", "<table><tr><td>x", "<h1>T</h1>", "text <b>bold",
-    "<blockquote>", "<ol><li>"]),
-    min_size=1, max_size=6,
-).map("".join)  # fmt: skip
+    st.sampled_from(
+        [
+            "<p>one",
+            "</div>",
+            "<ul><li>a<li>b",
+            "<table><tr><td>x",
+            "<h1>T</h1>",
+            "text <b>bold",
+            "<blockquote>",
+            "<ol><li>",
+        ]
+    ),
+    min_size=1,
+    max_size=6,
+).map("".join)
 
 
 @given(st.lists(fragments, min_size=2, max_size=4))

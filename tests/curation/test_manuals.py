@@ -50,9 +50,15 @@ def test_unclosed_elements_do_not_move_the_content() -> None:
 
 @pytest.mark.parametrize(
     ("code", "is_python"),
-    [("x = 1", True), (">>> f(2)\n4\n>>> for i in y:\n...     print(i)\n0", True), ("x", False),
-    ("3", False), ("", False), ("f(", False)],
-)  # fmt: skip
+    [
+        ("x = 1", True),
+        (">>> f(2)\n4\n>>> for i in y:\n...     print(i)\n0", True),
+        ("x", False),
+        ("3", False),
+        ("", False),
+        ("f(", False),
+    ],
+)
 def test_python_is_told_from_the_rest(code: str, is_python: bool) -> None:
     assert bool(python_tree(code)) is is_python
 

@@ -1,7 +1,5 @@
 """MathML to LaTeX, element by element, and nothing that MathML can hold breaks it."""
 
-# ruff: noqa: E501  markup stays on one line
-
 import lxml.html
 import pytest
 from hypothesis import given, settings
@@ -22,7 +20,10 @@ CASES = [
     (f"<msubsup>{X}<mi>i</mi><mn>2</mn></msubsup>", "x_i^2"),
     (f"<msqrt>{X}<mo>+</mo><mn>1</mn></msqrt>", r"\sqrt{x+1}"),
     (f"<mroot>{X}<mn>3</mn></mroot>", r"\sqrt[3]{x}"),
-    ("<munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover><msub><mi>a</mi><mi>i</mi></msub>", r"\sum_{i=1}^{n} a_i"),
+    (
+        "<munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover><msub><mi>a</mi><mi>i</mi></msub>",
+        r"\sum_{i=1}^{n} a_i",
+    ),
     ("<munder><mi>lim</mi><mrow><mi>n</mi><mo>→</mo><mi>∞</mi></mrow></munder>", r"\lim_{n\to\infty}"),
     (f"<mover>{X}<mo>^</mo></mover>", r"\hat{x}"),
     (f"<mover>{X}<mo>¯</mo></mover>", r"\bar{x}"),
@@ -41,11 +42,14 @@ CASES = [
     (f"<msup>{X}<mo>′</mo></msup>", "x'"),
     ("<mmultiscripts><mi>F</mi><mn>1</mn><none/><mprescripts/><mn>2</mn><none/></mmultiscripts>", "{}_2F_1"),
     ("<mi>f</mi><mo>ⅆ</mo><mi>x</mi>", "fdx"),
-    (f'<mtable columnalign="right left"><mtr><mtd>{X}</mtd><mtd><mo>=</mo>{Y}</mtd></mtr></mtable>', r"\begin{aligned} x &= y \end{aligned}"),
+    (
+        f'<mtable columnalign="right left"><mtr><mtd>{X}</mtd><mtd><mo>=</mo>{Y}</mtd></mtr></mtable>',
+        r"\begin{aligned} x &= y \end{aligned}",
+    ),
     (f'<menclose notation="box">{X}</menclose>', r"\boxed{x}"),
     ("<mo>{</mo><mi>x</mi><mo>}</mo>", r"\{x\}"),
     ("<semantics><mi>x</mi><annotation>ignored</annotation></semantics>", "x"),
-]  # fmt: skip
+]
 
 
 def math(inside: str) -> lxml.html.HtmlElement:

@@ -125,7 +125,11 @@ def test_code_keeps_its_lines(name: str) -> None:
 
 
 def test_what_is_only_said_about_formulas_is_none() -> None:
-    left = prepare(page(r'<p><img src="p.png" alt="A plot of x^2 over the line">$5 and \\(x\\) <i class="math">about x^2 and all that</i></p>'))
+    left = prepare(
+        page(
+            r'<p><img src="p.png" alt="A plot of x^2 over the line">$5 and \\(x\\) <i class="math">about x^2 and all that</i></p>'
+        )
+    )
     assert left.math_nodes == 0
 
 
@@ -171,7 +175,9 @@ def test_icons_and_numbers_of_lines_go_and_other_text_kept_from_screen_readers_s
 
 
 def test_panels_of_tabs_stay_and_changes_are_plain_text() -> None:
-    left = prepare(page("<div role=tabpanel hidden>second</div><p>a <del>b</del> <ins>c</ins> <s>d</s> e<sup>[1]</sup></p>"))
+    left = prepare(
+        page("<div role=tabpanel hidden>second</div><p>a <del>b</del> <ins>c</ins> <s>d</s> e<sup>[1]</sup></p>")
+    )
     assert "second" in left.html
     assert "<p>a <span>b</span> <span>c</span> <span>d</span> e<span>[1]</span></p>" in left.html
 
@@ -246,7 +252,6 @@ def test_no_part_of_the_main_part_goes_that_holds_most_of_it() -> None:
     assert "at length" in prepare(page(f"<main><h1>T</h1><div class='search'>{text}</div></main>")).html
     nav = "<div class='sidebar'>" + "One more entry of the menu. " * 90 + "</div>"
     assert "entry" not in prepare(page(f"{nav}<main><h1>T</h1><p>{text}</p></main>")).html, "beside it any length goes"
-
 
 
 def test_what_cannot_be_read_says_so() -> None:

@@ -93,8 +93,15 @@ def test_bytes_or_documents():
 
 def test_labels_cover_every_bucket_once():
     assert [web.labels([bucket])[0] for bucket in (0, 6, 7, 11, 12, 17, 18, 19)] == [
-        "low", "low", "medium-low", "medium-low", "medium", "medium", "medium-high", "high",
-    ]  # fmt: skip
+        "low",
+        "low",
+        "medium-low",
+        "medium-low",
+        "medium",
+        "medium",
+        "medium-high",
+        "high",
+    ]
     assert sum(high - low + 1 for low, high in web.LABELS.values()) == web.BINS
     with pytest.raises(LabError, match="Bucket 20 has no label"):
         web.labels([3, 20])

@@ -54,8 +54,14 @@ def test_what_is_no_text_is_in_no_language(text):
 
 def test_codes_are_compared_in_one_form():
     assert [web.plain_code(code) for code in ("EN", "en-US", "pt_BR", "nb", "nn-NO", "zh-Hant", "iw")] == [
-        "en", "en", "pt", "no", "no", "zh", "he",
-    ]  # fmt: skip
+        "en",
+        "en",
+        "pt",
+        "no",
+        "no",
+        "zh",
+        "he",
+    ]
 
 
 @pytest.mark.parametrize("code", ["english", "", "e", "qq"])

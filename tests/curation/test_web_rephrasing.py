@@ -67,10 +67,12 @@ def test_short_segments_and_documents_are_left_out():
 def test_the_sheet_s_table_of_limits():
     table = {name: (t.document, t.segment, t.max_input, t.max_output, t.final) for name, t in web.TASKS.items()}
     assert table == {
-        "wikipedia": (5, 5, 512, 512, 50), "diverse_qa": (30, 30, 1000, 600, 100),
-        "distill": (30, 10, 2000, 1600, 50), "extract_knowledge": (30, 30, 1400, 1400, 50),
+        "wikipedia": (5, 5, 512, 512, 50),
+        "diverse_qa": (30, 30, 1000, 600, 100),
+        "distill": (30, 10, 2000, 1600, 50),
+        "extract_knowledge": (30, 30, 1400, 1400, 50),
         "knowledge_list": (30, 30, 1000, 600, 50),
-    }  # fmt: skip
+    }
 
 
 def test_wikipedia_joins_the_segments_of_a_document():
@@ -112,7 +114,7 @@ def cleaned(name, text, tokens=10, ended=True, segment="s " * 40):
         ("knowledge_list", "Facts:\n- Iron rusts.\n* Gold not.\n3. Tin?", ("Iron rusts.\nGold not.\nTin?", "")),
         ("diverse_qa", "I cannot help.", ("", "no pairs")),
     ],
-)  # fmt: skip
+)
 def test_replies(name, text, outcome):
     assert cleaned(name, text) == outcome
 
@@ -137,9 +139,10 @@ def test_pairs_are_parsed_and_numbered_by_the_segment_s_length():
         head, *pairs = text.split("\n\n")
         assert head == "s " * 45
         assert set(pairs) <= {
-            "Question: Why one?\nAnswer: Because.", "Question: Is it two?\nAnswer: Yes, it is\nindeed.",
+            "Question: Why one?\nAnswer: Because.",
+            "Question: Is it two?\nAnswer: Yes, it is\nindeed.",
             "Question: Three?\nAnswer: No.",
-        }  # fmt: skip
+        }
         assert len(set(pairs)) == len(pairs)
         counts.add(len(pairs))
     assert counts == {1, 2, 3}  # 10 * 45 / 150
@@ -182,9 +185,12 @@ def test_a_reply_about_the_text_is_dropped(text):
 
 def test_a_reply_that_says_something_is_not_about_the_text():
     for text in (
-        "The text has been kept in Dublin since 1661.", "This is a revised Bible.", "Iron rusts; your text does not.",
-        "Here is a law of physics.", "Yours truly.",
-    ):  # fmt: skip
+        "The text has been kept in Dublin since 1661.",
+        "This is a revised Bible.",
+        "Iron rusts; your text does not.",
+        "Here is a law of physics.",
+        "Yours truly.",
+    ):
         assert not about_text(text)
 
 

@@ -117,9 +117,7 @@ def test_bad_name_is_refused(name):
 
 
 @given(
-    st.dictionaries(
-        st.text(max_size=3), st.integers() | st.floats(allow_nan=False, allow_infinity=False), max_size=4
-    )
+    st.dictionaries(st.text(max_size=3), st.integers() | st.floats(allow_nan=False, allow_infinity=False), max_size=4)
 )
 def test_key_depends_on_content_only(settings):
     again = dict(reversed(list(settings.items())))
@@ -188,9 +186,7 @@ CHILD = textwrap.dedent(
 
 
 def child(log: Path, seconds: float) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(log), str(seconds)], stdout=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([sys.executable, "-c", CHILD, str(log), str(seconds)], stdout=subprocess.PIPE, text=True)
 
 
 def wait_for(path: Path) -> None:

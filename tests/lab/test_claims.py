@@ -50,14 +50,9 @@ SAMPLES = st.lists(NUMBERS, min_size=3, max_size=8)
 
 def make(kind: str = "bound", better: str = "higher", **rule: float) -> Claim:
     texts = {"paper": "P", "claim": "C", "figure": "F", "conditions": "D", "measure": "M", "control": "K"}
-    rule = (
-        rule
-        or {"bound": {"bound": 2.0}, "par": {"margin": 0.5}, "exact": {"value": 1.0, "tolerance": 0.1}}[kind]
-    )
+    rule = rule or {"bound": {"bound": 2.0}, "par": {"margin": 0.5}, "exact": {"value": 1.0, "tolerance": 0.1}}[kind]
     compared = {} if kind == "exact" else {"better": better, "no_effect": 1.0}
-    return Claim(
-        "p.c", **texts, rule=Rule(kind, **rule), notebook="99_x", unit="u", min_scale="laptop", **compared
-    )
+    return Claim("p.c", **texts, rule=Rule(kind, **rule), notebook="99_x", unit="u", min_scale="laptop", **compared)
 
 
 def verdict(claim: Claim, samples, control=None, scale: str = "laptop") -> str:
@@ -72,9 +67,7 @@ def test_ledger_has_every_claim_of_the_abstracts_in_order():
 
 
 def test_rules_that_were_registered_before_the_first_run():
-    accuracy, throughput, constant = (
-        find_claim(f"nemotron-h.{n}") for n in ("accuracy", "throughput", "constant")
-    )
+    accuracy, throughput, constant = (find_claim(f"nemotron-h.{n}") for n in ("accuracy", "throughput", "constant"))
     assert (accuracy.rule.kind, accuracy.rule.margin, accuracy.no_effect, accuracy.better) == (
         "par",
         0.02,
@@ -200,9 +193,7 @@ def test_too_small_below_the_scale_or_three_samples():
     assert verdict(claim, [2.9, 3.0, 3.1], scale="gpu") == REPRODUCED
     assert verdict(claim, [3.0, 3.1]) == TOO_SMALL
     assert verdict(claim, [3.0]) == TOO_SMALL
-    assert (
-        verdict(claim, [2.9, 3.0, 3.1], control=[0.0, 0.0]) == TOO_SMALL
-    )  # the control is not judged either
+    assert verdict(claim, [2.9, 3.0, 3.1], control=[0.0, 0.0]) == TOO_SMALL  # the control is not judged either
 
 
 def test_a_control_that_passes_spoils_every_verdict():

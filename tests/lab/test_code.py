@@ -45,8 +45,12 @@ def write(folder, *cells, name: str = "05_hybrid_architecture"):
 
 def test_imports_are_followed_through_packages_functions_and_dots(package):
     assert list(reached_modules(["from nemo_lab.stage import thing"])) == [
-        "nemo_lab", "nemo_lab.deep", "nemo_lab.deep.late", "nemo_lab.stage", "nemo_lab.stage.first",
-    ]  # fmt: skip
+        "nemo_lab",
+        "nemo_lab.deep",
+        "nemo_lab.deep.late",
+        "nemo_lab.stage",
+        "nemo_lab.stage.first",
+    ]
     assert "nemo_lab.alone" in reached_modules(["import nemo_lab.stage.second as s"])
     assert "nemo_lab.alone" in reached_modules(["from nemo_lab.stage import second"])
     assert list(reached_modules(["from nemo_lab import alone"])) == ["nemo_lab", "nemo_lab.alone"]

@@ -16,20 +16,26 @@ from nemo_lab.lab.report_notebook import anchor, clean_html, mathml, render_mark
 from nemo_lab.lab.table import NOT_RUN, NOT_TESTABLE
 
 EVIL = '<script>alert(1)</script><img src="http://evil.example/x.png" onerror="alert(2)">'
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
-    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 FORMULAS = "# Title\n\nLet $h_t = a_t$ and\n\n$$\\begin{aligned}a&=b\\\\ c&\\sim d\\end{aligned}$$"
 
 
 def claim(name="hybrid.faster", **change):
     row = {
-        "id": name, "paper": "Nemotron-H", "claim": "Hybrids decode faster.", "figure": "up to 3x",
-        "conditions": "65,536 in, 1,024 out", "notebook": "05_x", "measure": "tokens/s", "unit": "times",
-        "better": "higher", "no_effect": 1.0, "rule": {"kind": "bound", "bound": 2.0},
-        "control": "the Transformer against itself", "min_scale": "laptop",
-    }  # fmt: skip
+        "id": name,
+        "paper": "Nemotron-H",
+        "claim": "Hybrids decode faster.",
+        "figure": "up to 3x",
+        "conditions": "65,536 in, 1,024 out",
+        "notebook": "05_x",
+        "measure": "tokens/s",
+        "unit": "times",
+        "better": "higher",
+        "no_effect": 1.0,
+        "rule": {"kind": "bound", "bound": 2.0},
+        "control": "the Transformer against itself",
+        "min_scale": "laptop",
+    }
     return parse_claim(row | change, name)
 
 
@@ -48,10 +54,18 @@ OURS, NOTHING = (2.4, 2.5, 2.6), (1.0, 1.1, 0.9)
 def run_of(seed=0, scale="laptop", notebook=None, samples=OURS, control=NOTHING, **change):
     entry = {"id": "hybrid.faster", "samples": list(samples), "control": {"samples": list(control)}}
     record = {
-        "schema": 1, "notebook": "05_x", "scale": scale, "seed": seed, "status": "ok", "seconds": 125.0,
-        "started": f"2026-01-0{seed + 1}T00:00:00+00:00", "peak_mb": 1234.0, "claims": [entry],
-        "packages": {"torch": "2.13"}, "machine": {"cores": 2, "cpu": "EPYC"},
-    }  # fmt: skip
+        "schema": 1,
+        "notebook": "05_x",
+        "scale": scale,
+        "seed": seed,
+        "status": "ok",
+        "seconds": 125.0,
+        "started": f"2026-01-0{seed + 1}T00:00:00+00:00",
+        "peak_mb": 1234.0,
+        "claims": [entry],
+        "packages": {"torch": "2.13"},
+        "machine": {"cores": 2, "cpu": "EPYC"},
+    }
     return Run(record | change, notebook)
 
 
@@ -151,8 +165,9 @@ def report(tmp_path):
     run = run_of(notebook=notebook, status="ok", machine={"cpu": EVIL})
     run.record["claims"][0]["note"] = EVIL
     claims = {"hybrid.faster": claim(claim=EVIL), "hybrid.size": untestable()}
-    index = build_report({"05_x": [run], "06_y": [run_of(notebook=None, status="failed", error=EVIL)]},
-                         tmp_path / "report", claims)  # fmt: skip
+    index = build_report(
+        {"05_x": [run], "06_y": [run_of(notebook=None, status="failed", error=EVIL)]}, tmp_path / "report", claims
+    )
     return index.parent
 
 
@@ -194,9 +209,19 @@ def test_the_ledger_links_to_the_cell_of_the_claim(report):
 
 def test_the_front_page_says_everything_a_reader_needs(report):
     index = (report / "index.html").read_text()
-    for text in ("65,536 in, 1,024 out", "2.5 times [2.25, 2.75], n\u00a0=\u00a03", "1 times [", "At laptop",
-                 "15T tokens", "whole interval above 2 times", "2 min 05 s", "1.2 GB", "1 of 1 judged",
-                 "1,024 H100s", "the Transformer against itself"):  # fmt: skip
+    for text in (
+        "65,536 in, 1,024 out",
+        "2.5 times [2.25, 2.75], n\u00a0=\u00a03",
+        "1 times [",
+        "At laptop",
+        "15T tokens",
+        "whole interval above 2 times",
+        "2 min 05 s",
+        "1.2 GB",
+        "1 of 1 judged",
+        "1,024 H100s",
+        "the Transformer against itself",
+    ):
         assert text in index, text
     elements = Page(index).elements
     assert all(a.get("scope") for tag, a in elements if tag == "th")

@@ -144,9 +144,7 @@ def test_a_record_says_what_was_asked_for_and_what_it_cost(batch):
 def test_resume_keeps_finished_runs_and_repeats_failed_ones(batch, monkeypatch):
     _, jobs, _ = batch
     executed = []
-    monkeypatch.setattr(
-        "nemo_lab.lab.runs.execute", lambda job, on_cell: executed.append(job.name) or {"status": "ok"}
-    )
+    monkeypatch.setattr("nemo_lab.lab.runs.execute", lambda job, on_cell: executed.append(job.name) or {"status": "ok"})
     records = run(jobs, resume=True)
     assert executed == ["11_fails"]
     assert records[0]["resumed"]
@@ -240,9 +238,14 @@ def start_batch(folder: Path, *more: str) -> subprocess.Popen:
     names = [str(folder / "nb" / f"{name}.ipynb") for name in ("10_quick", "11_slow")]
     command = [sys.executable, "-m", "nemo_lab.cli", "run", *names, "--scale", "smoke", *more]
     process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's `… &` has it ignored
-    )  # fmt: skip
+    )
     deadline = time.monotonic() + WAIT
     while not (waiting.exists() and waiting.read_text()) and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()

@@ -171,9 +171,7 @@ def test_exact_claims_show_a_range_in_place_of_an_interval(capsys):
 
 def test_every_verdict_has_its_own_colour_or_mark():
     assert set(COLOURS) == set(MARKS)
-    assert (
-        len({(COLOURS[name], MARKS[name]) for name in COLOURS}) >= len(COLOURS) - 1
-    )  # both waiting states look alike
+    assert len({(COLOURS[name], MARKS[name]) for name in COLOURS}) >= len(COLOURS) - 1  # both waiting states look alike
 
 
 @pytest.mark.parametrize(
@@ -214,9 +212,7 @@ def test_finish_writes_the_record_and_shows_no_path(own_home, capsys):
     assert stored["parameters"] == json.loads(json.dumps(dataclasses.asdict(lab.settings)))  # tuples are lists there
     assert stored["parameters"]["steps"] == 9
     assert stored["values"] == {"bits": 2.5}
-    assert {entry["id"]: entry["verdict"] for entry in stored["claims"]} == dict.fromkeys(
-        SAMPLES, "reproduced"
-    )
+    assert {entry["id"]: entry["verdict"] for entry in stored["claims"]} == dict.fromkeys(SAMPLES, "reproduced")
     accuracy = stored["claims"][0]
     assert accuracy["samples"] == SAMPLES["nemotron-h.accuracy"]
     assert accuracy["control"]["samples"] == CONTROLS["nemotron-h.accuracy"]
@@ -311,17 +307,12 @@ def test_under_papermill_good_names_run_and_a_misspelt_one_does_not(tmp_path):
     import papermill
 
     claims = [
-        f"lab.claim({claim.id!r}, {SAMPLES[claim.id]}, control={CONTROLS[claim.id]})"
-        for claim in claims_of(NOTEBOOK)
+        f"lab.claim({claim.id!r}, {SAMPLES[claim.id]}, control={CONTROLS[claim.id]})" for claim in claims_of(NOTEBOOK)
     ]
-    done = execute(
-        tmp_path, {"scale": "smoke", "steps": 3}, "assert lab.settings.steps == 3", *claims, "lab.finish()"
-    )
+    done = execute(tmp_path, {"scale": "smoke", "steps": 3}, "assert lab.settings.steps == 3", *claims, "lab.finish()")
     outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
     assert {output["output_type"] for output in outputs} == {"display_data", "stream"}
     assert all({"text/plain", "text/html"} <= set(out["data"]) for out in outputs if "data" in out)
     assert not [out for out in outputs if out.get("name") == "stderr"]
-    with pytest.raises(
-        papermill.PapermillExecutionError, match="Unknown parameter 'stesp', did you mean 'steps'"
-    ):
+    with pytest.raises(papermill.PapermillExecutionError, match="Unknown parameter 'stesp', did you mean 'steps'"):
         execute(tmp_path, {"scale": "smoke", "stesp": 3})

@@ -245,9 +245,7 @@ def dataset(sizes: dict[str, list[int]]) -> Dataset:
 
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abc"), documents, min_size=1), st.floats(0.01, 1), st.integers(0, 9))
-def test_down_sampling_keeps_epochs_within_one_document(
-    sizes: dict[str, list[int]], rate: float, seed: int
-) -> None:
+def test_down_sampling_keeps_epochs_within_one_document(sizes: dict[str, list[int]], rate: float, seed: int) -> None:
     """e = w T / N stays when T and N shrink alike: the kept bytes miss rate · N by less than one document."""
     small = horizons.down_sample(dataset(sizes), rate, seed=seed)
     for name, own in sizes.items():

@@ -61,9 +61,14 @@ def test_same_seed_same_documents():
 def written(tmp_path):
     texts, labels = corpus()
     dataset = datasets.Dataset.from_dict(
-        {"id": [str(i) for i in range(300)], "text": texts, "source": ["s"] * 300, "licence": ["MIT", "CC0-1.0"] * 150,
-         "corpus": ["k"] * 300}
-    )  # fmt: skip
+        {
+            "id": [str(i) for i in range(300)],
+            "text": texts,
+            "source": ["s"] * 300,
+            "licence": ["MIT", "CC0-1.0"] * 150,
+            "corpus": ["k"] * 300,
+        }
+    )
     chosen = select_documents(texts, labels, [0.2, 0.3, 0.5], NAMES)
     proxies = pd.DataFrame({"number": [0], "goal": [2.5]})
     folder = write_climbmix(tmp_path / "mix", dataset, labels, chosen, {"goal": "novels", "seed": 3}, proxies)

@@ -255,7 +255,11 @@ def test_mutant_merging_at_random_is_noticed(eight):
     """The check of planted blobs fails when the linkage does not look at the centroids."""
     points, truth = eight
     cells = kmeans(points, 40, seed=0)
-    blind = Clustering(cells.labels_N, np.random.default_rng(0).permutation(cells.centroids_KD), cells.cells_MD,
-                       cells.cluster_of_cell_M)  # fmt: skip
+    blind = Clustering(
+        cells.labels_N,
+        np.random.default_rng(0).permutation(cells.centroids_KD),
+        cells.cells_MD,
+        cells.cluster_of_cell_M,
+    )
     assert adjusted_rand_score(truth, merge(blind, k_final=8).labels_N) < 0.5
     assert adjusted_rand_score(truth, merge(cells, k_final=8).labels_N) == 1

@@ -20,9 +20,15 @@ from nemo_lab.mixing.published import (
 )
 
 MINE = {
-    "web crawl": 2e12, "code": 1e11, "academic": 8e10, "multilingual": 3e11, "crawl++": 5e10, "math": 1e10,
-    "wiki": 5e9, "SFT-style": 1e11,
-}  # fmt: skip
+    "web crawl": 2e12,
+    "code": 1e11,
+    "academic": 8e10,
+    "multilingual": 3e11,
+    "crawl++": 5e10,
+    "math": 1e10,
+    "wiki": 5e9,
+    "SFT-style": 1e11,
+}
 
 
 def test_sums_are_those_of_the_print() -> None:

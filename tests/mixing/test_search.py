@@ -100,9 +100,13 @@ def test_a_round_is_drawn_at_random_from_the_top_only():
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"rounds": (4, 2)}, "at least 5"), ({"rounds": ()}, "rounds"), ({"candidates": 10}, "candidates=10"),
-     ({"top": -1}, "top=-1")],
-)  # fmt: skip
+    [
+        ({"rounds": (4, 2)}, "at least 5"),
+        ({"rounds": ()}, "rounds"),
+        ({"candidates": 10}, "candidates=10"),
+        ({"top": -1}, "top=-1"),
+    ],
+)
 def test_impossible_sizes_are_named(changes, words):
     with pytest.raises(MixingError, match=words):
         SearchSettings(**{"rounds": (16, 8), "candidates": 100} | changes)

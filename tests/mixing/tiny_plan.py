@@ -14,9 +14,16 @@ from nemo_lab.training import TrainSettings, pack
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 LENGTH = 16
 CONFIG = HybridConfig(
-    pattern="*-", vocab_size=28, d_model=16, d_ff=32, n_heads=1, n_kv_heads=1, head_dim=16, rope_theta=100.0,
+    pattern="*-",
+    vocab_size=28,
+    d_model=16,
+    d_ff=32,
+    n_heads=1,
+    n_kv_heads=1,
+    head_dim=16,
+    rope_theta=100.0,
     init_std=0.1,
-)  # fmt: skip
+)
 SETTINGS = TrainSettings(steps=12, batch_size=8, peak_lr=0.03, precision="fp32")
 
 
@@ -42,9 +49,7 @@ def texts(source, count=20, seed=0):
     random = np.random.default_rng(seed)
     step = {"up": 1, "down": -1}.get(source)
     starts = random.integers(26, size=count)
-    rows = [
-        (start + step * np.arange(30)) % 26 if step else random.integers(26, size=30) for start in starts
-    ]
+    rows = [(start + step * np.arange(30)) % 26 if step else random.integers(26, size=30) for start in starts]
     return ["".join(LETTERS[i] for i in row) for row in rows]
 
 

@@ -42,9 +42,7 @@ def test_equals_the_plain_form(length: int, with_documents: bool, attend: object
     outputs = [attend(q, k, v, document_BL), plain(q, k, v, document_BL)]  # type: ignore[operator]
     torch.testing.assert_close(*outputs)
     weight = torch.randn_like(outputs[0])
-    for ours, theirs in zip(
-        *(torch.autograd.grad((y * weight).sum(), (q, k, v)) for y in outputs), strict=True
-    ):
+    for ours, theirs in zip(*(torch.autograd.grad((y * weight).sum(), (q, k, v)) for y in outputs), strict=True):
         torch.testing.assert_close(ours, theirs)
     with torch.no_grad():
         torch.testing.assert_close(attend(q, k, v, document_BL), outputs[1])  # type: ignore[operator]

@@ -11,8 +11,19 @@ from nemo_lab.modeling import costs as c
 from nemo_lab.modeling.presets import preset
 
 TINY = HybridConfig(
-    pattern="M-M*--*", d_model=48, d_ff=80, vocab_size=97, n_heads=6, n_kv_heads=2, head_dim=8, ssm_heads=6,
-    ssm_head_dim=8, ssm_state=12, ssm_groups=3, conv_width=3, chunk=16,
+    pattern="M-M*--*",
+    d_model=48,
+    d_ff=80,
+    vocab_size=97,
+    n_heads=6,
+    n_kv_heads=2,
+    head_dim=8,
+    ssm_heads=6,
+    ssm_head_dim=8,
+    ssm_state=12,
+    ssm_groups=3,
+    conv_width=3,
+    chunk=16,
 )
 H100 = c.HARDWARE["h100"]
 
@@ -142,7 +153,8 @@ def test_throughput_takes_the_largest_batch_and_scales_with_the_machine() -> Non
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"inputs": 0}, "at least 1 token"), ({"outputs": 0}, "at least 1 token"),
+        ({"inputs": 0}, "at least 1 token"),
+        ({"outputs": 0}, "at least 1 token"),
         ({"batch": 10**6}, "1000000 sequences .* do not fit on 1 x H100"),
         ({"memory_share": 0.1}, "the weights take 15.1 of 7.5 GiB"),
     ],

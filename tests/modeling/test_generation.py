@@ -33,11 +33,21 @@ def random_config(seed: int) -> HybridConfig:
     patterns = ["M", "*", "M-", "*-*-", "M*-", "MM*-M", "*M-M", "M-M*-M-"]
     groups, kv_heads = pick.choice([1, 2, 4]), pick.choice([1, 2])
     return HybridConfig(
-        pattern=patterns[seed % len(patterns)], vocab_size=VOCAB, d_model=pick.choice([24, 48]), d_ff=40,
-        n_heads=kv_heads * pick.choice([1, 2, 3]), n_kv_heads=kv_heads, head_dim=pick.choice([8, 12]),
-        ssm_heads=groups * pick.choice([1, 2, 3]), ssm_head_dim=pick.choice([4, 8, 20]),
-        ssm_state=pick.choice([4, 16]), ssm_groups=groups, conv_width=pick.choice([1, 2, 4, 5]),
-        chunk=pick.choice([4, 16, 64]), rope_theta=pick.choice([0.0, 100.0]), dt_min=pick.choice([0.0, 0.02]),
+        pattern=patterns[seed % len(patterns)],
+        vocab_size=VOCAB,
+        d_model=pick.choice([24, 48]),
+        d_ff=40,
+        n_heads=kv_heads * pick.choice([1, 2, 3]),
+        n_kv_heads=kv_heads,
+        head_dim=pick.choice([8, 12]),
+        ssm_heads=groups * pick.choice([1, 2, 3]),
+        ssm_head_dim=pick.choice([4, 8, 20]),
+        ssm_state=pick.choice([4, 16]),
+        ssm_groups=groups,
+        conv_width=pick.choice([1, 2, 4, 5]),
+        chunk=pick.choice([4, 16, 64]),
+        rope_theta=pick.choice([0.0, 100.0]),
+        dt_min=pick.choice([0.0, 0.02]),
         norm_eps=pick.choice([1e-5, 1e-3]),
     )
 

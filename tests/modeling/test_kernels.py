@@ -104,8 +104,17 @@ def test_a_missing_kernel_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def flash_attn_func(
-    q, k, v, dropout_p=0.0, softmax_scale=None, causal=False, window_size=(-1, -1), softcap=0.0,
-    alibi_slopes=None, deterministic=False, return_attn_probs=False,
+    q,
+    k,
+    v,
+    dropout_p=0.0,
+    softmax_scale=None,
+    causal=False,
+    window_size=(-1, -1),
+    softcap=0.0,
+    alibi_slopes=None,
+    deterministic=False,
+    return_attn_probs=False,
 ):
     """As documented by flash-attn 2.8.3: (batch, length, heads, dimension), fewer heads in k and v."""
     q, k, v = (t.transpose(1, 2) for t in (q, k, v))
@@ -113,9 +122,22 @@ def flash_attn_func(
 
 
 def flash_attn_varlen_func(
-    q, k, v, cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k, dropout_p=0.0, softmax_scale=None,
-    causal=False, window_size=(-1, -1), softcap=0.0, alibi_slopes=None, deterministic=False,
-    return_attn_probs=False, block_table=None,
+    q,
+    k,
+    v,
+    cu_seqlens_q,
+    cu_seqlens_k,
+    max_seqlen_q,
+    max_seqlen_k,
+    dropout_p=0.0,
+    softmax_scale=None,
+    causal=False,
+    window_size=(-1, -1),
+    softcap=0.0,
+    alibi_slopes=None,
+    deterministic=False,
+    return_attn_probs=False,
+    block_table=None,
 ):
     """As documented: (total, heads, dimension), sequences bounded by cu_seqlens, which must be int32."""
     assert cu_seqlens_q.dtype == cu_seqlens_k.dtype == torch.int32
@@ -147,7 +169,8 @@ def parameters_of(module: str, path: str, function: str) -> list[str]:
 def keywords_in_our_call(function: str) -> set[str]:
     tree = ast.parse(Path(kernels.__file__).read_text(encoding="utf-8"))
     calls = [
-        n for n in ast.walk(tree)
+        n
+        for n in ast.walk(tree)
         if isinstance(n, ast.Call) and function == getattr(n.func, "id", getattr(n.func, "attr", ""))
     ]
     return {keyword.arg for call in calls for keyword in call.keywords}
@@ -176,9 +199,7 @@ def test_argument_names_are_those_of_flash_attn(stand_in: object) -> None:
 @NEEDS_MAMBA
 def test_mamba_ssm_equals_ours_in_the_interpreter() -> None:
     """Layout, documents, outputs and gradients of the real kernels, through our call."""
-    done = subprocess.run(
-        [sys.executable, str(WORKER)], capture_output=True, text=True, timeout=240, check=False
-    )
+    done = subprocess.run([sys.executable, str(WORKER)], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     errors = json.loads(done.stdout.splitlines()[-1])
     assert len(errors) == 8

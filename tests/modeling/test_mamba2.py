@@ -40,9 +40,12 @@ def reference_mixer(layer: Mamba2, u_BLd: Tensor, document_BL: Tensor | None) ->
         numbers = document_BL[b] if document_BL is not None else torch.zeros(u_BLd.shape[1], dtype=torch.long)
         for at in (numbers == d for d in numbers.unique()):
             out, _ = ssd_recurrent(
-                x[b : b + 1, at].unflatten(-1, (c.ssm_heads, -1)), dt[b : b + 1, at], -layer.A_log.exp(),
+                x[b : b + 1, at].unflatten(-1, (c.ssm_heads, -1)),
+                dt[b : b + 1, at],
+                -layer.A_log.exp(),
                 Bm[b : b + 1, at].unflatten(-1, (c.ssm_groups, -1)),
-                Cm[b : b + 1, at].unflatten(-1, (c.ssm_groups, -1)), layer.D,
+                Cm[b : b + 1, at].unflatten(-1, (c.ssm_groups, -1)),
+                layer.D,
             )
             y[b, at] = out.flatten(-2)[0]
     gated = (y * F.silu(z)).unflatten(-1, (c.ssm_groups, -1))

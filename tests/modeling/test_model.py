@@ -8,8 +8,18 @@ from nemo_lab.modeling import HybridConfig, HybridLM
 
 PATTERNS = ["M-M*-M-", "*-*-", "M-M-", "*M", "-"]
 SMALL = HybridConfig(
-    vocab_size=53, d_model=24, d_ff=40, n_heads=4, n_kv_heads=2, head_dim=6, ssm_heads=4, ssm_head_dim=8,
-    ssm_state=7, ssm_groups=2, chunk=8, init_std=0.3,
+    vocab_size=53,
+    d_model=24,
+    d_ff=40,
+    n_heads=4,
+    n_kv_heads=2,
+    head_dim=6,
+    ssm_heads=4,
+    ssm_head_dim=8,
+    ssm_state=7,
+    ssm_groups=2,
+    chunk=8,
+    init_std=0.3,
 )
 DOCUMENTS = torch.tensor([[0] * 11 + [1] * 3 + [2] * 13, [4] * 1 + [5] * 26])
 

@@ -92,8 +92,12 @@ def test_4b_without_embeddings() -> None:
 @pytest.mark.parametrize(
     ("name", "billions", "kv"),
     [
-        ("nemotron-t-8b", 8.05, 131072), ("llama-3.1-8b", 8.03, 131072), ("llama-3.1-70b", 70.6, 327680),
-        ("llama-3.1-405b", 405.9, 516096), ("qwen2.5-7b", 7.62, 57344), ("qwen2.5-72b", 72.7, 327680),
+        ("nemotron-t-8b", 8.05, 131072),
+        ("llama-3.1-8b", 8.03, 131072),
+        ("llama-3.1-70b", 70.6, 327680),
+        ("llama-3.1-405b", 405.9, 516096),
+        ("qwen2.5-7b", 7.62, 57344),
+        ("qwen2.5-72b", 72.7, 327680),
         ("qwen3-8b", 8.19, 147456),
     ],
 )
@@ -112,11 +116,16 @@ def test_unknown_preset_lists_the_known() -> None:
 
 def test_generator_gives_the_published_strings() -> None:
     for (a, b, c, k), name in {
-        (3, 4, 1, 4): "nemotron-h-8b", (3, 4, 1, 10): "nemotron-h-56b", (3, 3, 1, 6): "nemotron-nano-12b-v2"
+        (3, 4, 1, 4): "nemotron-h-8b",
+        (3, 4, 1, 10): "nemotron-h-56b",
+        (3, 3, 1, 6): "nemotron-nano-12b-v2",
     }.items():
         assert hybrid_pattern(a, b, c, k) == preset(name).pattern
     assert [len(hybrid_pattern(*n)) for n in ((1, 4, 1, 2), (1, 3, 1, 2), (1, 2, 1, 2), (1, 4, 1, 1))] == [
-        26, 22, 18, 15,
+        26,
+        22,
+        18,
+        15,
     ]
 
 
@@ -165,9 +174,14 @@ def test_place_mixers_changes_mixers_only(pairs: int) -> None:
 @pytest.mark.parametrize(
     ("pattern", "words"),
     [
-        ("-M*-M-M-M-M-", "first layer"), ("M-M*-M-M-M-M", "last layer"), ("M-M*M-M-M-M-", "not followed"),
-        ("M*-M*-M*-", "33.3%"), ("M-" * 12, "0.0%"), ("M*-M*-M-M-M-M-M-M-M-M-M*-M-", "uneven"),
-        ("M-M*-M-MMMMM-", "half and half"), ("", "first layer"),
+        ("-M*-M-M-M-M-", "first layer"),
+        ("M-M*-M-M-M-M", "last layer"),
+        ("M-M*M-M-M-M-", "not followed"),
+        ("M*-M*-M*-", "33.3%"),
+        ("M-" * 12, "0.0%"),
+        ("M*-M*-M-M-M-M-M-M-M-M-M*-M-", "uneven"),
+        ("M-M*-M-MMMMM-", "half and half"),
+        ("", "first layer"),
     ],
 )
 def test_check_placement_names_what_is_broken(pattern: str, words: str) -> None:

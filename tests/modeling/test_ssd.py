@@ -18,7 +18,13 @@ Inputs = dict[str, Tensor]
 
 
 def inputs(
-    seed: int, B: int = 2, L: int = 37, H: int = 6, P: int = 5, G: int = 2, N: int = 4,
+    seed: int,
+    B: int = 2,
+    L: int = 37,
+    H: int = 6,
+    P: int = 5,
+    G: int = 2,
+    N: int = 4,
     dtype: torch.dtype = torch.float64,
 ) -> Inputs:
     """Random x, dt, A, B, C, D in the ranges of a trained layer."""
@@ -28,8 +34,12 @@ def inputs(
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
     made = {
-        "x_BLHP": randn(B, L, H, P), "dt_BLH": F.softplus(randn(B, L, H)), "A_H": -randn(H).exp(),
-        "B_BLGN": randn(B, L, G, N), "C_BLGN": randn(B, L, G, N), "D_H": randn(H),
+        "x_BLHP": randn(B, L, H, P),
+        "dt_BLH": F.softplus(randn(B, L, H)),
+        "A_H": -randn(H).exp(),
+        "B_BLGN": randn(B, L, G, N),
+        "C_BLGN": randn(B, L, G, N),
+        "D_H": randn(H),
     }
     return {name: t.to(dtype) for name, t in made.items()}
 
@@ -58,8 +68,12 @@ def random_shape(seed: int) -> dict[str, int]:
     r = random.Random(seed)
     G = r.choice([1, 2, 3])
     return {
-        "B": r.choice([1, 2, 3]), "L": r.randint(1, 70), "H": G * r.choice([1, 2, 4]),
-        "P": r.choice([1, 3, 8]), "G": G, "N": r.choice([1, 4, 7]),
+        "B": r.choice([1, 2, 3]),
+        "L": r.randint(1, 70),
+        "H": G * r.choice([1, 2, 4]),
+        "P": r.choice([1, 3, 8]),
+        "G": G,
+        "N": r.choice([1, 4, 7]),
     }
 
 
@@ -133,8 +147,11 @@ def test_gradcheck(chunk: int, with_documents: bool, with_state: bool) -> None:
 
     def run(*values: Tensor) -> Any:
         return ssd_chunked(
-            **dict(zip(names, values, strict=False)), chunk=chunk, document_BL=document_BL,
-            initial_state_BHPN=values[len(names)] if with_state else None, return_state=True,
+            **dict(zip(names, values, strict=False)),
+            chunk=chunk,
+            document_BL=document_BL,
+            initial_state_BHPN=values[len(names)] if with_state else None,
+            return_state=True,
         )
 
     values = [v.requires_grad_() for v in t.values()] + ([state] if state is not None else [])

@@ -52,9 +52,7 @@ def title(notebook: Notebook) -> list[str]:
     if first.cell_type != "markdown" or not first.source.startswith("# "):
         return ["the first cell is not a title"]
     rows = [line for line in first.source.splitlines() if line.lstrip().startswith("|")]
-    wrong = [
-        f"the table of scales lacks {scale}" for scale in SCALES if not any(scale in row for row in rows)
-    ]
+    wrong = [f"the table of scales lacks {scale}" for scale in SCALES if not any(scale in row for row in rows)]
     if not re.search(r"arXiv|Nemotron|paper", first.source):
         wrong.append("the title cell names no paper")
     return wrong
@@ -138,11 +136,7 @@ def size_of_cells(notebook: Notebook) -> list[str]:
 
 def metadata(notebook: Notebook) -> list[str]:
     """Ids, kernel, and only tags that papermill and nbval understand alike."""
-    wrong = (
-        []
-        if notebook.metadata.get("kernelspec", {}).get("name") == "python3"
-        else ["the kernel is not python3"]
-    )
+    wrong = [] if notebook.metadata.get("kernelspec", {}).get("name") == "python3" else ["the kernel is not python3"]
     ids = [cell.get("id") for cell in notebook.cells]
     if None in ids or len(set(ids)) != len(ids):
         wrong.append("a cell has no id, or two have the same")

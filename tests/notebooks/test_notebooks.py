@@ -68,12 +68,8 @@ def test_outputs_are_those_of_the_laptop_scale(path: Path) -> None:
 
 # --- the contract itself: a good notebook passes, and each rule notices its violation
 
-PARAMETERS = (
-    'scale: str = ""  # smoke, laptop\nseed: int = 0  # of the first repeat\nsteps: int = 5  # a model'
-)
-TITLE = (
-    "# Hybrid\nNemotron-H, arXiv 2504.03624\n\n| scale | minutes |\n|---|---|\n| smoke | 1 |\n| laptop | 8 |"
-)
+PARAMETERS = 'scale: str = ""  # smoke, laptop\nseed: int = 0  # of the first repeat\nsteps: int = 5  # a model'
+TITLE = "# Hybrid\nNemotron-H, arXiv 2504.03624\n\n| scale | minutes |\n|---|---|\n| smoke | 1 |\n| laptop | 8 |"
 
 
 def good() -> Any:

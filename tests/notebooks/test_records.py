@@ -18,16 +18,13 @@ each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path
 def text_of(cell: Any) -> str:
     """What a cell's stored outputs say as plain text."""
     return "\n".join(
-        output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
-        for output in cell.get("outputs", [])
+        output.get("text", "") + str(output.get("data", {}).get("text/plain", "")) for output in cell.get("outputs", [])
     )
 
 
 def shown_verdicts(notebook: Any) -> dict[str, str]:
     """Claim id to the line that the last ledger table shows for it."""
-    tables = [
-        text_of(cell) for cell in notebook.cells if "lab.ledger()" in cell.source and cell.cell_type == "code"
-    ]
+    tables = [text_of(cell) for cell in notebook.cells if "lab.ledger()" in cell.source and cell.cell_type == "code"]
     lines = tables[-1].splitlines() if tables else []
     return {line.split()[0]: line for line in lines if line.strip()}
 
@@ -60,9 +57,7 @@ def test_record_meets_its_expectations(path: Path) -> None:
     record = expectations.read_json(path)
     table = expectations.expected(record["notebook"], record["scale"])
     assert expectations.problems(record, table) == []
-    loose = [
-        name for name in expectations.numbers(record) if name.startswith("values.") and name not in table
-    ]
+    loose = [name for name in expectations.numbers(record) if name.startswith("values.") and name not in table]
     assert not loose, f"recorded but held to nothing in expectations.toml: {loose}"
 
 
@@ -80,9 +75,7 @@ def test_notebook_shows_the_verdicts_of_its_record(path: Path) -> None:
     scale = notebook.metadata["nemo_lab"]["scale"]
     record = expectations.read_json(ROOT / "notebooks" / "records" / f"{path.stem}.{scale}.json")
     shown = shown_verdicts(notebook)
-    wrong = [
-        claim["id"] for claim in record["claims"] if not shown.get(claim["id"], "").endswith(claim["verdict"])
-    ]
+    wrong = [claim["id"] for claim in record["claims"] if not shown.get(claim["id"], "").endswith(claim["verdict"])]
     assert not wrong, f"the ledger table shown in {path.stem} disagrees with the record on {wrong}"
 
 

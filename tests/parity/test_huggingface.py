@@ -17,8 +17,21 @@ from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.modeling.huggingface import EOS, PAD, config_from_hf, config_to_hf, from_hf, save_hf, to_hf
 
 TOLERANCE = 1e-4
-TINY = HybridConfig(pattern="M-M*-", vocab_size=61, d_model=32, d_ff=48, n_heads=4, n_kv_heads=2, head_dim=8,
-                    ssm_heads=4, ssm_head_dim=8, ssm_state=8, ssm_groups=2, chunk=16, init_std=0.3)
+TINY = HybridConfig(
+    pattern="M-M*-",
+    vocab_size=61,
+    d_model=32,
+    d_ff=48,
+    n_heads=4,
+    n_kv_heads=2,
+    head_dim=8,
+    ssm_heads=4,
+    ssm_head_dim=8,
+    ssm_state=8,
+    ssm_groups=2,
+    chunk=16,
+    init_std=0.3,
+)
 
 
 def random_config(seed: int) -> HybridConfig:
@@ -27,12 +40,21 @@ def random_config(seed: int) -> HybridConfig:
     groups, kv = r.choice([1, 2, 3, 4]), r.choice([1, 2, 3])
     return HybridConfig(
         pattern="".join(r.choice("MM*-") for _ in range(r.randint(1, 7))),
-        vocab_size=r.randint(17, 90), d_model=r.choice([16, 24, 40]), d_ff=r.randint(8, 80),
-        n_heads=kv * r.choice([1, 2, 3]), n_kv_heads=kv, head_dim=r.choice([4, 8, 14]),
-        ssm_heads=groups * r.choice([1, 2, 3]), ssm_head_dim=r.choice([4, 8, 12]),
-        ssm_state=r.choice([5, 8, 16]), ssm_groups=groups, conv_width=r.choice([2, 3, 4]),
+        vocab_size=r.randint(17, 90),
+        d_model=r.choice([16, 24, 40]),
+        d_ff=r.randint(8, 80),
+        n_heads=kv * r.choice([1, 2, 3]),
+        n_kv_heads=kv,
+        head_dim=r.choice([4, 8, 14]),
+        ssm_heads=groups * r.choice([1, 2, 3]),
+        ssm_head_dim=r.choice([4, 8, 12]),
+        ssm_state=r.choice([5, 8, 16]),
+        ssm_groups=groups,
+        conv_width=r.choice([2, 3, 4]),
         chunk=r.choice([4, 8, 16]),
-        norm_eps=r.choice([1e-5, 1e-6]), init_std=0.3, dt_min=r.choice([0.0, 0.0, 0.02]),
+        norm_eps=r.choice([1e-5, 1e-6]),
+        init_std=0.3,
+        dt_min=r.choice([0.0, 0.0, 0.02]),
     )
 
 

@@ -100,20 +100,24 @@ def mixer_config() -> Any:
     """A small layer of two groups, chunks that the row does not fill."""
     from nemo_lab.modeling.config import HybridConfig
 
-    return HybridConfig(
-        pattern="M", d_model=32, ssm_heads=4, ssm_head_dim=16, ssm_state=16, ssm_groups=2, chunk=16
-    )
+    return HybridConfig(pattern="M", d_model=32, ssm_heads=4, ssm_head_dim=16, ssm_state=16, ssm_groups=2, chunk=16)
 
 
 def mixer_inputs() -> Tensors:
     """A row of 40 tokens and random weights under mamba-ssm's names."""
     c = mixer_config()
     tensors = {
-        "in_proj.weight": (c.in_proj_width, c.d_model), "conv1d.weight": (c.conv_channels, 1, c.conv_width),
-        "conv1d.bias": (c.conv_channels,), "dt_bias": (c.ssm_heads,), "A_log": (c.ssm_heads,),
-        "D": (c.ssm_heads,), "norm.weight": (c.d_inner,), "out_proj.weight": (c.d_model, c.d_inner),
-        "u": (1, 40, c.d_model), "weight_y": (1, 40, c.d_model),
-    }  # fmt: skip
+        "in_proj.weight": (c.in_proj_width, c.d_model),
+        "conv1d.weight": (c.conv_channels, 1, c.conv_width),
+        "conv1d.bias": (c.conv_channels,),
+        "dt_bias": (c.ssm_heads,),
+        "A_log": (c.ssm_heads,),
+        "D": (c.ssm_heads,),
+        "norm.weight": (c.d_inner,),
+        "out_proj.weight": (c.d_model, c.d_inner),
+        "u": (1, 40, c.d_model),
+        "weight_y": (1, 40, c.d_model),
+    }
     inputs = random_tensors(4, **tensors)
     inputs["in_proj.weight"] /= c.d_model**0.5
     inputs["dt_bias"] -= 2
@@ -124,9 +128,14 @@ def mixer_settings(lengths: tuple[int, ...]) -> dict[str, Any]:
     """The same layer in mamba-ssm's words."""
     c = mixer_config()
     layer = {
-        "d_model": c.d_model, "d_state": c.ssm_state, "d_conv": c.conv_width, "headdim": c.ssm_head_dim,
-        "expand": c.d_inner // c.d_model, "ngroups": c.ssm_groups, "chunk_size": c.chunk,
-    }  # fmt: skip
+        "d_model": c.d_model,
+        "d_state": c.ssm_state,
+        "d_conv": c.conv_width,
+        "headdim": c.ssm_head_dim,
+        "expand": c.d_inner // c.d_model,
+        "ngroups": c.ssm_groups,
+        "chunk_size": c.chunk,
+    }
     return {"layer": layer, "lengths": list(lengths)}
 
 
@@ -177,9 +186,7 @@ def assert_equal(ours: Tensors, kernels: Tensors, case: str) -> None:
     """Same set of outputs and gradients, each equal to 1e-5 of its largest value."""
     theirs = {name.split("/", 1)[1]: t for name, t in kernels.items() if name.split("/", 1)[0] == case}
     assert ours.keys() == theirs.keys()
-    errors = {
-        name: float((ours[name] - theirs[name]).abs().max() / theirs[name].abs().max()) for name in theirs
-    }
+    errors = {name: float((ours[name] - theirs[name]).abs().max() / theirs[name].abs().max()) for name in theirs}
     bad = {name: error for name, error in errors.items() if not error <= TOLERANCE}
     assert not bad, f"{case}: relative errors {bad}"
 
@@ -238,9 +245,7 @@ def test_the_comparison_notices_a_wrong_scan(kernels: Tensors) -> None:
     from nemo_lab.modeling.ssd import ssd_chunked
 
     def leaking(t: Tensors) -> Tensors:
-        y, state = ssd_chunked(
-            t["x"], t["dt"], t["A"], t["B"], t["C"], chunk=32, D_H=t["D"], return_state=True
-        )
+        y, state = ssd_chunked(t["x"], t["dt"], t["A"], t["B"], t["C"], chunk=32, D_H=t["D"], return_state=True)
         return {"y": y, "state": state}
 
     with pytest.raises(AssertionError, match="relative errors"):

@@ -33,17 +33,22 @@ ARCHIVES = {
     "transformer-engine": Archive(
         "transformer_engine-2.20.2-py3-none-any.whl",
         "7dcfad943a1a55b2612db9a0e43697fe98c70f4c42ec391ba3a0f872f6ce2094",
-        "transformer_engine", "transformer-engine==2.20.2",
+        "transformer_engine",
+        "transformer-engine==2.20.2",
     ),
     "flash-attn": Archive(
-        "flash_attn-2.8.3.post2.tar.gz", "d0f9f0b08a986cdeadbffcf5ec8b3a8f514366c68ad1853d3ab061bc83cc340b",
-        "flash_attn-2.8.3.post2/flash_attn", _SOURCE + "flash-attn==2.8.3.post2",
+        "flash_attn-2.8.3.post2.tar.gz",
+        "d0f9f0b08a986cdeadbffcf5ec8b3a8f514366c68ad1853d3ab061bc83cc340b",
+        "flash_attn-2.8.3.post2/flash_attn",
+        _SOURCE + "flash-attn==2.8.3.post2",
     ),
     "causal-conv1d": Archive(
-        "causal_conv1d-1.7.0.tar.gz", "3202758494eaa7b597ce1c282dfa188889506bfcb92cad3c407d26736bfcd32b",
-        "causal_conv1d-1.7.0/causal_conv1d", _SOURCE + "causal-conv1d==1.7.0",
+        "causal_conv1d-1.7.0.tar.gz",
+        "3202758494eaa7b597ce1c282dfa188889506bfcb92cad3c407d26736bfcd32b",
+        "causal_conv1d-1.7.0/causal_conv1d",
+        _SOURCE + "causal-conv1d==1.7.0",
     ),
-}  # fmt: skip
+}
 
 
 def archive(package: str) -> Path:

@@ -81,9 +81,7 @@ def test_scales_are_those_of_the_published_reference(fmt, power_of_two, dtype) -
     random = torch.Generator().manual_seed(0)
     amax = 10 ** torch.empty(5000).uniform_(-44, 38, generator=random)
     amax[:3] = torch.tensor([0.0, torch.inf, 448.0])
-    scale, inverse, _ = names["_scale_from_amax_tensor"](
-        dtype, amax, fmt.dtype, eps=0.0, pow_2_scales=power_of_two
-    )
+    scale, inverse, _ = names["_scale_from_amax_tensor"](dtype, amax, fmt.dtype, eps=0.0, pow_2_scales=power_of_two)
     ours = scale_from_amax(amax, fmt, power_of_two=power_of_two, largest=torch.finfo(dtype).max)
     assert torch.equal(ours, scale)
     assert torch.equal(ours.reciprocal(), inverse)
@@ -164,7 +162,10 @@ def test_recipes_become_transformer_engines() -> None:
     nano = engines.te_recipe(RECIPES["nano_v2"])
     assert nano.name == "Float8BlockScaling"
     assert nano.given == {
-        "fp8_format": "E4M3", "x_block_scaling_dim": 1, "w_block_scaling_dim": 2, "grad_block_scaling_dim": 1
+        "fp8_format": "E4M3",
+        "x_block_scaling_dim": 1,
+        "w_block_scaling_dim": 2,
+        "grad_block_scaling_dim": 1,
     }
     for params in (nano.fp8_quant_fwd_inp, nano.fp8_quant_fwd_weight, nano.fp8_quant_bwd_grad):
         assert params.given == {"power_2_scale": True, "amax_epsilon": 0.0}

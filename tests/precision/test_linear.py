@@ -11,7 +11,9 @@ from nemo_lab.precision import E4M3, RECIPES, Cast, Fp8Linear, Quantized, Recipe
 from nemo_lab.precision.linear import DelayedScale, factor_of
 
 FP32_TILES = RECIPES["nano_v2"].with_(
-    name="nano_v2 with FP32 scales", weight=Cast(tile=(128, 128)), activation=Cast(tile=(1, 128)),
+    name="nano_v2 with FP32 scales",
+    weight=Cast(tile=(128, 128)),
+    activation=Cast(tile=(1, 128)),
     gradient=Cast(tile=(1, 128)),
 )
 ROW_WEIGHTS = FP32_TILES.with_(name="1x128 weights", weight=Cast(tile=(1, 128), power_of_two=True))
@@ -32,9 +34,7 @@ def exact_t(q: Quantized) -> Tensor:
 
 def model(x: Tensor, w: Tensor, dy: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor, Tensor]:
     """Y, dX and dW in float64, from quantised factors."""
-    qx, qw, qg = (
-        quantize(t, recipe, role=role) for t, role in ((x, "activation"), (w, "weight"), (dy, "gradient"))
-    )
+    qx, qw, qg = (quantize(t, recipe, role=role) for t, role in ((x, "activation"), (w, "weight"), (dy, "gradient")))
     return exact(qx) @ exact(qw).t(), exact(qg) @ exact_t(qw).t(), exact_t(qg) @ exact_t(qx).t()
 
 
@@ -74,8 +74,12 @@ def test_three_products_are_those_of_the_float64_model(recipe, channel_first, dt
 
 
 @given(
-    T=st.sampled_from([1, 3, 127, 129]), inputs=st.sampled_from([1, 5, 128, 131]), outputs=st.sampled_from([1, 7, 129]),
-    recipe=st.sampled_from(CURRENT), seed=st.integers(0, 1000), gain=st.sampled_from([1e-20, 1e-3, 1.0, 1e3]),
+    T=st.sampled_from([1, 3, 127, 129]),
+    inputs=st.sampled_from([1, 5, 128, 131]),
+    outputs=st.sampled_from([1, 7, 129]),
+    recipe=st.sampled_from(CURRENT),
+    seed=st.integers(0, 1000),
+    gain=st.sampled_from([1e-20, 1e-3, 1.0, 1e3]),
 )
 @settings(max_examples=60, deadline=None)
 def test_ragged_shapes_and_magnitudes(T, inputs, outputs, recipe, seed, gain) -> None:

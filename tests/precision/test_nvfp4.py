@@ -44,9 +44,13 @@ def reference(x: np.ndarray, square: bool) -> tuple[np.ndarray, np.ndarray, np.f
 
 
 @given(
-    st.integers(1, 34), st.integers(1, 50), st.integers(0, 10_000), st.integers(-30, 30), st.integers(0, 6),
+    st.integers(1, 34),
+    st.integers(1, 50),
+    st.integers(0, 10_000),
+    st.integers(-30, 30),
+    st.integers(0, 6),
     st.booleans(),
-)  # fmt: skip
+)
 @settings(max_examples=60, deadline=None)
 def test_codes_and_scales_are_those_of_the_reference(rows, columns, seed, exponent, spread, square) -> None:
     draw = np.random.default_rng(seed)
@@ -105,8 +109,9 @@ def test_all_three_products_of_the_layer() -> None:
 
 def to_layer(inputs: int, outputs: int) -> Nvfp4Linear:
     torch.manual_seed(0)
-    model = torch.nn.Sequential(*(torch.nn.Linear(n, m, bias=False) for n, m in [(8, 8)] * 4 + [(inputs, outputs)]
-                                  + [(8, 8)] * 4))  # fmt: skip
+    model = torch.nn.Sequential(
+        *(torch.nn.Linear(n, m, bias=False) for n, m in [(8, 8)] * 4 + [(inputs, outputs)] + [(8, 8)] * 4)
+    )
     assert to_nvfp4(model).fp8 == ("4",)
     layer = model[4]
     assert isinstance(layer, Nvfp4Linear)
@@ -115,9 +120,16 @@ def to_layer(inputs: int, outputs: int) -> Nvfp4Linear:
 
 def test_a_model_keeps_its_ends_and_its_loss_changes_a_little() -> None:
     config = HybridConfig(
-        pattern="M-*-M-", vocab_size=64, d_model=32, d_ff=48, n_heads=2, head_dim=16, ssm_heads=4, ssm_head_dim=16,
+        pattern="M-*-M-",
+        vocab_size=64,
+        d_model=32,
+        d_ff=48,
+        n_heads=2,
+        head_dim=16,
+        ssm_heads=4,
+        ssm_head_dim=16,
         ssm_state=8,
-    )  # fmt: skip
+    )
     tokens = torch.randint(64, (2, 24), generator=torch.Generator().manual_seed(0))
     plain, ours = HybridLM(config), HybridLM(config)
     assert [len(names) for names in to_nvfp4(ours)] == [6, 8]

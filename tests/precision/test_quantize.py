@@ -59,12 +59,11 @@ def test_equals_the_reference_bit_for_bit(x, dtype, fmt, tile, power_of_two) -> 
     q = quantize(x, fmt, tile=tile, power_of_two=power_of_two)
     wide = x.float().numpy()
     for matrix, data, scale, inverse in (
-        (wide, q.data, q.scale, q.scale_inv), (wide.T, q.data_t, q.scale_t, q.scale_inv_t)
+        (wide, q.data, q.scale, q.scale_inv),
+        (wide.T, q.data_t, q.scale_t, q.scale_inv_t),
     ):
         shape = tile or matrix.shape
-        expected, expected_inverse = reference.quantized(
-            matrix, fmt, shape, power_of_two, torch.finfo(dtype).max
-        )
+        expected, expected_inverse = reference.quantized(matrix, fmt, shape, power_of_two, torch.finfo(dtype).max)
         assert one_nan(data).tolist() == np.where((expected & 127) == 127, 127, expected).tolist()
         found = inverse if tile else inverse.view(1, 1)
         assert bits(found) == bits(torch.from_numpy(expected_inverse))

@@ -12,7 +12,14 @@ from nemo_lab.precision import RECIPES, Fp8Linear, plain_state, to_fp8
 from nemo_lab.precision.swap import gemms, watching
 
 SMALL = HybridConfig(
-    pattern="M-*-M-", vocab_size=64, d_model=32, d_ff=48, n_heads=2, head_dim=16, ssm_heads=4, ssm_head_dim=16,
+    pattern="M-*-M-",
+    vocab_size=64,
+    d_model=32,
+    d_ff=48,
+    n_heads=2,
+    head_dim=16,
+    ssm_heads=4,
+    ssm_head_dim=16,
     ssm_state=8,
 )
 TOKENS = torch.randint(64, (2, 24), generator=torch.Generator().manual_seed(0))
@@ -25,21 +32,30 @@ def loss(model: nn.Module) -> torch.Tensor:
 
 def test_query_key_and_value_are_one_product_and_the_head_is_none() -> None:
     assert gemms(HybridLM(SMALL)) == [
-        ("blocks.0.mixer.in_proj",), ("blocks.0.mixer.out_proj",),
-        ("blocks.1.mixer.up_proj",), ("blocks.1.mixer.down_proj",),
-        ("blocks.2.mixer.q_proj", "blocks.2.mixer.k_proj", "blocks.2.mixer.v_proj"), ("blocks.2.mixer.o_proj",),
-        ("blocks.3.mixer.up_proj",), ("blocks.3.mixer.down_proj",),
-        ("blocks.4.mixer.in_proj",), ("blocks.4.mixer.out_proj",),
-        ("blocks.5.mixer.up_proj",), ("blocks.5.mixer.down_proj",),
-    ]  # fmt: skip
+        ("blocks.0.mixer.in_proj",),
+        ("blocks.0.mixer.out_proj",),
+        ("blocks.1.mixer.up_proj",),
+        ("blocks.1.mixer.down_proj",),
+        ("blocks.2.mixer.q_proj", "blocks.2.mixer.k_proj", "blocks.2.mixer.v_proj"),
+        ("blocks.2.mixer.o_proj",),
+        ("blocks.3.mixer.up_proj",),
+        ("blocks.3.mixer.down_proj",),
+        ("blocks.4.mixer.in_proj",),
+        ("blocks.4.mixer.out_proj",),
+        ("blocks.5.mixer.up_proj",),
+        ("blocks.5.mixer.down_proj",),
+    ]
 
 
 def test_first_and_last_four_products_stay_in_bf16() -> None:
     model = HybridLM(SMALL)
     swapped = to_fp8(model, RECIPES["nemotron_h"])
     inner = ("q_proj", "k_proj", "v_proj", "o_proj")
-    assert swapped.fp8 == (*(f"blocks.2.mixer.{name}" for name in inner), "blocks.3.mixer.up_proj",
-                           "blocks.3.mixer.down_proj")
+    assert swapped.fp8 == (
+        *(f"blocks.2.mixer.{name}" for name in inner),
+        "blocks.3.mixer.up_proj",
+        "blocks.3.mixer.down_proj",
+    )
     assert len(swapped.bf16) == 8
     for name, module in model.named_modules():
         assert isinstance(module, Fp8Linear) == (name in swapped.fp8)

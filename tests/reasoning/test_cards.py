@@ -33,8 +33,10 @@ def test_the_domains_are_those_of_the_code():
         assert domain.kind == kind
         assert domain.check(answer.strip("`"), Item(name, question.strip("`"), answer.strip("`")))
         assert [int(number) for number in re.findall(r"\d+", levels)] == [
-            domain.levels[0], domain.levels[-1], domain.default,
-        ]  # fmt: skip
+            domain.levels[0],
+            domain.levels[-1],
+            domain.default,
+        ]
 
 
 @pytest.mark.parametrize("row", rows("set"), ids=lambda row: row[0])

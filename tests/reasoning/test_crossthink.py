@@ -17,9 +17,22 @@ from nemo_lab.reasoning.items import Item, draw
 from nemo_lab.reasoning.templates import as_choice, parse
 
 TINY = Study(
-    pattern="M-*-", d_model=16, sft_steps=10, sft_batch=8, sft_lr=4e-3, sft_items=20, short=0.6, choice=0.4,
-    steps=2, prompts=4, group=4, rl_lr=1e-4, pool=8, held_out=8, max_new_tokens=8,
-)  # fmt: skip
+    pattern="M-*-",
+    d_model=16,
+    sft_steps=10,
+    sft_batch=8,
+    sft_lr=4e-3,
+    sft_items=20,
+    short=0.6,
+    choice=0.4,
+    steps=2,
+    prompts=4,
+    group=4,
+    rl_lr=1e-4,
+    pool=8,
+    held_out=8,
+    max_new_tokens=8,
+)
 
 
 @pytest.fixture(scope="module")

@@ -55,9 +55,7 @@ def test_controls_use_the_same_prompts():
     assert max(means) - min(means) < 0.1
 
 
-@given(
-    st.floats(0, 1), st.floats(0.01, 2), st.lists(st.integers(0, 20), min_size=9, max_size=9), st.integers(0, 40)
-)
+@given(st.floats(0, 1), st.floats(0.01, 2), st.lists(st.integers(0, 20), min_size=9, max_size=9), st.integers(0, 40))
 def test_allocation_fits_what_there_is(mu, sigma, available, size):
     size = min(size, sum(available))
     counts = allocate(mu, sigma, available, size)

@@ -47,9 +47,14 @@ def letters(prompt, text, ended):
 def experience_for(policy, chosen):
     """Sampled answers, two of three taken as ended: a fresh model hardly ever ends one."""
     rollout = sample_responses(
-        policy.model, [policy.encode(p.text) for p in PROMPTS], chosen.max_new_tokens, end=policy.end, pad=policy.pad,
-        group=chosen.group, generator=torch.Generator().manual_seed(1),
-    )  # fmt: skip
+        policy.model,
+        [policy.encode(p.text) for p in PROMPTS],
+        chosen.max_new_tokens,
+        end=policy.end,
+        pad=policy.pad,
+        group=chosen.group,
+        generator=torch.Generator().manual_seed(1),
+    )
     ended_B = torch.arange(len(rollout.lengths_B)) % 3 > 0
     rewards = [letters(None, policy.decode(row), True) for row in rollout.responses()]
     return experience_of(replace(rollout, ended_B=ended_B), torch.tensor(rewards), policy.pad, chosen)
@@ -92,8 +97,9 @@ def enumerated(reward_V, advantage):
     reward_B = reward_V[torch.tensor(answers)]
     chance_B = torch.stack([p_V.detach()[a] * p_V.detach()[b] for a, b in pairs]).repeat_interleave(2)
     advantage_B = advantages(reward_B, ones.bool(), chosen) * chance_B * len(pairs)
-    experience = Experience(batch, token_logprobs(model, batch).detach(), reward_B, advantage_B, ones.bool(),
-                            ones.long(), ones.bool(), 0.0)  # fmt: skip
+    experience = Experience(
+        batch, token_logprobs(model, batch).detach(), reward_B, advantage_B, ones.bool(), ones.long(), ones.bool(), 0.0
+    )
     model.zero_grad()
     accumulate(model, experience, chosen)
     return -torch.cat([p.grad.flatten() for p in model.parameters()]), exact
@@ -198,11 +204,18 @@ def test_joining_groups_undoes_splitting_them():
         assert torch.equal(getattr(joined, name), getattr(experience, name))
 
 
-@pytest.mark.parametrize("changes", [
-    {}, {"advantage": "mean", "aggregate": "constant"}, {"advantage": "loo", "updates": 2, "clip_high": 0.28},
-    {"aggregate": "sequence", "kl": 0.01, "overlong": "soft"}, {"importance": "sequence", "updates": 4},
-    {"resamples": 1, "sampler_cap": 2.0, "overlong": "mask"},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"advantage": "mean", "aggregate": "constant"},
+        {"advantage": "loo", "updates": 2, "clip_high": 0.28},
+        {"aggregate": "sequence", "kl": 0.01, "overlong": "soft"},
+        {"importance": "sequence", "updates": 4},
+        {"resamples": 1, "sampler_cap": 2.0, "overlong": "mask"},
+    ],
+    ids=str,
+)
 def test_every_variant_learns(changes):
     policy = tiny_policy.tiny_policy(d_model=32)
     chosen = replace(GRPOSettings(40, prompts=4, group=8, max_new_tokens=4, peak_lr=1e-2), **changes)
@@ -220,8 +233,9 @@ def test_every_variant_learns(changes):
 def test_a_hugging_face_model_learns_too():
     policy = tiny_policy.tiny_llama()
     chosen = GRPOSettings(25, prompts=2, group=8, max_new_tokens=4, peak_lr=1e-2)
-    history = grpo(policy, lambda step, attempt: [Prompt("a"), Prompt("b")],
-                   lambda prompt, text, ended: float("z" in text), chosen)  # fmt: skip
+    history = grpo(
+        policy, lambda step, attempt: [Prompt("a"), Prompt("b")], lambda prompt, text, ended: float("z" in text), chosen
+    )
     assert history.reward.tail(5).mean() > history.reward.head(5).mean() + 0.2
 
 
@@ -244,10 +258,15 @@ def test_mistakes_are_named(tmp_path):
         grpo(policy, lambda step, attempt: PROMPTS, letters, replace(SETTINGS, kl=0.1))
     with pytest.raises(TrainingError, match="are 1, not prompts=3"):
         grpo(policy, lambda step, attempt: PROMPTS[:1], letters, SETTINGS)
-    for wrong, said in [({"group": 1}, "group is 1"), ({"advantage": "z"}, "choose one of std"),
-                        ({"updates": 2}, "cannot be cut"), ({"peak_lr": 0.0}, "peak_lr is 0.0"),
-                        ({"kl": -1.0}, "kl is -1.0"), ({"peak_lr": "1e-6"}, "peak_lr is '1e-6'"),
-                        ({"clip_low": None}, "clip_low is None")]:  # fmt: skip
+    for wrong, said in [
+        ({"group": 1}, "group is 1"),
+        ({"advantage": "z"}, "choose one of std"),
+        ({"updates": 2}, "cannot be cut"),
+        ({"peak_lr": 0.0}, "peak_lr is 0.0"),
+        ({"kl": -1.0}, "kl is -1.0"),
+        ({"peak_lr": "1e-6"}, "peak_lr is '1e-6'"),
+        ({"clip_low": None}, "clip_low is None"),
+    ]:
         with pytest.raises(TrainingError, match=said):
             replace(SETTINGS, **wrong)
     with pytest.raises(TrainingError, match=r"is 'abc'; make each a `Prompt`"):

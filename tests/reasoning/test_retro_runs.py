@@ -12,10 +12,25 @@ from nemo_lab.reasoning.retro_runs import Plan, SeedResult, one_seed
 from nemo_lab.reasoning.retro_view import SideBySide
 
 TINY = Plan(
-    rules=2, hops=2, leave=0.8, batch_size=24, peak_lr=1.5e-2, steps=260, tune_steps=3, tune_lr=1e-3, questions=60,
-    held_out=20, max_new_tokens=50, alternatives=1, gamma=0.9, beta=6, d_model=32, d_weak=16, weak_steps=(0, 10),
+    rules=2,
+    hops=2,
+    leave=0.8,
+    batch_size=24,
+    peak_lr=1.5e-2,
+    steps=260,
+    tune_steps=3,
+    tune_lr=1e-3,
+    questions=60,
+    held_out=20,
+    max_new_tokens=50,
+    alternatives=1,
+    gamma=0.9,
+    beta=6,
+    d_model=32,
+    d_weak=16,
+    weak_steps=(0, 10),
     weak_lr=1e-2,
-)  # fmt: skip
+)
 
 
 @pytest.fixture(scope="module")

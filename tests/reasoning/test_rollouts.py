@@ -20,9 +20,15 @@ POLICIES = {
 def sampled(policy, prompts, temperature=1.0, seed=0, **more):
     generator = torch.Generator().manual_seed(seed)
     return sample_responses(
-        policy.model, [policy.encode(p) for p in prompts], 12, end=policy.end, pad=policy.pad,
-        temperature=temperature, generator=generator, **more,
-    )  # fmt: skip
+        policy.model,
+        [policy.encode(p) for p in prompts],
+        12,
+        end=policy.end,
+        pad=policy.pad,
+        temperature=temperature,
+        generator=generator,
+        **more,
+    )
 
 
 @pytest.mark.parametrize("make", POLICIES.values(), ids=POLICIES)

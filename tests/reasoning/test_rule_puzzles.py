@@ -10,9 +10,13 @@ from nemo_lab.reasoning import rule_puzzles as rp
 from nemo_lab.reasoning.thoughts import segment, split_steps
 
 puzzles = st.builds(
-    rp.puzzle, st.integers(0, 99), st.sampled_from(rp.SPLITS), st.integers(0, 10**6), st.integers(2, 5),
+    rp.puzzle,
+    st.integers(0, 99),
+    st.sampled_from(rp.SPLITS),
+    st.integers(0, 10**6),
+    st.integers(2, 5),
     st.integers(2, 6),
-)  # fmt: skip
+)
 
 
 @given(puzzles, st.floats(0, 1), st.integers(0, 9))

@@ -13,10 +13,21 @@ CODEC = Codec()
 def tiny_policy(pattern: str = "*-", seed: int = 0, **changes: object) -> Policy:
     """A fresh policy; the same seed gives the same weights."""
     sizes = {
-        "pattern": pattern, "vocab_size": CODEC.vocab_size, "d_model": 16, "d_ff": 32, "n_heads": 2, "n_kv_heads": 1,
-        "head_dim": 8, "ssm_heads": 2, "ssm_head_dim": 8, "ssm_state": 8, "ssm_groups": 1, "chunk": 16,
-        "rope_theta": 100.0, "init_std": 0.2,
-    } | changes  # fmt: skip
+        "pattern": pattern,
+        "vocab_size": CODEC.vocab_size,
+        "d_model": 16,
+        "d_ff": 32,
+        "n_heads": 2,
+        "n_kv_heads": 1,
+        "head_dim": 8,
+        "ssm_heads": 2,
+        "ssm_head_dim": 8,
+        "ssm_state": 8,
+        "ssm_groups": 1,
+        "chunk": 16,
+        "rope_theta": 100.0,
+        "init_std": 0.2,
+    } | changes
     return Policy.of(HybridLM(HybridConfig(**sizes), seed=seed), CODEC)
 
 
@@ -26,8 +37,14 @@ def tiny_llama(seed: int = 0) -> Policy:
 
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=CODEC.vocab_size, hidden_size=16, intermediate_size=32, num_hidden_layers=2,
-        num_attention_heads=2, num_key_value_heads=1, pad_token_id=CODEC.pad, eos_token_id=CODEC.end,
+        vocab_size=CODEC.vocab_size,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        pad_token_id=CODEC.pad,
+        eos_token_id=CODEC.end,
         bos_token_id=None,
-    )  # fmt: skip
+    )
     return Policy(LlamaForCausalLM(config).eval(), CODEC.encode, CODEC.decode, CODEC.end, CODEC.pad)

@@ -39,9 +39,7 @@ def main():
     if where == "checkpoint":
         die_inside_checkpoint(number)
         train(TinyLM(MODEL), tiny_data(), SETTINGS, folder=folder)
-    train(
-        TinyLM(MODEL), tiny_data(), SETTINGS, folder=folder, on_step=lambda r: r["step"] == number and die()
-    )
+    train(TinyLM(MODEL), tiny_data(), SETTINGS, folder=folder, on_step=lambda r: r["step"] == number and die())
 
 
 if __name__ == "__main__":

@@ -125,9 +125,7 @@ def test_weights_that_do_not_fit_are_named(finished):
         load_model(smaller, finished[0])
 
 
-@pytest.mark.parametrize(
-    "name", ["model.safetensors", "optimizer.safetensors", "history.jsonl", "state.json"]
-)
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "history.jsonl", "state.json"])
 def test_a_truncated_file_is_named(tmp_path, name):
     run(tmp_path, steps=4)
     path = latest(tmp_path) / name

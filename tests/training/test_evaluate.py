@@ -53,9 +53,7 @@ def slow_nats(model, text):
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 @pytest.mark.parametrize("model", [Bytes(), HybridLM(HybridConfig(**HYBRID | {"vocab_size": 257}))])
 def test_nats_of_every_text_are_those_of_the_slow_way(model, batch_size):
-    nats, n_bytes = text_nats(
-        model, byte_tokenizer(), TEXTS, length=LENGTH, batch_size=batch_size, precision="fp32"
-    )
+    nats, n_bytes = text_nats(model, byte_tokenizer(), TEXTS, length=LENGTH, batch_size=batch_size, precision="fp32")
     np.testing.assert_allclose(nats, [slow_nats(model, text) for text in TEXTS], rtol=1e-5)
     assert n_bytes.tolist() == [len(text.encode()) for text in TEXTS]
 
@@ -68,9 +66,7 @@ def test_bits_per_byte_of_all_and_of_domains():
         return sum(per_text[t] for t in texts) / math.log(2) / sum(len(t.encode()) for t in texts)
 
     options = {"length": LENGTH, "batch_size": 4, "precision": "fp32"}
-    assert bits_per_byte(model, byte_tokenizer(), TEXTS, **options) == pytest.approx(
-        expected(TEXTS), rel=1e-6
-    )
+    assert bits_per_byte(model, byte_tokenizer(), TEXTS, **options) == pytest.approx(expected(TEXTS), rel=1e-6)
     dataset = Dataset.from_dict({"text": TEXTS, "corpus": domains})
     by_domain = bits_per_byte_by_domain(model, byte_tokenizer(), dataset, **options)
     for name in ("x", "y"):

@@ -10,8 +10,18 @@ from nemo_lab.training.recall import RecallTask
 from nemo_lab.training.scores import score_language, score_recall
 
 CONFIG = HybridConfig(
-    pattern="M*-", vocab_size=64, d_model=32, d_ff=32, n_heads=2, n_kv_heads=1, head_dim=16, ssm_heads=2,
-    ssm_head_dim=16, ssm_state=8, ssm_groups=1, chunk=16,
+    pattern="M*-",
+    vocab_size=64,
+    d_model=32,
+    d_ff=32,
+    n_heads=2,
+    n_kv_heads=1,
+    head_dim=16,
+    ssm_heads=2,
+    ssm_head_dim=16,
+    ssm_state=8,
+    ssm_groups=1,
+    chunk=16,
 )
 SETTINGS = TrainSettings(steps=3, batch_size=2, peak_lr=1e-2, seed=77)
 
@@ -29,9 +39,7 @@ def test_language_scores_are_reproducible_and_depend_on_the_seed(tokenizer: Toke
     random = np.random.default_rng(0)
     rows = pack((random.integers(1, 11, 40).tolist() for _ in range(9)), length=32, eos=0)
     held_out = {"text": ["abcd", "jihg", "ababab"], "corpus": ["x", "y", "x"]}
-    first, again, other = (
-        score_language(CONFIG, seed, rows, SETTINGS, tokenizer, held_out) for seed in (0, 0, 1)
-    )
+    first, again, other = (score_language(CONFIG, seed, rows, SETTINGS, tokenizer, held_out) for seed in (0, 0, 1))
     assert set(first) == {"x", "y", "mean", "tokens_per_second"}
     assert first["mean"] == pytest.approx((first["x"] + first["y"]) / 2)
     assert [first[key] for key in "xy"] == [again[key] for key in "xy"]

@@ -65,9 +65,7 @@ def tiny_data(n=40, length=12, seed=0):
     """Documents in which a token is the one before plus one, mostly: something to learn."""
     rng = np.random.default_rng(seed)
     starts, sizes = rng.integers(1, VOCAB, n), rng.integers(1, 30, n)
-    return pack(
-        [(s + np.arange(k) - 1) % (VOCAB - 1) + 1 for s, k in zip(starts, sizes, strict=True)], length, eos=0
-    )
+    return pack([(s + np.arange(k) - 1) % (VOCAB - 1) + 1 for s, k in zip(starts, sizes, strict=True)], length, eos=0)
 
 
 HYBRID = {

@@ -80,9 +80,7 @@ def chapters(lines: Sequence[str]) -> list[str]:
 
 def _r_data(archive: Path) -> dict[str, list[str]]:
     """Read R's lazy-load database: .rdx has the places in .rdb, each 4 bytes of length, then zlib."""
-    files = {
-        Path(name).suffix: content for name, content in members(archive, "*/janeaustenr/data/Rdata.rd[bx]")
-    }
+    files = {Path(name).suffix: content for name, content in members(archive, "*/janeaustenr/data/Rdata.rd[bx]")}
     places: Any = _r_object(files[".rdx"])["variables"]
     books = {}
     for name, (start, length) in places.items():

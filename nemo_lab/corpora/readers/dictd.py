@@ -15,9 +15,7 @@ from pathlib import Path
 from nemo_lab.corpora.archives import members
 
 _DIGITS = {c: i for i, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")}
-_SOURCE_MARK = re.compile(
-    r"\s*\[(1913 Webster|WordNet [\d.]+|PJC|Webster 1913 Suppl\.|Century Dict\.[^\]]*)\]"
-)
+_SOURCE_MARK = re.compile(r"\s*\[(1913 Webster|WordNet [\d.]+|PJC|Webster 1913 Suppl\.|Century Dict\.[^\]]*)\]")
 _NEW_LINE = re.compile(r"\d+\.\s|\([a-z]\)\s|Syn:|Note:|--\s")
 _FIGURE = re.compile(r"\S {3,}\S|[|_/\\=*-]{4,}")
 

@@ -36,9 +36,7 @@ def plain(text: str) -> str:
             hidden = _hidden(command[1], command[2], hidden)
             shown += _command(command[1], command[2]) if not hidden else []
         elif in_pod and not hidden and paragraph.strip():
-            shown.append(
-                paragraph.rstrip() if paragraph[0] == " " else formatted(" ".join(paragraph.split()))
-            )
+            shown.append(paragraph.rstrip() if paragraph[0] == " " else formatted(" ".join(paragraph.split())))
     return "\n\n".join(shown)
 
 

@@ -12,24 +12,50 @@ from pathlib import Path
 from nemo_lab.corpora.archives import members
 
 _DROPPED = {
-    "index", "module", "moduleauthor", "sectionauthor", "codeauthor", "highlight", "currentmodule", "toctree",
-    "contents", "default-domain", "image", "figure", "audit-event-table", "include", "tabularcolumns", "only",
-    "testsetup", "testcleanup", "raw", "rubric", "role", "default-role", "availability",
-    "program", "miscnews",
-}  # fmt: skip
+    "index",
+    "module",
+    "moduleauthor",
+    "sectionauthor",
+    "codeauthor",
+    "highlight",
+    "currentmodule",
+    "toctree",
+    "contents",
+    "default-domain",
+    "image",
+    "figure",
+    "audit-event-table",
+    "include",
+    "tabularcolumns",
+    "only",
+    "testsetup",
+    "testcleanup",
+    "raw",
+    "rubric",
+    "role",
+    "default-role",
+    "availability",
+    "program",
+    "miscnews",
+}
 _SAID = {
-    "note": "Note:", "warning": "Warning:", "seealso": "See also:", "tip": "Tip:", "hint": "Hint:",
-    "important": "Important:", "caution": "Caution:", "versionadded": "New in version",
+    "note": "Note:",
+    "warning": "Warning:",
+    "seealso": "See also:",
+    "tip": "Tip:",
+    "hint": "Hint:",
+    "important": "Important:",
+    "caution": "Caution:",
+    "versionadded": "New in version",
     "deprecated": "Deprecated:",
-    "versionchanged": "Changed in version", "impl-detail": "CPython implementation detail:",
-}  # fmt: skip
+    "versionchanged": "Changed in version",
+    "impl-detail": "CPython implementation detail:",
+}
 _DIRECTIVE = re.compile(r"(\s*)\.\. ([A-Za-z][\w:-]*?)::(?:\s+(.*))?$")
 _COMMENT = re.compile(r"(\s*)\.\.(\s|$)")
 _OPTION = re.compile(r"\s+:[\w-]+:(\s|$)")
 _RULE = re.compile(r"\s*([=\-~^\"'#*+`.:_%])\1{2,}\s*$")
-_BROKEN = re.compile(
-    r"(:[\w:+-]+:`[^`\n]*|`[^`\n]+)\n\s*([^`\n]*`(?:__?)?)"
-)  # inline markup over a line's end
+_BROKEN = re.compile(r"(:[\w:+-]+:`[^`\n]*|`[^`\n]+)\n\s*([^`\n]*`(?:__?)?)")  # inline markup over a line's end
 _INLINE = (
     (re.compile(r":[\w:+-]+:`[~!]?([^`<]+?)\s*<[^`>]*>`"), r"\1"),
     (re.compile(r":[\w:+-]+:`!?~([^`]*?)`"), lambda match: match[1].rsplit(".", 1)[-1]),
@@ -40,7 +66,7 @@ _INLINE = (
     (re.compile(r"(?<![\w*])\*{1,2}(\S(?:[^*]*?\S)?)\*{1,2}(?![\w*])"), r"\1"),
     (re.compile(r"\|(?:release|version|today)\|"), ""),
     (re.compile(r"\\(.)"), r"\1"),
-)  # fmt: skip
+)
 
 
 def python_manual(archives: Sequence[Path]) -> Iterator[tuple[str, str]]:

@@ -14,15 +14,47 @@ from pathlib import Path
 from nemo_lab.corpora.archives import members
 
 _GLYPHS = {
-    "aq": "'", "dq": '"', "lq": "“", "rq": "”", "oq": "‘", "cq": "’", "em": "—", "en": "–", "bu": "•",
+    "aq": "'",
+    "dq": '"',
+    "lq": "“",
+    "rq": "”",
+    "oq": "‘",
+    "cq": "’",
+    "em": "—",
+    "en": "–",
+    "bu": "•",
     "co": "©",
-    "ha": "^", "ti": "~", "rs": "\\", "ga": "`", "mu": "×", "->": "→", "<-": "←", "<=": "≤", ">=": "≥",
+    "ha": "^",
+    "ti": "~",
+    "rs": "\\",
+    "ga": "`",
+    "mu": "×",
+    "->": "→",
+    "<-": "←",
+    "<=": "≤",
+    ">=": "≥",
     "!=": "≠",
-    "+-": "±", "**": "*", "mc": "µ", "de": "°", "or": "|", "ul": "_", "at": "@", "sh": "#", "pl": "+",
+    "+-": "±",
+    "**": "*",
+    "mc": "µ",
+    "de": "°",
+    "or": "|",
+    "ul": "_",
+    "at": "@",
+    "sh": "#",
+    "pl": "+",
     "mi": "−",
-    "if": "∞", "*p": "π", "ss": "ß", ":a": "ä", ":o": "ö", ":u": "ü", "'e": "é", "12": "½", "14": "¼",
+    "if": "∞",
+    "*p": "π",
+    "ss": "ß",
+    ":a": "ä",
+    ":o": "ö",
+    ":u": "ü",
+    "'e": "é",
+    "12": "½",
+    "14": "¼",
     "tm": "™",
-}  # fmt: skip
+}
 _ESCAPE = re.compile(
     r"\\(?:f(?:\[[^\]]*\]|\(..|.)|s[-+]?\d+|[hvwDlLoNxbH]'[^']*'|k.|[nmM](?:\[[^\]]*\]|\(..|.)"
     r"|\*(?:\[[^\]]*\]|\(..|.)|\((..)|\[([^\]]*)\]|([-&|^~0e:%/,c .'`t]))"
@@ -149,7 +181,5 @@ class _Page:
 
 
 def _arguments(rest: str) -> list[str]:
-    found = [
-        (quoted.replace('""', '"') if plain == "" else plain) for quoted, plain in _ARGUMENT.findall(rest)
-    ]
+    found = [(quoted.replace('""', '"') if plain == "" else plain) for quoted, plain in _ARGUMENT.findall(rest)]
     return [unescaped(argument) for argument in found if not argument.startswith('\\"')]
