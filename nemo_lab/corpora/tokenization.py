@@ -8,7 +8,6 @@ text they are ordinary characters: a web page that spells one out must not end a
 
 import functools
 import hashlib
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,7 +61,7 @@ def tokenizer_folder(
         texts = mixtures.mixture(names, "train", bytes_per_corpus)["text"]
         train(texts, vocab_size).save(str(folder / _FILE))
 
-    return artifact("tokenizer", settings, build, code=[sys.modules[__name__], mixtures])
+    return artifact("tokenizer", settings, build)
 
 
 def train(texts: Iterable[str], vocab_size: int) -> "Tokenizer":

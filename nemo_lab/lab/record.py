@@ -21,7 +21,8 @@ from typing import Any
 
 import nemo_lab
 from nemo_lab.lab.claims import Judgement
-from nemo_lab.lab.code import PACKAGE, code_hash
+from nemo_lab.lab.code import code_hash
+from nemo_lab.sources import PACKAGE
 
 SCHEMA = 1
 _PACKAGES = (

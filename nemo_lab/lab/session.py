@@ -165,11 +165,15 @@ class Lab:
 
 def show_source(item: Callable[..., Any] | type) -> Any:
     """Return the source of a function or class of the package, highlighted when a notebook shows it."""
+    import inspect
+
     from IPython.display import Code
 
-    from nemo_lab.lab.artifacts import source_of
-
-    return Code(source_of(item).rstrip("\n"), language="python")
+    try:
+        source = inspect.getsource(inspect.unwrap(item))
+    except (OSError, TypeError):
+        raise LabError(f"There is no source code to show of {item!r}; give a Python function or class.") from None
+    return Code(source.rstrip("\n"), language="python")
 
 
 def injected_names(history: Iterable[str]) -> list[str]:

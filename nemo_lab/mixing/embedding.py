@@ -93,7 +93,7 @@ def embedded(
         vectors_ND = _encode(_load(found, max_tokens), listed, batch_size, precision)
         save_file({"vectors_ND": vectors_ND}, folder / "vectors.safetensors")
 
-    folder = artifact("embeddings", settings, build, [_encode, _load])
+    folder = artifact("embeddings", settings, build)
     return load_file(folder / "vectors.safetensors")["vectors_ND"]
 
 

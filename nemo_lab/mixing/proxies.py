@@ -168,7 +168,7 @@ def base_model(plan: Plan, steps: int, seed: int = 0) -> Path:
         model = mixture_model(fresh, plan.pools.natural_K, seed)
         write_tensors(folder / "model.safetensors", model.state_dict())
 
-    return artifact("base-model", {"plan": fresh.fingerprint, "seed": seed}, build, [mixture_model, Blend, train])
+    return artifact("base-model", {"plan": fresh.fingerprint, "seed": seed}, build)
 
 
 def new_model(plan: Plan, seed: int) -> HybridLM:
