@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab import __version__
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 _Command = Callable[[argparse.Namespace], int]
 
@@ -290,7 +290,7 @@ def _fetch(options: argparse.Namespace) -> int:
     known = list(corpora.available())
     unknown = [name for name in options.names if name not in known]
     if unknown:
-        from nemo_lab.lab.home import one_of
+        from nemo_lab.errors import one_of
 
         raise LabError(one_of("corpus", unknown[0], known))
     for name in options.names or known:

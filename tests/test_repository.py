@@ -136,11 +136,14 @@ def test_every_function_is_annotated(path: Path) -> None:
 
 # --- layers: who may import whom (folder to folders; every folder may import itself)
 
-PROGRESS, HOME, ARTIFACTS = "nemo_lab.lab.progress", "nemo_lab.lab.home", "nemo_lab.lab.artifacts"
+PROGRESS, ARTIFACTS = "nemo_lab.lab.progress", "nemo_lab.lab.artifacts"
 QUIET = "nemo_lab.lab.quiet"
-GROUND = {"modeling": set(), "precision": set(), "lab": set()}
+GROUND = {"errors", "files"}  # modules without a folder that all may import and that import each other only
+TOP = {"__init__", "cli"}  # the package itself and the command line
 LAYERS: dict[str, set[str]] = {
-    **GROUND,
+    "modeling": set(),
+    "precision": set(),
+    "lab": set(),
     "corpora": set(),
     "training": {"modeling", "precision"},
     "curation": {"corpora"},
@@ -149,7 +152,7 @@ LAYERS: dict[str, set[str]] = {
     "reasoning": {"training", "modeling", "precision"},
 }
 # Small modules of the lab that others may use: progress bars and silence for all, artifacts for what makes files.
-LAB_FOR_ALL = {PROGRESS, HOME, QUIET}
+LAB_FOR_ALL = {PROGRESS, QUIET}
 LAB_FOR_FILES = {*LAB_FOR_ALL, ARTIFACTS}
 
 
@@ -175,17 +178,19 @@ def resolve(module: str, name: str) -> str:
 
 def allowed(folder: str, module: str) -> bool:
     parts = module.split(".")
-    if len(parts) == 1 or parts[1] == folder or parts[1] in LAYERS[folder]:
+    if folder in GROUND:
+        return len(parts) == 2 and parts[1] in GROUND
+    if len(parts) == 1 or parts[1] in {folder, *GROUND, *LAYERS[folder]}:
         return True
     return module in (LAB_FOR_FILES if folder in ("corpora", "curation", "mixing") else LAB_FOR_ALL)
 
 
 @each_module
 def test_imports_go_downward(path: Path) -> None:
-    inside = path.relative_to(PACKAGE).parts
-    if len(inside) == 1:
-        return  # the package itself and the command line stand on top
-    assert inside[0] in LAYERS, f"add the folder {inside[0]} to the layers"
+    inside = path.relative_to(PACKAGE).with_suffix("").parts
+    if inside[0] in TOP:
+        return
+    assert inside[0] in {*LAYERS, *GROUND}, f"add {inside[0]} to the layers"
     assert not {module for module in imported(path) if not allowed(inside[0], module)}
 
 
@@ -201,6 +206,10 @@ def test_imports_go_downward(path: Path) -> None:
         ("mixing", "nemo_lab.lab.artifacts", True),
         ("mixing", "nemo_lab.lab.claims", False),
         ("training", "nemo_lab.lab.artifacts", False),
+        ("modeling", "nemo_lab.errors", True),
+        ("modeling", "nemo_lab.cli", False),
+        ("files", "nemo_lab.errors", True),
+        ("files", "nemo_lab.training.settings", False),
     ],
 )
 def test_the_layers_decide(folder: str, module: str, answer: bool) -> None:

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 
 IGNORE = -100  # a target that counts for nothing, as everywhere in the package
 

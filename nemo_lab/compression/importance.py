@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.modeling.mlp import squared_relu
 

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nemo_lab.compression.distillation import IGNORE, cosine_loss, kl_loss
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.modeling import HybridLM
 
 MEASURES = ("hidden mse", "logits kl", "logits mse", "loss", "cosine")

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from nemo_lab.compression.ranking import lowest_by_kind, without
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 
 KINDS = "M*-"

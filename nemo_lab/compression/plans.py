@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from nemo_lab.compression.importance import Importance
 from nemo_lab.compression.ranking import keep_best, without
 from nemo_lab.compression.slicing import Kept
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig
 from nemo_lab.modeling.presets import match_parameters
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from nemo_lab.compression.puzzle_library import read_part
 from nemo_lab.compression.puzzle_model import LINEAR, PuzzleConfig, PuzzleForCausalLM, PuzzleLayer
 from nemo_lab.compression.puzzle_parts import KINDS, part_named
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 def blocks_of(choice: Sequence[str]) -> list[list[Any]]:

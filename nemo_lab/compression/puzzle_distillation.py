@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from nemo_lab.compression.distillation import cosine_loss, kl_loss
 from nemo_lab.compression.puzzle_child import cast
 from nemo_lab.compression.puzzle_scores import Reference, true_scores, walk_layers
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.lab.progress import progress as progress_bar
 from nemo_lab.training.memory import keep_freed_memory
 from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from nemo_lab.compression.puzzle_model import LINEAR, PuzzleLayer
 from nemo_lab.compression.puzzle_parts import start_of
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.lab.progress import progress as progress_bar
 
 

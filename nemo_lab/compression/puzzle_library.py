@@ -43,7 +43,7 @@ from nemo_lab.compression.puzzle_parts import (
     untrained,
     walk,
 )
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.lab.progress import progress as progress_bar
 
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from nemo_lab.compression.puzzle_model import LINEAR, Part, attention_part, ffn_part
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 KINDS = ("attention", "ffn")
 

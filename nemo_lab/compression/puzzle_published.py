@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nemo_lab.compression.puzzle_search import Slots, parent_of, total
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 FILE = "examples/data/Llama-3.3-70B-Instruct/block_library.json"
 

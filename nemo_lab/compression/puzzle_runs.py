@@ -24,7 +24,7 @@ from nemo_lab.compression.puzzle_library import Recipe, build_library
 from nemo_lab.compression.puzzle_parts import KINDS, walk
 from nemo_lab.compression.puzzle_scores import Reference, behind, score_library, slots_of_layer, true_scores
 from nemo_lab.compression.puzzle_start import open_parent, options_named
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.lab.quiet import no_bars
 
 K = TypeVar("K")

@@ -31,7 +31,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 
 Slots = Sequence[Mapping[str, Mapping[str, float]]]
 """For every slot its options, for every option its numbers by name."""

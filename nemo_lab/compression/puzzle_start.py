@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import torch
 
 from nemo_lab.compression.puzzle_model import LINEAR, Part, PuzzleConfig, PuzzleForCausalLM
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 class Limits(Protocol):

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from nemo_lab.compression.importance import MAMBA_SCORES, NEURON_SCORES, Importance
 from nemo_lab.compression.slicing import Kept
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.modeling import HybridConfig
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from nemo_lab.compression.distillation import Distilled, Teacher
 from nemo_lab.compression.slicing import Kept, slice_model, sliced_config
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.training import Packed, TrainSettings, train
 

@@ -32,7 +32,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM, costs
 from nemo_lab.precision import plain_state
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 MEMBER_LIMIT = 128 * 2**20  # bytes of one member; the largest in use has 64 MB
 TOTAL_LIMIT = 2 * 2**30  # bytes of all members that one call reads

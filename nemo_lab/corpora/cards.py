@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from nemo_lab.corpora import fetch, mixtures, store, tokenization
 from nemo_lab.corpora.catalog import CORPORA, DEFAULT_CORPORA
 from nemo_lab.corpora.splits import SPLITS
-from nemo_lab.lab.home import LabError, one_of, write_text
+from nemo_lab.errors import LabError, one_of
+from nemo_lab.files import write_text
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab.corpora import archives, fetch
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.lab.artifacts import artifact
-from nemo_lab.lab.home import LabError, one_of
 from nemo_lab.lab.quiet import no_bars
 
 

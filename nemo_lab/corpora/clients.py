@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 TIME_LIMIT = 600.0  # seconds for one download; the largest package has 28 MB
 

@@ -26,7 +26,8 @@ from pathlib import Path
 
 from nemo_lab.corpora import clients
 from nemo_lab.corpora.clients import PackageError
-from nemo_lab.lab.home import LabError, home, one_of
+from nemo_lab.errors import LabError, one_of
+from nemo_lab.files import home
 
 _SUFFIX = {"pip": ".whl", "apt": ".deb", "npm": ".tgz"}
 _log = logging.getLogger(__name__)

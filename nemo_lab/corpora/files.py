@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nemo_lab.corpora.documents import clean
 from nemo_lab.corpora.store import identity, schema
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 if TYPE_CHECKING:
     from datasets import Dataset

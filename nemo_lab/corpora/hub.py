@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nemo_lab.corpora.documents import clean
 from nemo_lab.corpora.files import no_column
 from nemo_lab.corpora.store import identity, schema
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from nemo_lab.corpora.catalog import CORPORA
 from nemo_lab.corpora.splits import SPLITS
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 
 if TYPE_CHECKING:
     from datasets import Dataset

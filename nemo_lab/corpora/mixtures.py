@@ -13,7 +13,7 @@ import numpy as np
 
 from nemo_lab.corpora import store
 from nemo_lab.corpora.loading import load
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from nemo_lab.corpora import archives, fetch
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.lab.artifacts import artifact
-from nemo_lab.lab.home import LabError, one_of
 
 SUFFIXES = (".safetensors", ".json", ".txt")
 

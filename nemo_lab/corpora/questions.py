@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nemo_lab.corpora import archives, fetch
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from nemo_lab.corpora import mixtures
 from nemo_lab.corpora.catalog import CORPORA
 from nemo_lab.corpora.store import corpus_folder, present
+from nemo_lab.errors import LabError
 from nemo_lab.lab.artifacts import artifact
-from nemo_lab.lab.home import LabError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

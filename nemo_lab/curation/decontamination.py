@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 _WORD = re.compile(r"\\?\w+|[=+*/^<>-]")
 N = 13  # words in a row, as GPT-3's report and many since

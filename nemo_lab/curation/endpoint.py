@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 _LARGEST = 4 << 20  # bytes of an answer
 _LONGEST_PAUSE = 30.0  # seconds, whatever a server asks for

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 FLAGS = (
     "-dump",

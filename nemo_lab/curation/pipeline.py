@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab.curation import records, shards, workers
-from nemo_lab.lab.home import LabError, write_text
+from nemo_lab.errors import LabError
+from nemo_lab.files import write_text
 from nemo_lab.lab.progress import progress
 
 WORK, REPORT, SUMMARY, STATE = ".work", "report.parquet", "summary.json", "run.json"

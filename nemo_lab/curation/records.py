@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab.corpora.warc import _records as warc_records  # recovery behind damaged records lives there
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 LIMIT = 16 * 2**20  # bytes of one page
 _TAIL = 65_536  # bytes at a file's end in which a record's header can be cut

@@ -39,7 +39,7 @@ from nemo_lab.corpora import archives, fetch
 from nemo_lab.curation import records
 from nemo_lab.curation.pipeline import WORK, Options, extract_to
 from nemo_lab.curation.shards import KEPT, name_of
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 
 SIDES = ("trafilatura", "ours")
 SHARD = 32  # records of a shard; fewer than the command's, so that a kill soon finds whole ones

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nemo_lab.curation.web_buckets import equally_many, numbers
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 BUCKET_SHARE = 0.34  # of an annealing run; the rest is the usual mix
 

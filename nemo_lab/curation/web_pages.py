@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from nemo_lab.corpora import archives, fetch
 from nemo_lab.curation.records import Page
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 
 
 @dataclass(frozen=True)

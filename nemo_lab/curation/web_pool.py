@@ -18,8 +18,8 @@ import numpy as np
 
 from nemo_lab.corpora import fetch
 from nemo_lab.curation import web_extraction, web_pages
+from nemo_lab.errors import LabError
 from nemo_lab.lab.artifacts import artifact
-from nemo_lab.lab.home import LabError
 
 GOOD = ("computing-encyclopedia", "python-manual", "perl-manual", "political-philosophy", "mixed-genres-1961")
 OTHER = ("law", "lexical-glosses", "formal-mathematics", "unix-manuals", "code", "dictionary", "medicine")

@@ -18,7 +18,7 @@ import numpy as np
 
 from nemo_lab.curation.web_replies import CUT_OFF_ROOM, clean, invented
 from nemo_lab.curation.web_writer import Prompt, Writer
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 @dataclass(frozen=True)

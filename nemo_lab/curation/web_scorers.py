@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nemo_lab.curation.web_buckets import equally_many, numbers
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 Scores = NDArray[np.float64]
 PLACES = 2**18  # of the hashed n-grams; DCLM's has two million

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nemo_lab.corpora.chat_models import CHAT_MODELS, chat_model_folder
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.lab.progress import progress
 from nemo_lab.lab.quiet import no_bars
 

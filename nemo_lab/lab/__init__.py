@@ -1,20 +1,19 @@
 """What makes it a lab: scales, claims, artifacts, records, figures.
 
 Notebooks need two names, `start` and `show_source`; everything else hangs on the `Lab` that `start`
-returns. The names are looked up when first used, because corpora and training import the small modules
-of this folder (`home`, `progress`, `artifacts`) and must not pay for matplotlib and pandas.
+returns. The names are looked up when first used, because corpora and mixing import a small module
+of this folder (`artifacts`) and must not pay for matplotlib and pandas.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nemo_lab.lab.home import LabError
     from nemo_lab.lab.session import Lab, show_source, start
 
-__all__ = ["Lab", "LabError", "show_source", "start"]
+__all__ = ["Lab", "show_source", "start"]
 
-_HOMES = {"Lab": "session", "LabError": "home", "show_source": "session", "start": "session"}
+_HOMES = {"Lab": "session", "show_source": "session", "start": "session"}
 
 
 def __getattr__(name: str) -> Any:

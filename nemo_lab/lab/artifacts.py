@@ -23,7 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nemo_lab.lab.home import LabError, home
+from nemo_lab.errors import LabError
+from nemo_lab.files import home
 from nemo_lab.lab.progress import announce
 from nemo_lab.sources import code_of
 

@@ -24,7 +24,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.lab.scales import SCALES, rank
 
 REPRODUCED = "reproduced"

@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nemo_lab import sources
+from nemo_lab.errors import LabError
 from nemo_lab.lab.claims import claims_of, ledger
-from nemo_lab.lab.home import LabError
 from nemo_lab.lab.records import find_runs, stored_runs
 from nemo_lab.lab.settings import SETTINGS
 

@@ -93,7 +93,7 @@ def gpus() -> tuple[str, ...]:
 
 def disk() -> str:
     """Return the free disk space where the lab stores things, with a warning when it is short."""
-    from nemo_lab.lab.home import home
+    from nemo_lab.files import home
 
     folder = home()
     free = shutil.disk_usage(folder).free / 1e9

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from nemo_lab.errors import LabError
 from nemo_lab.lab.claims import VERDICTS, Claim, Judgement, judge, ledger
-from nemo_lab.lab.home import LabError
 from nemo_lab.lab.records import Run
 from nemo_lab.lab.table import NOT_RUN, NOT_TESTABLE, measured
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 
 _OWN = ("scale", "seed")
 _EXAMPLES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nemo_lab.errors import LabError
 from nemo_lab.lab.claims import Claim, find_claim, interval
-from nemo_lab.lab.home import LabError
 from nemo_lab.lab.table import COLOURS, MARKS
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 @dataclass(frozen=True)

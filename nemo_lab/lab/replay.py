@@ -28,8 +28,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from nemo_lab.errors import LabError
+from nemo_lab.files import write_text
 from nemo_lab.lab.code import code_hash
-from nemo_lab.lab.home import LabError, write_text
 from nemo_lab.lab.records import NOTEBOOK, RECORD, notebooks_folder, read_notebook
 from nemo_lab.lab.stored import tags
 from nemo_lab.lab.verify import CHECKED

@@ -12,9 +12,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from nemo_lab.errors import LabError
 from nemo_lab.lab import claims as verdicts
 from nemo_lab.lab.claims import Claim
-from nemo_lab.lab.home import LabError
 from nemo_lab.lab.ledger import FAILED, Row, counts, figure, rows
 from nemo_lab.lab.records import Run
 from nemo_lab.lab.table import MARKS, NOT_RUN, NOT_TESTABLE

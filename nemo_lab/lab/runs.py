@@ -21,7 +21,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nemo_lab.lab.home import LabError, write_text
+from nemo_lab.errors import LabError
+from nemo_lab.files import write_text
 from nemo_lab.lab.plan import Job
 from nemo_lab.lab.records import NOTEBOOK, RECORD, read_notebook, read_record
 

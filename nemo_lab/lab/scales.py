@@ -15,7 +15,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.lab.settings import SETTINGS
 
 SCALES = ("smoke", "laptop", "gpu", "cluster")

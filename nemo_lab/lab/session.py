@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nemo_lab.errors import LabError, one_of
+from nemo_lab.files import home, write_text
 from nemo_lab.lab import record
 from nemo_lab.lab.claims import Judgement, claims_of, find_claim, judge
-from nemo_lab.lab.home import LabError, home, one_of, write_text
 from nemo_lab.lab.scales import check_seed, choose_scale, resolve
 from nemo_lab.lab.table import Table, row_of
 

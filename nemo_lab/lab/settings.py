@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nemo_lab.lab.home import one_of
+from nemo_lab.errors import one_of
 from nemo_lab.mixing.pools import Blend, Floats, MixingError, Pools, Table, check_mixture, counts_of, draw_table
 from nemo_lab.mixing.weights import MAX_EPOCHS, Source, deal_reversed, place_of, quality_blend
 from nemo_lab.training import TrainSettings

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nemo_lab.lab.home import one_of
+from nemo_lab.errors import one_of
 from nemo_lab.mixing.clusters import Clustering, Floats, Labels
 from nemo_lab.mixing.pools import MixingError
 

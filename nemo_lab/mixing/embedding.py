@@ -30,8 +30,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nemo_lab.corpora.models import MODELS, model_folder
+from nemo_lab.errors import one_of
 from nemo_lab.lab.artifacts import artifact
-from nemo_lab.lab.home import one_of
 from nemo_lab.lab.progress import progress
 from nemo_lab.mixing.pools import MixingError
 from nemo_lab.training.settings import PRECISIONS

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nemo_lab.lab.home import one_of
+from nemo_lab.errors import one_of
 from nemo_lab.mixing.pools import MixingError
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from nemo_lab.corpora import tokenization
-from nemo_lab.lab.home import one_of
+from nemo_lab.errors import one_of
 from nemo_lab.mixing.pipeline import transformer
 from nemo_lab.mixing.pools import Blend, Floats, Pools, draw_table, pools_by
 from nemo_lab.mixing.proxies import Plan, held_out_from, new_model, train_proxies

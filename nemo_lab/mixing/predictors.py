@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from nemo_lab.lab.home import one_of
+from nemo_lab.errors import one_of
 from nemo_lab.mixing.pools import Floats, MixingError
 
 Predict = Callable[[Floats], Floats]

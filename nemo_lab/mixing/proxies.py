@@ -28,12 +28,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nemo_lab.files import write_tensors, write_text
 from nemo_lab.lab.artifacts import artifact
-from nemo_lab.lab.home import write_text
 from nemo_lab.mixing.pools import Blend, Floats, MixingError, Pools, check_mixture, draw_table
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.training import TrainSettings, bits_per_byte_by_domain, load_model, train, train_many
-from nemo_lab.training.files import write_tensors
 
 TABLE = "proxies.parquet"
 

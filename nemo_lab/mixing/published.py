@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nemo_lab.lab.home import one_of
+from nemo_lab.errors import one_of
 from nemo_lab.mixing.blends import BlendSchedule, Phase
 from nemo_lab.mixing.pools import Floats, MixingError
 from nemo_lab.mixing.weights import Source

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nemo_lab.lab.home import one_of
+from nemo_lab.errors import one_of
 from nemo_lab.mixing.pools import Floats, MixingError, Pools
 
 MAX_EPOCHS = 4.0

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.precision.recipes import Recipe
 
 MULTIPLE = 16  # FP8 kernels take widths and token counts of a multiple of this

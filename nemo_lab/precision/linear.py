@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.precision.formats import Format, format_of, round_to, scale_from_amax
 from nemo_lab.precision.quantize import block_amax, block_scales, tiled, untile
 from nemo_lab.precision.recipes import ROLES, Cast, Recipe

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.precision.formats import E4M3, Format, round_to
 from nemo_lab.precision.linear import Factor, Fp8Linear
 from nemo_lab.precision.quantize import INPUTS, block_amax, matrix_of, tiled, untile

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.precision.formats import Format, format_of, scale_from_amax
 from nemo_lab.precision.recipes import RECIPES, ROLES, Cast, Recipe, Tile
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.precision.recipes import Recipe
 from nemo_lab.precision.swap import plain_state, to_fp8, watching
 from nemo_lab.precision.tensors import CASTS, flushed

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.precision import engines
 from nemo_lab.precision.linear import DelayedScale, Fp8Linear, Watch
 from nemo_lab.precision.recipes import Recipe

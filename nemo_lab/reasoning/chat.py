@@ -33,7 +33,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.lab.progress import progress as progress_bar
 from nemo_lab.lab.quiet import no_bars
 from nemo_lab.reasoning.rollouts import sample_responses

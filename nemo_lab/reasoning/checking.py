@@ -32,7 +32,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 
 KINDS = ("exact", "number", "math")
 MAX_CHARACTERS = 2000  # of an answer that is looked at

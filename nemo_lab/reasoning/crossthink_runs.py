@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.reasoning import blends
 from nemo_lab.reasoning.blends import Blend, Key
 from nemo_lab.reasoning.crossthink import (

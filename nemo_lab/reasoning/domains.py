@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.reasoning import tasks
 from nemo_lab.reasoning.items import Item
 

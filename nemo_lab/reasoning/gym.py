@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.reasoning.items import Item
 
 SPACING = 1_000_003  # items of one seed

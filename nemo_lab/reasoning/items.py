@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 
 SPLITS = ("train", "test")
 TEST_SHARE = 5  # one question in so many is a test question

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nemo_lab.lab.home import one_of
+from nemo_lab.errors import one_of
 from nemo_lab.reasoning.domains import mistaken_thought
 from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.sft import Pair

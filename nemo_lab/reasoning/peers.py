@@ -33,7 +33,7 @@ from typing import Any
 
 import torch
 
-from nemo_lab.lab.home import one_of
+from nemo_lab.errors import one_of
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
 from nemo_lab.reasoning.codec import END, PAD, Codec

@@ -26,7 +26,7 @@ from typing import Any
 
 import torch
 
-from nemo_lab.lab.home import one_of
+from nemo_lab.errors import one_of
 from nemo_lab.reasoning.rollouts import Adjust, sample_responses
 from nemo_lab.reasoning.switch_bans import BANS, FORMS, ban_switches
 from nemo_lab.reasoning.thoughts import KEYWORDS, join, segment, split_steps

@@ -22,7 +22,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from nemo_lab.lab.home import one_of
+from nemo_lab.errors import one_of
 from nemo_lab.reasoning.rollouts import Adjust
 from nemo_lab.reasoning.thoughts import KEYWORDS, split_steps, starts_with_keyword
 

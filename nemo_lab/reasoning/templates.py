@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.reasoning.checking import as_number, plain, same_answer
 from nemo_lab.reasoning.domains import DOMAINS
 from nemo_lab.reasoning.items import Item

@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.sources.graph import Sources
 from nemo_lab.sources.modules import Alias, Module, Node, Piece
 from nemo_lab.sources.writer import Writer

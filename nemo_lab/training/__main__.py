@@ -19,7 +19,7 @@ from typing import Any
 
 from torch import nn
 
-from nemo_lab.lab.home import LabError, one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.training import distributed
 from nemo_lab.training.loop import train
 from nemo_lab.training.packing import load_packed

@@ -27,9 +27,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from nemo_lab.lab.home import write_text
+from nemo_lab.files import read_tensors, sync_folder, write_tensors, write_text
 from nemo_lab.training.distributed import gathered, rank, scattered, wait
-from nemo_lab.training.files import read_tensors, sync_folder, write_tensors
 from nemo_lab.training.settings import TrainingError
 
 FORMAT = "nemo-lab training checkpoint 1"

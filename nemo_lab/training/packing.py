@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from nemo_lab.training.files import read_tensors, write_arrays
+from nemo_lab.files import read_tensors, write_arrays
 from nemo_lab.training.settings import TrainingError
 
 IGNORE = -100
@@ -89,7 +89,7 @@ _FIELDS = ("tokens_NL", "targets_NL", "document_NL")
 
 
 def load_packed(path: Path) -> Packed:
-    """Read what `Packed.save` wrote; anything else is a `TrainingError` of one sentence."""
+    """Read what `Packed.save` wrote; anything else is a `LabError` of one sentence."""
     arrays = {name: tensor.numpy() for name, tensor in read_tensors(Path(path)).items()}
     if set(arrays) != set(_FIELDS):
         raise TrainingError(f"{path} holds {sorted(arrays)}, not the packed rows {list(_FIELDS)}.")

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from nemo_lab.lab.home import one_of
+from nemo_lab.errors import one_of
 from nemo_lab.training.peer_tasks import (
     CONFIG,
     DTYPES,

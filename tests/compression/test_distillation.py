@@ -15,7 +15,7 @@ from nemo_lab.compression.distillation import (
     kl_loss,
     mse_loss,
 )
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.training import TrainSettings, pack, train
 

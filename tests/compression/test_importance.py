@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from tiny_pruning import TINY, make_model, make_rows
 
 from nemo_lab.compression.importance import MAMBA_SCORES, NEURON_SCORES, measure_importance, random_importance
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling.mamba2 import causal_conv_silu, gated_rms_norm
 from nemo_lab.modeling.ssd import ssd_recurrent
 

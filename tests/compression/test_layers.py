@@ -7,7 +7,7 @@ from tiny_pruning import TINY, make_model, make_rows
 
 from nemo_lab.compression.layers import MEASURES, layer_scores, remove_iteratively
 from nemo_lab.compression.slicing import removed_layers
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 ROWS = make_rows()
 

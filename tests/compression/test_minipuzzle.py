@@ -7,7 +7,7 @@ import torch
 from tiny_pruning import TINY, make_model, make_rows
 
 from nemo_lab.compression import minipuzzle
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import costs
 from nemo_lab.modeling.presets import preset
 

@@ -13,7 +13,7 @@ from nemo_lab.compression.plans import (
     planned_config,
 )
 from nemo_lab.compression.slicing import slice_model
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, costs
 
 PARENT = HybridConfig(

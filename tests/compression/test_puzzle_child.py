@@ -7,7 +7,7 @@ import torch
 from nemo_lab.compression import puzzle_child, puzzle_costs
 from nemo_lab.compression import puzzle_distillation as distillation
 from nemo_lab.compression.puzzle_library import build_library, read_part
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 CHOICE = ["3", "24", "1", "12", "linear", "linear", "0", "0"]
 

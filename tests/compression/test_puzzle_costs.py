@@ -7,7 +7,7 @@ import tiny_puzzle
 
 from nemo_lab.compression import puzzle_costs as costs
 from nemo_lab.compression.puzzle_model import PuzzleLayer
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 DECODE, PREFILL = costs.Target("decode", 1, 8, batch=2), costs.Target("prefill", 16, 0)
 

@@ -10,7 +10,7 @@ from nemo_lab.compression import puzzle_fusion as fusion
 from nemo_lab.compression.puzzle_model import PuzzleConfig, PuzzleForCausalLM
 from nemo_lab.compression.puzzle_runs import fusion_error
 from nemo_lab.compression.puzzle_scores import walk_layers
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 def child(blocks, seed=0):

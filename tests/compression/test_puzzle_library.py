@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nemo_lab.compression import puzzle_library as library
 from nemo_lab.compression.puzzle_model import LINEAR
 from nemo_lab.compression.puzzle_parts import answer, walk
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 @given(st.integers(0, 1000), st.floats(0.01, 10))

@@ -9,7 +9,7 @@ import torch
 
 from nemo_lab.compression.puzzle_child import plain_llama
 from nemo_lab.compression.puzzle_model import PuzzleConfig, PuzzleForCausalLM
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 BLOCKS = [[0, 24], [1, 12], ["linear", "linear"], [3, 0]]
 

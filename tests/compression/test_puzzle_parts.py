@@ -5,7 +5,7 @@ import tiny_puzzle
 import torch
 
 from nemo_lab.compression import puzzle_parts as parts
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 def test_walk_is_the_model():

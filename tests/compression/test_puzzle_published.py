@@ -8,7 +8,7 @@ import pytest
 
 from nemo_lab.compression import puzzle_published as published
 from nemo_lab.compression.puzzle_search import solve, total
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 def write(folder, layers):

@@ -13,7 +13,7 @@ from nemo_lab.compression.puzzle_child import cast
 from nemo_lab.compression.puzzle_distillation import read_record
 from nemo_lab.compression.puzzle_model import PuzzleForCausalLM
 from nemo_lab.compression.puzzle_scores import Reference, read_scores, walk_layers
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 @dataclass(frozen=True)

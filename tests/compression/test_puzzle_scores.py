@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from nemo_lab.compression import puzzle_scores as scores
 from nemo_lab.compression.puzzle_child import assemble
 from nemo_lab.compression.puzzle_library import build_library
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 @pytest.fixture(scope="module")

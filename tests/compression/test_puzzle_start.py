@@ -11,7 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCau
 
 from nemo_lab.compression import puzzle_runs, puzzle_start
 from nemo_lab.compression.puzzle_library import Recipe, build_library
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 SMALL = {key: value for key, value in tiny_puzzle.SIZES.items() if key not in ("head_dim", "initializer_range")}
 

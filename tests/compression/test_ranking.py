@@ -8,7 +8,7 @@ from tiny_pruning import TINY
 
 from nemo_lab.compression import ranking
 from nemo_lab.compression.importance import random_importance
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 scores = st.lists(st.integers(0, 9), min_size=8, max_size=8).map(lambda x: torch.tensor(x, dtype=torch.float32))
 

@@ -18,7 +18,7 @@ from nemo_lab.compression.recovery import (
     tokens_to_reach,
 )
 from nemo_lab.compression.slicing import slice_model
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridLM, costs
 from nemo_lab.training import TrainSettings, pack
 from nemo_lab.training.packing import batch

@@ -11,7 +11,7 @@ from tiny_pruning import TINY, make_model, make_rows
 from nemo_lab.compression.importance import random_importance
 from nemo_lab.compression.ranking import keep_best
 from nemo_lab.compression.slicing import Kept, conv_rows, in_proj_rows, mask_model, removed_layers, slice_model
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridLM, costs
 from nemo_lab.modeling.huggingface import from_hf, save_hf, to_hf
 from nemo_lab.precision import RECIPES, plain_state, to_fp8

@@ -4,7 +4,7 @@ import pytest
 
 from nemo_lab.corpora import archives
 from nemo_lab.corpora.archives import members, unpack
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 FILES = {"a/one.txt": b"one", "a/two.py": b"two", "b/three.txt": b"3" * 100}
 

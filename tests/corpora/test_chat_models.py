@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from nemo_lab.corpora import chat_models, fetch
 from nemo_lab.corpora.chat_models import chat_model_folder
 from nemo_lab.corpora.clients import PackageError
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 def test_a_package_without_its_file_is_refused(monkeypatch, tmp_path):

@@ -16,7 +16,7 @@ import pytest
 from nemo_lab.corpora import clients, fetch
 from nemo_lab.corpora.clients import PackageError
 from nemo_lab.corpora.fetch import Package
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 CONTENT = b"the archive, whole\n" * 1000
 SUFFIX = {"pip": ".whl", "apt": ".deb", "npm": ".tgz"}

@@ -14,7 +14,7 @@ from warcio.warcwriter import WARCWriter
 
 from nemo_lab.corpora import files
 from nemo_lab.corpora.loading import load
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 COLUMNS = ["id", "text", "source", "licence"]
 

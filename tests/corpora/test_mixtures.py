@@ -12,7 +12,7 @@ from nemo_lab.corpora import mixtures, store, tokenization
 from nemo_lab.corpora.clients import PackageError
 from nemo_lab.corpora.mixtures import mixture
 from nemo_lab.corpora.tokenization import encode_documents, train
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from nemo_lab.corpora import fetch, models
 from nemo_lab.corpora.clients import PackageError
 from nemo_lab.corpora.models import PackagedModel, model_folder
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 FILES = {
     "pkg/__init__.py": b"raise SystemExit('code of the package was run')",

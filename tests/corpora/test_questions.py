@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nemo_lab.corpora import fetch, questions
 from nemo_lab.corpora.clients import PackageError
 from nemo_lab.corpora.questions import expand, read_questions
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 CHOICE = "evals/registry/data/fcc_amateur_extra/samples.jsonl"
 OPEN = "evals/registry/data/determinant/samples.jsonl"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemo_lab.curation.decontamination import SHORTEST, TestSet, read_items, words
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 ITEM = "A train leaves the station at 9 and travels 60 miles per hour for 3 hours; how far does it go before it stops?"
 SHORT = "What is 2 + 2?"

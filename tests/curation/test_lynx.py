@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nemo_lab.curation import lynx
 from nemo_lab.curation.lynx import Limits, RenderError, render
 from nemo_lab.curation.prepass import prepare
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 fragments = st.lists(
     st.sampled_from(

@@ -12,7 +12,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from nemo_lab.curation.records import Damaged, Page, Record, inputs, read
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from tests.curation.pages import article, write_warc
 
 

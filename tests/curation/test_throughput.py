@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nemo_lab.curation import throughput
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from tests.curation.pages import article
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemo_lab.curation import web_ablations as web
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 TEXTS = [f"document number {n} says this and no more" for n in range(10)]
 WHOLE = sum(map(web.size_of, TEXTS))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemo_lab.curation import web_buckets as web
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 NAN = float("nan")
 SCORES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)

@@ -7,7 +7,7 @@ from nemo_lab.corpora.clients import PackageError
 from nemo_lab.curation import web_language as web
 from nemo_lab.curation import web_pages
 from nemo_lab.curation.web_extraction import EXTRACTORS
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 SENTENCES = {
     "en": "Everyone has the right to rest and leisure, including reasonable limitation of working hours.",

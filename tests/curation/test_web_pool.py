@@ -3,7 +3,7 @@
 import pytest
 
 from nemo_lab.curation import web_pool as web
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 class Corpora:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nemo_lab.curation import web_rephrasing as web
 from nemo_lab.curation.web_replies import about_text, clean, copied, invented, listed, unquoted, with_pairs
 from nemo_lab.curation.web_writer import Reply
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 def words(text):

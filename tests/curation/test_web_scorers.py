@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nemo_lab.curation import web_annotators, web_scorers
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 
 
 def sentences(words, count, seed):

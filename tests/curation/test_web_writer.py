@@ -11,7 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from nemo_lab.curation.endpoint import EndpointError
 from nemo_lab.curation.web_rephrasing import TASKS, rephrase
 from nemo_lab.curation.web_writer import TOP_P, AskingWriter, LocalWriter, Prompt, Sampler, model_folder
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from tests.one_thread import one_thread  # noqa: F401  a fixture for every test of the file
 
 WORDS = ["<pad>", "<end>", "user", "assistant", *(f"w{n}" for n in range(28))]

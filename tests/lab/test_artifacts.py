@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nemo_lab.errors import LabError
 from nemo_lab.lab.artifacts import artifact, artifact_folder, artifact_key
-from nemo_lab.lab.home import LabError
 
 
 @pytest.fixture(autouse=True)

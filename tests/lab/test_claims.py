@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.weightstats import DescrStatsW
 
+from nemo_lab.errors import LabError
 from nemo_lab.lab.claims import (
     CONTROL_FAILED,
     LEDGER,
@@ -28,7 +29,6 @@ from nemo_lab.lab.claims import (
     load_ledger,
     parse_claim,
 )
-from nemo_lab.lab.home import LabError
 from nemo_lab.lab.scales import SCALES
 
 # The rows that the ten abstracts need at least, in the papers' order.

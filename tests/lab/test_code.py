@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from nemo_lab.errors import LabError
 from nemo_lab.lab import code
 from nemo_lab.lab.code import code_cells, code_hash
-from nemo_lab.lab.home import LabError
 
 
 def cell(source: str, kind: str = "code", tags: tuple[str, ...] = ()) -> dict[str, object]:

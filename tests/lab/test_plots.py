@@ -4,8 +4,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from nemo_lab.errors import LabError
 from nemo_lab.lab.claims import interval
-from nemo_lab.lab.home import LabError
 from nemo_lab.lab.plots import band, forest
 from nemo_lab.lab.session import STYLE
 

@@ -9,8 +9,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from nemo_lab.errors import LabError
 from nemo_lab.lab import replay as module
-from nemo_lab.lab.home import LabError
 from nemo_lab.lab.records import NOTEBOOK, RECORD
 from nemo_lab.lab.replay import differences, replay
 from nemo_lab.lab.verify import CHECKED

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from nemo_lab.errors import LabError
 from nemo_lab.lab.claims import CONTROL_FAILED, REPRODUCED, TOO_SMALL, ledger, parse_claim
-from nemo_lab.lab.home import LabError
 from nemo_lab.lab.ledger import FAILED, as_markdown, as_text, counts, rows
 from nemo_lab.lab.records import Run, latest
 from nemo_lab.lab.report import build_report

@@ -13,7 +13,7 @@ import nbformat
 import psutil
 import pytest
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.lab.plan import convert, plan
 from nemo_lab.lab.runs import execute, finished, run, store
 from nemo_lab.lab.stored import canonical

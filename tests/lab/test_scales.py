@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 import pytest
 
+from nemo_lab.errors import LabError
 from nemo_lab.lab import scales
-from nemo_lab.lab.home import LabError
 from nemo_lab.lab.scales import SCALES, check_seed, choose_scale, rank, resolve
 from nemo_lab.lab.settings import SETTINGS
 

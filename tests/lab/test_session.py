@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import nemo_lab.lab
+from nemo_lab.errors import LabError
 from nemo_lab.lab import record, session
 from nemo_lab.lab.claims import claims_of
-from nemo_lab.lab.home import LabError
 from nemo_lab.lab.session import injected_names, show_source, start
 from nemo_lab.lab.table import COLOURS, MARKS, badge, ledger_frame, ledger_table, number
 

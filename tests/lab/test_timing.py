@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from nemo_lab.errors import LabError
 from nemo_lab.lab import timing
-from nemo_lab.lab.home import LabError
 
 
 def spin(seconds: float) -> None:

@@ -4,8 +4,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from nemo_lab.errors import LabError
 from nemo_lab.lab.code import code_hash
-from nemo_lab.lab.home import LabError
 from nemo_lab.lab.plan import plan
 from nemo_lab.lab.runs import execute, store
 from nemo_lab.lab.verify import problems, verify

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from nemo_lab.lab.home import home
+from nemo_lab.files import home
 
 
 class Archive(NamedTuple):

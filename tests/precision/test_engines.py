@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import kernels, mamba2
 from nemo_lab.precision import RECIPES, Cast, engines, to_fp8
 from nemo_lab.precision.formats import E4M3, E5M2, scale_from_amax

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.precision.formats import E4M3, E5M2, FORMATS, Format, format_of, round_to, scale_from_amax
 from tests.precision.reference import nearest, positive_codes
 

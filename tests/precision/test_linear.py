@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.precision import E4M3, RECIPES, Cast, Fp8Linear, Quantized, Recipe, quantize
 from nemo_lab.precision.linear import DelayedScale, factor_of
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.precision.nvfp4 import VALUES, Nvfp4Linear, on_grid, quantize_nvfp4, to_nvfp4
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.precision import RECIPES, Cast, quantize
 from tests.precision import reference
 

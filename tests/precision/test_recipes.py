@@ -2,7 +2,7 @@
 
 import pytest
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.precision.recipes import RECIPES, Cast, recipe
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.precision import RECIPES, Cast, to_fp8
 from nemo_lab.precision.runs import (

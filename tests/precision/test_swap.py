@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM, huggingface
 from nemo_lab.precision import RECIPES, Fp8Linear, plain_state, to_fp8
 from nemo_lab.precision.swap import gemms, watching

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.reasoning import blends
 from nemo_lab.reasoning.blends import Key
 from nemo_lab.reasoning.domains import DOMAINS

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.reasoning import checking
 from nemo_lab.reasoning.checking import MathChecker, as_number, check_many, refusal, same_answer
 

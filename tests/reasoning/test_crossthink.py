@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.reasoning import blends, crossthink, crossthink_runs, crossthink_views
 from nemo_lab.reasoning.crossthink import Study
 from nemo_lab.reasoning.crossthink_runs import ARMS, Arm

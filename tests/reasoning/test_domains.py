@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.reasoning import domains, tasks
 from nemo_lab.reasoning.domains import DOMAINS, canaries, mistaken_thought, parse_integer
 from nemo_lab.reasoning.items import Item, draw

@@ -5,7 +5,7 @@ import time
 import pytest
 from reasoning_gym.factory import DATASETS
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.reasoning import gym
 from nemo_lab.reasoning.domains import DOMAINS
 from nemo_lab.reasoning.gym import gym_entry, gym_items, gym_score

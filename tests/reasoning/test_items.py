@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.lab.home import LabError
+from nemo_lab.errors import LabError
 from nemo_lab.reasoning.domains import DOMAINS
 from nemo_lab.reasoning.items import SPLITS, Item, draw, split_of
 

@@ -13,9 +13,10 @@ import torch
 from killed_worker import MODEL, SETTINGS
 from tiny_lm import TinyConfig, TinyLM, tiny_data
 
+from nemo_lab.errors import LabError
+from nemo_lab.files import read_tensors
 from nemo_lab.training import TrainingError, load_model, read_history, train
 from nemo_lab.training.checkpoints import latest
-from nemo_lab.training.files import read_tensors
 
 WORKER = Path(__file__).with_name("killed_worker.py")
 CURVE = ["step", "loss", "lr", "grad_norm", "tokens"]
@@ -130,7 +131,7 @@ def test_a_truncated_file_is_named(tmp_path, name):
     run(tmp_path, steps=4)
     path = latest(tmp_path) / name
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(TrainingError, match=f"{name} .*delete"):
+    with pytest.raises(LabError, match=f"{name} .*delete"):
         run(tmp_path, steps=4)
 
 

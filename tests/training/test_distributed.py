@@ -10,11 +10,11 @@ import pytest
 import torch
 from tiny_lm import TinyLM, hybrid_run, tiny_data
 
+from nemo_lab.files import read_tensors
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
 from nemo_lab.training import TrainingError, distributed, read_history, settings_from, train
 from nemo_lab.training.checkpoints import latest
-from nemo_lab.training.files import read_tensors
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nemo_lab.errors import LabError
 from nemo_lab.training import IGNORE, Packed, TrainingError, batch, batches, load_packed, pack
 from nemo_lab.training.packing import batch_rows
 
@@ -88,8 +89,8 @@ def test_bad_input_is_one_sentence(tmp_path):
     ones = np.ones((2, 3), np.int32)
     with pytest.raises(TrainingError, match="one shape"):
         Packed(ones, ones, ones[:1])
-    with pytest.raises(TrainingError, match="does not exist"):
+    with pytest.raises(LabError, match="does not exist"):
         load_packed(tmp_path / "absent")
     (tmp_path / "text").write_text("not safetensors")
-    with pytest.raises(TrainingError, match="no safetensors file"):
+    with pytest.raises(LabError, match="no safetensors file"):
         load_packed(tmp_path / "text")
