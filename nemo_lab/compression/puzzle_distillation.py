@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from nemo_lab.compression.distillation import cosine_loss, kl_loss
 from nemo_lab.compression.puzzle_child import cast
 from nemo_lab.compression.puzzle_scores import Reference, true_scores, walk_layers
 from nemo_lab.errors import LabError, one_of
+from nemo_lab.files import write_tensors
 from nemo_lab.lab.progress import progress as progress_bar
 from nemo_lab.training.memory import keep_freed_memory
 from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
@@ -53,8 +53,6 @@ class Record:
 @torch.no_grad()
 def record_parent(parent: Any, tokens_SBL: Tensor, held_out_NL: Tensor, every: int, file: Path) -> None:
     """Write what the parent says to these batches, behind every `every`-th layer, unless `file` is there."""
-    from safetensors.torch import save_file
-
     if file.exists():
         return
     behind = list(range(every - 1, len(parent.model.layers), every))
@@ -66,10 +64,7 @@ def record_parent(parent: Any, tokens_SBL: Tensor, held_out_NL: Tensor, every: i
     content = {"tokens": tokens_SBL.contiguous(), "hidden": torch.stack(hidden), "streams": torch.stack(streams)}
     content |= {"behind": torch.tensor(behind), "held_out": held_out_NL.contiguous()}
     content["held_out_hidden"] = Reference.of(parent, held_out_NL).hidden_TD
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(f".{os.getpid()}.tmp")
-    save_file(content, temporary)
-    os.replace(temporary, file)
+    write_tensors(file, content)
 
 
 def read_record(file: Path, head: Any) -> Record:

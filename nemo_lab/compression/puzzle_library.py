@@ -22,7 +22,6 @@ Shapes: N rows, L length, D width of the stream, T = N·L tokens, F inputs of a 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +43,7 @@ from nemo_lab.compression.puzzle_parts import (
     walk,
 )
 from nemo_lab.errors import LabError
+from nemo_lab.files import replaced
 from nemo_lab.lab.progress import progress as progress_bar
 
 
@@ -234,9 +234,8 @@ def build_library(
             report[name] = errors
             weights |= {f"{name}.{key}": tensor.contiguous() for key, tensor in made.state_dict().items()}
         if visit.kind == KINDS[-1]:
-            temporary = file.with_suffix(f".{os.getpid()}.tmp")
-            save_file(weights, temporary, metadata={"errors": json.dumps(report)})
-            os.replace(temporary, file)
+            with replaced(file) as temporary:
+                save_file(weights, temporary, metadata={"errors": json.dumps(report)})
             weights, report = {}, {}
 
 

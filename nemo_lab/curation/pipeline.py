@@ -192,12 +192,13 @@ def _finish(out: Path, work: Path, options: Options, passed: dict[str, int], sec
     roots = shards.duplicate_roots(pieces, options.min_score) if options.deduplicate else None
     for leftover in out.glob("part-*.parquet"):
         leftover.unlink()
+    shards.sweep(out)
     outcomes: Counter[str] = Counter()
     losses: Counter[str] = Counter(dict.fromkeys(shards.LOSSES, 0))
-    with shards.Report(out / REPORT) as report:
+    with shards.report_to(out / REPORT) as report:
         for number, piece in enumerate(pieces):
             table, rows = shards.judged(piece, number * options.shard, roots, options.min_score)
-            report.add(table)
+            report.write_table(table)
             shards.write(out / shards.name_of(number), rows, shards.FINAL_SCHEMA)
             outcomes.update(table["outcome"].to_pylist())
             losses.update({name: sum(table[name].to_pylist()) for name in shards.LOSSES})

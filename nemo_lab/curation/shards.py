@@ -5,10 +5,9 @@ band: the key of one band for all pages (8 bytes each) is sorted, equal keys are
 read, so that a million pages take tens of megabytes.
 """
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nemo_lab.curation.near_duplicates import BANDS
+from nemo_lab.files import replaced
 
 KEPT, DUPLICATE, CONTAMINATED, LOW = "kept", "near-duplicate", "quotes a test", "below the score"
 LOSSES = ("math_nodes", "math_spans", "code_blocks", "code_kept", "boilerplate_lines")
@@ -74,32 +74,21 @@ def list_in(folder: Path) -> list[Path]:
 
 def write(path: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
     """Write rows so that `path` is whole or not there."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary, compression="zstd")
-    os.replace(temporary, path)
+    with replaced(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary, compression="zstd")
 
 
-class Report:
-    """The report's file, written a shard at a time and put in place at the end."""
+@contextmanager
+def report_to(path: Path) -> Iterator[pq.ParquetWriter]:
+    """Yield the writer of the report, which is written a shard at a time and put in place at the end."""
+    with replaced(path) as temporary, pq.ParquetWriter(temporary, REPORT_SCHEMA, compression="zstd") as writer:
+        yield writer
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._temporary = path.with_name(f".{path.name}.tmp")
-        self._writer = pq.ParquetWriter(self._temporary, REPORT_SCHEMA, compression="zstd")
 
-    def __enter__(self) -> "Report":
-        return self
-
-    def add(self, table: pa.Table) -> None:
-        """Append rows."""
-        self._writer.write_table(table)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._writer.close()
-        if kind is None:
-            os.replace(self._temporary, self._path)
+def sweep(folder: Path) -> None:
+    """Remove what a killed run left half written in a folder that no other run writes to."""
+    for leftover in folder.glob(".*.parquet.*.tmp"):
+        leftover.unlink()
 
 
 def duplicate_roots(pieces: Sequence[Path], min_score: float = 0.0) -> NDArray[np.int64]:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nemo_lab.files import write_tensors, write_text
+from nemo_lab.files import replaced, write_tensors, write_text
 from nemo_lab.lab.artifacts import artifact
 from nemo_lab.mixing.pools import Blend, Floats, MixingError, Pools, check_mixture, draw_table
 from nemo_lab.modeling import HybridConfig, HybridLM
@@ -133,9 +132,8 @@ def _add_to_table(path: Path, rows: pd.DataFrame) -> None:
     """Add rows to the parquet table of all proxies of a folder, completely or not at all; no row twice."""
     known = [pd.read_parquet(path)] if path.is_file() else []
     table = pd.concat([*known, rows], ignore_index=True).drop_duplicates(ignore_index=True)
-    temporary = path.with_name(f".partial-{path.name}")
-    table.sort_values(["seed", "number"], kind="stable", ignore_index=True).to_parquet(temporary, index=False)
-    os.replace(temporary, path)
+    with replaced(path) as temporary:
+        table.sort_values(["seed", "number"], kind="stable", ignore_index=True).to_parquet(temporary, index=False)
 
 
 def weight_columns(names: Sequence[str]) -> list[str]:

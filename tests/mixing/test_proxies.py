@@ -60,7 +60,7 @@ def test_the_table_holds_every_proxy_once(tmp_path):
     train_proxies(plan, NOISE[None], first=2, folder=tmp_path, n_jobs=1)
     table = pd.read_parquet(tmp_path / TABLE)
     assert table["number"].tolist() == [0, 1, 2]
-    assert not list(tmp_path.glob(".partial-*"))
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_kill_and_resume_give_the_table_of_an_undisturbed_search(tmp_path):
