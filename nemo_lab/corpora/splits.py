@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from nemo_lab.corpora.groups import Groups
+
 NGRAM = 5  # words
 THRESHOLD = 0.8  # Jaccard index from which two documents are near duplicates
 SHARES = {"train": 0.90, "validation": 0.05, "test": 0.05}
@@ -50,7 +52,7 @@ def duplicate_groups(
     Two documents are in one group when they have one parent, are near duplicates, or are linked by a chain
     of such pairs.
     """
-    links = _Links(len(texts))
+    links = Groups(len(texts))
     first: dict[int, int] = {}
     for index, parent in enumerate(parents if parents is not None else range(len(texts))):
         links.join(first.setdefault(parent, index), index)
@@ -61,7 +63,7 @@ def duplicate_groups(
             tried.add(pair)
             if jaccard(sets[pair[0]], sets[pair[1]]) >= threshold:
                 links.join(*pair)
-    return np.array([links.root(index) for index in range(len(texts))], dtype=np.int64)
+    return np.array(links.roots(), dtype=np.int64)
 
 
 def shingles(texts: Sequence[str]) -> list[np.ndarray]:
@@ -134,25 +136,6 @@ def _rarest(sets: Sequence[np.ndarray], sizes: np.ndarray, threshold: float) -> 
     prefix = sizes - np.ceil(threshold * sizes - 1e-9).astype(int) + 1
     kept = rank < prefix[owners]
     return owners[kept], elements[kept]
-
-
-class _Links:
-    """Disjoint sets (union-find) whose representative is the smallest member."""
-
-    def __init__(self, count: int) -> None:
-        self.above = list(range(count))
-
-    def root(self, index: int) -> int:
-        while self.above[index] != index:
-            self.above[index] = index = self.above[self.above[index]]
-        return index
-
-    def same(self, left: int, right: int) -> bool:
-        return self.root(left) == self.root(right)
-
-    def join(self, left: int, right: int) -> None:
-        low, high = sorted((self.root(left), self.root(right)))
-        self.above[high] = low
 
 
 def _content_hash(text: str) -> int:

@@ -22,6 +22,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nemo_lab.corpora.groups import Groups
+
 BANDS, ROWS, GRAM = 20, 13, 24
 _SEED = 42
 _BLOCK = 16_384  # n-grams hashed at a time, so that they stay in the cache
@@ -124,30 +126,19 @@ class DuplicateIndex:
     def __init__(self, parameters: Parameters = PAPER) -> None:
         self.parameters = parameters
         self._first: dict[bytes, int] = {}
-        self._parent: list[int] = []
+        self._groups = Groups()
 
     def add(self, found: NDArray[np.uint32]) -> int:
         """Enter a signature; return the number of the document that its group begins with (its own if new)."""
-        number = len(self._parent)
-        self._parent.append(number)
+        number = self._groups.add()
         for key in band_keys(found, self.parameters):
             earlier = self._first.setdefault(hash_key(key), number)
-            self._join(earlier, number)
-        return self._root(number)
+            self._groups.join(earlier, number)
+        return self._groups.root(number)
 
     def groups(self) -> list[int]:
         """Return for each document, in the order they came, the number of its group's first document."""
-        return [self._root(number) for number in range(len(self._parent))]
-
-    def _root(self, number: int) -> int:
-        while self._parent[number] != number:
-            self._parent[number] = self._parent[self._parent[number]]
-            number = self._parent[number]
-        return number
-
-    def _join(self, one: int, other: int) -> None:
-        low, high = sorted((self._root(one), self._root(other)))
-        self._parent[high] = low
+        return self._groups.roots()
 
 
 def hash_key(key: bytes) -> bytes:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from nemo_lab.corpora.groups import Groups
 from nemo_lab.curation.near_duplicates import BANDS
 from nemo_lab.files import replaced
 
@@ -98,14 +99,14 @@ def duplicate_roots(pieces: Sequence[Path], min_score: float = 0.0) -> NDArray[n
     without text is alone.
     """
     count = sum(pq.read_metadata(piece).num_rows for piece in pieces)
-    parent = np.arange(count, dtype=np.int64)
+    groups = Groups(count)
     for band in range(BANDS):
         keys, numbers = _band(pieces, band)
         order = np.argsort(keys, kind="stable")
         keys, numbers = keys[order], numbers[order]
         for at in np.flatnonzero(keys[1:] == keys[:-1]):
-            _join(parent, int(numbers[at]), int(numbers[at + 1]))
-    roots = np.array([_root(parent, number) for number in range(count)], dtype=np.int64)
+            groups.join(int(numbers[at]), int(numbers[at + 1]))
+    roots = np.array(groups.roots(), dtype=np.int64)
     stays = np.concatenate([_passing(piece, min_score) for piece in pieces]) if pieces else np.zeros(0, dtype=bool)
     first = np.arange(count, dtype=np.int64)
     numbers = np.flatnonzero(stays)[::-1]  # backwards, so that the first of a group is written last
@@ -130,18 +131,6 @@ def _band(pieces: Iterable[Path], band: int) -> tuple[NDArray[np.uint64], NDArra
                 numbers.append(number)
         start += len(column)
     return np.frombuffer(bytes(keys), dtype=np.uint64), np.array(numbers, dtype=np.int64)
-
-
-def _root(parent: NDArray[np.int64], number: int) -> int:
-    while parent[number] != number:
-        parent[number] = parent[parent[number]]
-        number = int(parent[number])
-    return number
-
-
-def _join(parent: NDArray[np.int64], one: int, other: int) -> None:
-    low, high = sorted((_root(parent, one), _root(parent, other)))
-    parent[high] = low
 
 
 def judged(
