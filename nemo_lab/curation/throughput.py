@@ -22,7 +22,6 @@ import io
 import json
 import multiprocessing
 import os
-import re
 import resource
 import signal
 import subprocess
@@ -40,6 +39,7 @@ from nemo_lab.curation import records
 from nemo_lab.curation.pipeline import WORK, Options, extract_to
 from nemo_lab.curation.shards import KEPT, name_of
 from nemo_lab.errors import LabError, one_of
+from nemo_lab.memory import peak_mb
 
 SIDES = ("trafilatura", "ours")
 SHARD = 32  # records of a shard; fewer than the command's, so that a kill soon finds whole ones
@@ -164,7 +164,7 @@ def run_ours(archive: Path, out: Path, jobs: int) -> Result:
     """The command, from the archive to shards and report."""
     memory: list[float] = []
     began = time.perf_counter()
-    summary = extract_to([archive], out, Options(shard=SHARD), jobs=jobs, stop=lambda shard: memory.append(_peak()))
+    summary = extract_to([archive], out, Options(shard=SHARD), jobs=jobs, stop=lambda shard: memory.append(peak_mb()))
     seconds = time.perf_counter() - began
     outcomes = summary.outcomes
     failed = sum(count for name, count in outcomes.items() if name.startswith("failed"))
@@ -211,19 +211,6 @@ def by_trafilatura(content: bytes) -> str:
     import trafilatura
 
     return trafilatura.extract(content, fast=True) or ""
-
-
-def _peak() -> float:
-    """Return the most memory that this process has held, in MB.
-
-    On Linux from /proc: `ru_maxrss` there begins with what the process that started this one held.
-    """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))
-        if found:
-            return int(found[1]) * 1024 / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,6 @@ The record holds no path and no host name, so that it can be published as it is.
 
 import os
 import platform
-import resource
 import subprocess
 import sys
 from importlib import metadata
@@ -105,9 +104,3 @@ def _processor() -> str:
 def _gpu() -> str:
     torch = sys.modules.get("torch")  # not imported for this: a notebook without torch used no GPU
     return torch.cuda.get_device_name(0) if torch and torch.cuda.is_available() else ""
-
-
-def peak_mb() -> float:
-    """Return the most memory this process, or one of its finished children, held, in MB."""
-    usage = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return round(usage / (1e6 if sys.platform == "darwin" else 1e6 / 1024), 1)  # ru_maxrss: bytes on macOS, else KiB

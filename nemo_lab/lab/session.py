@@ -26,6 +26,7 @@ from nemo_lab.lab import record
 from nemo_lab.lab.claims import Judgement, claims_of, find_claim, judge
 from nemo_lab.lab.scales import check_seed, choose_scale, resolve
 from nemo_lab.lab.table import Table, row_of
+from nemo_lab.memory import peak_mb
 
 STYLE = Path(__file__).with_name("lab.mplstyle")
 
@@ -144,7 +145,7 @@ class Lab:
             "status": "ok",
             "started": self._started.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - self._clock, 1),
-            "peak_mb": record.peak_mb(),
+            "peak_mb": round(peak_mb(children=True), 1),
             "code": record.describe_code(self.notebook),
             "packages": record.describe_packages(),
             "machine": record.describe_machine(),

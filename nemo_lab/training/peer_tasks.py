@@ -13,17 +13,15 @@ packing of the weights; `first_token` is the time until the first token and hold
 from __future__ import annotations
 
 import itertools
-import resource
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
+from nemo_lab.memory import peak_mb
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.decode import packed_linear
 from nemo_lab.modeling.generation import Decoder, generate
@@ -72,7 +70,7 @@ def training(side: str, sizes: Sizes) -> Result:
     """Seconds and loss of each step after the warm-up, and what the process held at most, in MB."""
     if side == "hf":
         from transformers import NemotronHForCausalLM  # noqa: F401  # a library's memory is not the step's
-    before = _peak_mb()
+    before = peak_mb()
     rows = _train(side, sizes, WARMUP + sizes.steps, lambda row: None)
     ends = [0.0, *(row["seconds"] for row in rows)]
     seconds = [end - start for start, end in itertools.pairwise(ends)]
@@ -80,7 +78,7 @@ def training(side: str, sizes: Sizes) -> Result:
         "seconds": seconds[WARMUP:],
         "tokens": sizes.batch_size * sizes.length,
         "loss": [row["loss"] for row in rows],
-        "peak_mb": _peak_mb(),
+        "peak_mb": peak_mb(),
         "peak_mb_before": before,
     }
 
@@ -292,16 +290,3 @@ def _wait() -> None:
     """Until the device has done what it was told."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-
-
-def _peak_mb() -> float:
-    """The most memory that this process has held so far, in MB.
-
-    Linux's `getrusage` would count what the process that started this one held; VmHWM begins anew.
-    """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        return int(lines["VmHWM"].split()[0]) * 1024 / 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
