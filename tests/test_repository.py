@@ -136,9 +136,9 @@ def test_every_function_is_annotated(path: Path) -> None:
 
 # --- layers: who may import whom (folder to folders; every folder may import itself)
 
-PROGRESS, ARTIFACTS = "nemo_lab.lab.progress", "nemo_lab.lab.artifacts"
-QUIET = "nemo_lab.lab.quiet"
-GROUND = {"errors", "files", "memory"}  # modules without a folder that all may import and that import each other only
+ARTIFACTS = "nemo_lab.lab.artifacts"
+# Modules without a folder: all may import them, they import each other only.
+GROUND = {"errors", "files", "memory", "progress"}
 TOP = {"__init__", "cli"}  # the package itself and the command line
 LAYERS: dict[str, set[str]] = {
     "modeling": set(),
@@ -151,9 +151,7 @@ LAYERS: dict[str, set[str]] = {
     "compression": {"training", "modeling", "precision"},
     "reasoning": {"training", "modeling", "precision"},
 }
-# Small modules of the lab that others may use: progress bars and silence for all, artifacts for what makes files.
-LAB_FOR_ALL = {PROGRESS, QUIET}
-LAB_FOR_FILES = {*LAB_FOR_ALL, ARTIFACTS}
+FILES = {"corpora", "curation", "mixing"}  # they make what is kept, so they may use artifacts
 
 
 def imported(path: Path) -> set[str]:
@@ -182,7 +180,7 @@ def allowed(folder: str, module: str) -> bool:
         return len(parts) == 2 and parts[1] in GROUND
     if len(parts) == 1 or parts[1] in {folder, *GROUND, *LAYERS[folder]}:
         return True
-    return module in (LAB_FOR_FILES if folder in ("corpora", "curation", "mixing") else LAB_FOR_ALL)
+    return folder in FILES and module == ARTIFACTS
 
 
 @each_module
@@ -199,7 +197,8 @@ def test_imports_go_downward(path: Path) -> None:
     [
         ("training", "nemo_lab.modeling.ssd", True),
         ("modeling", "nemo_lab.training.loop", False),
-        ("modeling", "nemo_lab.lab.progress", True),
+        ("modeling", "nemo_lab.progress", True),
+        ("modeling", "nemo_lab.lab.artifacts", False),
         ("modeling", "nemo_lab.lab.claims", False),
         ("corpora", "nemo_lab.lab.artifacts", True),
         ("mixing", "nemo_lab.compression", False),

@@ -27,7 +27,7 @@ from nemo_lab.compression.puzzle_library import Recipe
 from nemo_lab.compression.puzzle_model import LINEAR, Part, PuzzleConfig, PuzzleForCausalLM, PuzzleLayer
 from nemo_lab.compression.puzzle_parts import KINDS, part_named
 from nemo_lab.errors import LabError
-from nemo_lab.lab.progress import progress as progress_bar
+from nemo_lab.progress import progress as progress_bar
 
 BYTES = 2  # of a weight, a key, a value: bf16
 

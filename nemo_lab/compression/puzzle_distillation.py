@@ -30,7 +30,7 @@ from nemo_lab.compression.puzzle_child import cast
 from nemo_lab.compression.puzzle_scores import Reference, true_scores, walk_layers
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.files import write_tensors
-from nemo_lab.lab.progress import progress as progress_bar
+from nemo_lab.progress import progress as progress_bar
 from nemo_lab.training.memory import keep_freed_memory
 from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
 from nemo_lab.training.schedules import learning_rate

@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from nemo_lab.compression.puzzle_model import LINEAR, PuzzleLayer
 from nemo_lab.compression.puzzle_parts import start_of
 from nemo_lab.errors import LabError
-from nemo_lab.lab.progress import progress as progress_bar
+from nemo_lab.progress import progress as progress_bar
 
 
 def fuse(child: Any, first: int, last: int) -> Any:

@@ -44,7 +44,7 @@ from nemo_lab.compression.puzzle_parts import (
 )
 from nemo_lab.errors import LabError
 from nemo_lab.files import replaced
-from nemo_lab.lab.progress import progress as progress_bar
+from nemo_lab.progress import progress as progress_bar
 
 
 @dataclass(frozen=True)

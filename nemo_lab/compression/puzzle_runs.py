@@ -5,8 +5,7 @@ A job opens the parent from its folder, in bf16, and returns numbers. Text comes
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -25,7 +24,7 @@ from nemo_lab.compression.puzzle_parts import KINDS, walk
 from nemo_lab.compression.puzzle_scores import Reference, behind, score_library, slots_of_layer, true_scores
 from nemo_lab.compression.puzzle_start import open_parent, options_named
 from nemo_lab.errors import LabError
-from nemo_lab.lab.quiet import no_bars
+from nemo_lab.progress import quiet
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -57,22 +56,8 @@ def load_parent(folder: Path, layers: int) -> Any:
 
     A process opens it once; whoever changes it works on a copy. `open_parent` says what it refuses.
     """
-    with quiet():  # of layers that are left out it would warn
+    with quiet(remarks=True):  # of layers that are left out it would warn
         return open_parent(folder, layers)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the bars and remarks of `transformers`, which would stay in a notebook's stored output."""
-    from transformers.utils import logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        with no_bars():
-            yield
-    finally:
-        logging.set_verbosity(level)
 
 
 def rows_of(sources: Mapping[str, Sequence[str]], tokenizer: Any, rows: int, length: int, seed: int) -> Tensor:

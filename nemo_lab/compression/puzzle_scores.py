@@ -31,7 +31,7 @@ from nemo_lab.compression.puzzle_library import Recipe, read_part
 from nemo_lab.compression.puzzle_parts import KINDS, Visit, answer, norm_of, start_of, walk
 from nemo_lab.errors import LabError
 from nemo_lab.files import write_text
-from nemo_lab.lab.progress import progress as progress_bar
+from nemo_lab.progress import progress as progress_bar
 
 ROWS = 256  # tokens whose logits are held at once
 

@@ -20,7 +20,7 @@ from typing import Any
 from nemo_lab.corpora import archives, fetch
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.lab.artifacts import artifact
-from nemo_lab.lab.quiet import no_bars
+from nemo_lab.progress import quiet
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def convert_model(model: GGUFModel, folder: Path) -> None:
         raise LabError(f"{model.file}: transformers did not read the chat template; use transformers>=5.23.")
     tokenizer.pad_token = tokenizer.unk_token  # not the end token, see above
     network.config.pad_token_id = network.generation_config.pad_token_id = tokenizer.pad_token_id
-    with no_bars():
+    with quiet():
         network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -83,7 +83,7 @@ def read_gguf(file: Path) -> tuple[Any, Any]:
         "gguf_file": file.name,
         "local_files_only": True,
     }
-    with no_bars():
+    with quiet():
         loaded: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, output_loading_info=True)
         tokenizer = AutoTokenizer.from_pretrained(**where)
     read, report = loaded

@@ -15,7 +15,7 @@ import numpy as np
 from nemo_lab.curation.extraction_scores import NONE, PageScores, boilerplate_f1, score_page, share
 from nemo_lab.curation.manuals import KnownPage
 from nemo_lab.curation.peers import EXTRACTORS, PEERS
-from nemo_lab.lab.progress import progress
+from nemo_lab.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd

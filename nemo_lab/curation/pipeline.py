@@ -28,7 +28,7 @@ from typing import Any
 from nemo_lab.curation import records, shards, workers
 from nemo_lab.errors import LabError
 from nemo_lab.files import write_text
-from nemo_lab.lab.progress import progress
+from nemo_lab.progress import progress
 
 WORK, REPORT, SUMMARY, STATE = ".work", "report.parquet", "summary.json", "run.json"
 LOCK = "lock"

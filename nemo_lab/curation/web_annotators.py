@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nemo_lab.lab.progress import progress
+from nemo_lab.progress import progress
 
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
 _SENTENCE = re.compile(r"[.!?][\"')\]]?(?:\s|$)")

@@ -22,8 +22,7 @@ from typing import Any, Protocol
 
 from nemo_lab.corpora.chat_models import CHAT_MODELS, chat_model_folder
 from nemo_lab.errors import LabError
-from nemo_lab.lab.progress import progress
-from nemo_lab.lab.quiet import no_bars
+from nemo_lab.progress import progress, quiet
 
 TEMPERATURE, TOP_P, LIKELIEST = 0.5, 0.9, 64  # top-p among so many tokens: sorting all 49,152 costs more than the model
 _FILES = ("config.json", "tokenizer_config.json", "*.safetensors")  # what a model's folder holds
@@ -136,7 +135,7 @@ class LocalWriter:
 
         where: dict[str, Any] = {"pretrained_model_name_or_path": model_folder(name), "local_files_only": True}
         try:
-            with no_bars():
+            with quiet():
                 model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16, use_safetensors=True)
                 tokenizer = AutoTokenizer.from_pretrained(**where)
         except Exception as error:  # of many libraries' kinds

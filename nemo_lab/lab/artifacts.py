@@ -25,7 +25,7 @@ from typing import Any
 
 from nemo_lab.errors import LabError
 from nemo_lab.files import home
-from nemo_lab.lab.progress import announce
+from nemo_lab.progress import announce
 from nemo_lab.sources import code_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")

@@ -21,8 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,8 @@ import numpy.typing as npt
 from nemo_lab.corpora.models import MODELS, model_folder
 from nemo_lab.errors import one_of
 from nemo_lab.lab.artifacts import artifact
-from nemo_lab.lab.progress import progress
 from nemo_lab.mixing.pools import MixingError
+from nemo_lab.progress import progress, quiet
 from nemo_lab.training.settings import PRECISIONS
 
 Vectors = npt.NDArray[np.float32]
@@ -126,7 +125,7 @@ def find_model(model: str | Path) -> Path:
 def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
-    with _quiet():
+    with quiet():
         try:
             return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
         except Exception as error:  # the hub's client raises whatever its layers raise
@@ -156,7 +155,7 @@ def _load(folder: Path, max_tokens: int) -> Any:
     """Return the SentenceTransformer in `folder`, set to read `max_tokens`; no code out of the folder is run."""
     from sentence_transformers import SentenceTransformer
 
-    with _quiet():
+    with quiet():
         try:
             model = SentenceTransformer(str(folder), model_kwargs={"use_safetensors": True})
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
@@ -199,21 +198,3 @@ def _state_of(folder: Path) -> list[list[str | int]]:
     """Return name, size and time of change of a model's files: what tells that it was trained further."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return [[str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the progress bars of the Hugging Face libraries off, and put them back as they were."""
-    from huggingface_hub import utils as hub
-    from transformers.utils import logging
-
-    shown, fetching = logging.is_progress_bar_enabled(), not hub.are_progress_bars_disabled()
-    logging.disable_progress_bar()
-    hub.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-        if fetching:
-            hub.enable_progress_bars()

@@ -109,11 +109,8 @@ class HFProxy(nn.Module):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
-        from transformers.utils import logging
-
         from nemo_lab.modeling.huggingface import to_hf
 
-        logging.set_verbosity_error()  # it says at every layer that mamba-ssm is missing
         self.model = to_hf(new_model(plan, 0))
 
     def loss(

@@ -34,6 +34,7 @@ from torch import Tensor
 from nemo_lab.modeling.checkpoint_folder import check_target, open_tensors, read_json
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
+from nemo_lab.progress import quiet
 
 NO_CLAMP = 1e-12  # below every step size that float32's softplus gives a trained layer
 EOS, PAD = "<|endoftext|>", "<|pad|>"  # the special tokens of the lab's tokenizer
@@ -153,26 +154,14 @@ def save_hf(model: HybridLM, folder: str | os.PathLike[str], tokenizer: Any = No
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
         complete = Path(temporary, "complete")
         complete.mkdir()
-        _save_quietly(hf, complete)
+        with quiet():
+            hf.save_pretrained(complete)
         if wrapped is not None:
             wrapped.save_pretrained(complete)
         if target.exists():
             os.replace(target, Path(temporary, "old"))
         os.replace(complete, target)
     return target
-
-
-def _save_quietly(hf: Any, folder: Path) -> None:
-    """`save_pretrained` without its progress bar, which would stay in a notebook's stored output."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        hf.save_pretrained(folder)
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def config_to_hf(config: HybridConfig) -> dict[str, Any]:

@@ -34,8 +34,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.lab.progress import progress as progress_bar
-from nemo_lab.lab.quiet import no_bars
+from nemo_lab.progress import progress as progress_bar
+from nemo_lab.progress import quiet
 from nemo_lab.reasoning.rollouts import sample_responses
 from nemo_lab.reasoning.templates import END_THINK, MODES, SYSTEM_OFF, SYSTEM_ON, THINK, adheres
 from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
@@ -70,7 +70,7 @@ def load_chat(folder: str | Path) -> Chat:
     if local and not (place / "config.json").is_file():
         raise LabError(f"{str(folder)!r} is no folder of a model: it has no config.json; give a folder or owner/name.")
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    with no_bars():
+    with quiet():
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
     return chat_of(model.eval(), tokenizer)
 

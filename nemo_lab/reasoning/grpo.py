@@ -30,7 +30,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nemo_lab.lab.progress import progress as progress_bar
+from nemo_lab.progress import progress as progress_bar
 from nemo_lab.reasoning.experience import Experience, Prompts, Reward, Row, gather, rows_of, summary
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.policy import Policy, autocast, on_device, token_logprobs

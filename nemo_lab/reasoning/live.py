@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from nemo_lab.lab.progress import watched
+from nemo_lab.progress import watched
 
 
 @contextmanager

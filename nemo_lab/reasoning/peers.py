@@ -224,11 +224,8 @@ def run_trl(name: str, sizes: Sizes, precision: str) -> Result:
 
 
 def _for_trl(name: str) -> Any:
-    from transformers.utils import logging
-
     from nemo_lab.modeling.huggingface import to_hf
 
-    logging.set_verbosity_error()  # it says at every layer that mamba-ssm is missing
     model = to_hf(hybrid()) if name == "hybrid" else llama()
     model.generation_config.pad_token_id, model.generation_config.eos_token_id = CODEC.pad, CODEC.end
     return model

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from nemo_lab.lab.progress import progress as progress_bar
+from nemo_lab.progress import progress as progress_bar
 
 T = TypeVar("T")
 

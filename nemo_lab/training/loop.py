@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from nemo_lab.lab.progress import progress as progress_bar
+from nemo_lab.progress import progress as progress_bar
 from nemo_lab.training import checkpoints, distributed
 from nemo_lab.training.memory import keep_freed_memory
 from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate

@@ -25,6 +25,7 @@ from nemo_lab.memory import peak_mb
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.decode import packed_linear
 from nemo_lab.modeling.generation import Decoder, generate
+from nemo_lab.modeling.huggingface import to_hf
 from nemo_lab.modeling.model import HybridLM
 from nemo_lab.training.loop import train
 from nemo_lab.training.optimizer import adamw, clip_gradients
@@ -92,7 +93,7 @@ def _train(side: str, sizes: Sizes, steps: int, on_step: OnStep) -> list[dict[st
     if side == "ours":
         history = train(model, lambda step: _batch(sizes, step), settings, progress=False, on_step=on_step)
         return [dict(zip(history.columns, row, strict=True)) for row in history.to_numpy().tolist()]
-    return train_hf(_to_hf(model).train(), settings, sizes, on_step)
+    return train_hf(to_hf(model).train(), settings, sizes, on_step)
 
 
 def train_hf(model: Any, settings: TrainSettings, sizes: Sizes, on_step: OnStep) -> list[dict[str, float]]:
@@ -164,7 +165,7 @@ def _reader(side: str, dtype: torch.dtype, tokens_BL: torch.Tensor) -> Callable[
     if side == "ours":
         decoder = Decoder(model, len(tokens_BL), tokens_BL.shape[1], dtype)
         return lambda: decoder.prefill(tokens_BL)
-    hf = _to_hf(model).to(dtype)
+    hf = to_hf(model).to(dtype)
     return torch.inference_mode()(lambda: hf(tokens_BL, use_cache=True, logits_to_keep=1))
 
 
@@ -200,7 +201,7 @@ def _writer(side: str, dtype: torch.dtype, model: HybridLM, prompt_BL: torch.Ten
             return stamps
 
         return ours
-    hf = _to_hf(model).to(dtype)
+    hf = to_hf(model).to(dtype)
 
     def theirs(count: int) -> list[float]:
         stamps: list[float] = []
@@ -257,7 +258,7 @@ def _products_seconds(weights: Sequence[torch.Tensor], rows: int, dtype: torch.d
 def same(sizes: Sizes) -> Result:
     """Parameter counts of both sides, the largest difference of their fp32 logits, and of greedy tokens."""
     ours = HybridLM(CONFIG).to(device())
-    hf = _to_hf(ours)
+    hf = to_hf(ours)
     tokens_BL = _batch(Sizes(2, 100), 1).tokens_BL
     with torch.inference_mode():
         inputs = tokens_BL.to(device())
@@ -270,15 +271,6 @@ def same(sizes: Sizes) -> Result:
         "logit_difference": float(difference),
         "greedy_tokens_equal": mine == theirs[:, tokens_BL.shape[1] :].tolist(),
     }
-
-
-def _to_hf(model: HybridLM) -> Any:
-    from transformers.utils import logging
-
-    from nemo_lab.modeling.huggingface import to_hf
-
-    logging.set_verbosity_error()  # it says at every layer that mamba-ssm is missing
-    return to_hf(model)
 
 
 def device() -> torch.device:

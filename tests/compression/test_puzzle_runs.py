@@ -14,6 +14,7 @@ from nemo_lab.compression.puzzle_distillation import read_record
 from nemo_lab.compression.puzzle_model import PuzzleForCausalLM
 from nemo_lab.compression.puzzle_scores import Reference, read_scores, walk_layers
 from nemo_lab.errors import LabError
+from nemo_lab.progress import quiet
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Sizes:
 def lab(tmp_path_factory):
     """A folder with a tiny Llama, texts, a library in two parts, trials and a record."""
     folder = tmp_path_factory.mktemp("runs")
-    with runs.quiet():
+    with quiet():
         tiny_puzzle.llama().save_pretrained(folder / "llama")
     text = tiny_puzzle.rows
     texts = runs.Texts(text(8), text(3, seed=2), text(12, seed=3).view(6, 2, 16), text(3, seed=4))

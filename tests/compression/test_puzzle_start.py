@@ -9,9 +9,10 @@ import tiny_puzzle
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from nemo_lab.compression import puzzle_runs, puzzle_start
+from nemo_lab.compression import puzzle_start
 from nemo_lab.compression.puzzle_library import Recipe, build_library
 from nemo_lab.errors import LabError
+from nemo_lab.progress import quiet
 
 SMALL = {key: value for key, value in tiny_puzzle.SIZES.items() if key not in ("head_dim", "initializer_range")}
 
@@ -20,7 +21,7 @@ SMALL = {key: value for key, value in tiny_puzzle.SIZES.items() if key not in ("
 def folder(tmp_path_factory):
     """A folder with a tiny Llama of four layers."""
     place = tmp_path_factory.mktemp("llama")
-    with puzzle_runs.quiet():
+    with quiet():
         tiny_puzzle.llama().save_pretrained(place)
     return place
 
@@ -90,12 +91,12 @@ def test_a_folder_that_claims_more_layers_than_it_holds(folder, tmp_path):
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     config = json.loads((folder / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 6}))
-    with puzzle_runs.quiet(), pytest.raises(LabError, match="lacks 18 weights"):
+    with quiet(remarks=True), pytest.raises(LabError, match="lacks 18 weights"):
         puzzle_start.open_parent(tmp_path, 6)
 
 
 def test_models_that_only_look_like_a_llama(tmp_path):
-    with puzzle_runs.quiet():
+    with quiet():
         Qwen2ForCausalLM(Qwen2Config(**SMALL)).save_pretrained(tmp_path / "qwen")
         LlamaForCausalLM(LlamaConfig(**SMALL, attention_bias=True)).save_pretrained(tmp_path / "bias")
     with pytest.raises(LabError, match="'qwen2', expected 'llama'"):

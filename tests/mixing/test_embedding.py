@@ -112,20 +112,11 @@ def test_the_packaged_model_needs_no_network_and_says_nothing(minilm):
     assert done.stderr == ""
 
 
-def test_progress_bars_of_others_are_put_back(static_model):
-    from transformers.utils import logging
-
-    before = logging.is_progress_bar_enabled()
-    with embedding._quiet():
-        assert not logging.is_progress_bar_enabled()
-    assert logging.is_progress_bar_enabled() is before
-
-
 def test_embeddings_are_kept_by_text_model_and_settings(static_model, lab_home, monkeypatch):
     texts = ["cat dog", "sun"]
     first = embedded(texts, model=static_model)
     monkeypatch.setattr(embedding, "_encode", lambda *args: pytest.fail("embedded again"))
-    monkeypatch.setattr(embedding, "artifact", lambda name, values, build, code: kept(lab_home, values, build))
+    monkeypatch.setattr(embedding, "artifact", lambda name, values, build: kept(lab_home, values, build))
     assert np.array_equal(embedded(texts, model=static_model), first)
 
 

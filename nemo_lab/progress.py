@@ -5,12 +5,15 @@ nobody watching and keep every byte that is written, so there the bars stay away
 from a batch run by what its front end sets: Jupyter Server starts a session's kernel with
 `JPY_SESSION_NAME` (papermill and nbval start kernels without a server), VS Code and Colab leave their own
 marks. `NEMO_LAB_PROGRESS=0` or `=1` overrides the guess.
+
+Other libraries do not ask who watches; `quiet` keeps theirs away.
 """
 
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
 _FRONT_ENDS = ("JPY_SESSION_NAME", "VSCODE_PID", "COLAB_RELEASE_TAG")
@@ -56,3 +59,34 @@ def announce(text: str) -> Iterator[None]:
     """Show one line, such as `building tokenizer …`, for as long as the block runs."""
     with _bar()(desc=text, bar_format="{desc}", leave=False, disable=not watched()):
         yield
+
+
+@contextmanager
+def quiet(*, remarks: bool = False) -> Iterator[None]:
+    """Silence the bars of Hugging Face's libraries in the block, and put them back as they were.
+
+    Bars stay in a notebook's stored output. One of them heeds no setting and writes to stderr, which is therefore
+    taken away from all that the block runs.
+
+    Args:
+        remarks: silence too what `transformers` logs below an error. It tells there of weights that a file lacks, so
+            only where the caller looks at that itself.
+    """
+    from huggingface_hub import utils as hub
+    from transformers.utils import logging
+
+    shown, fetched = logging.is_progress_bar_enabled(), not hub.are_progress_bars_disabled()
+    level = logging.get_verbosity()
+    logging.disable_progress_bar()
+    hub.disable_progress_bars()
+    if remarks:
+        logging.set_verbosity_error()
+    try:
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            logging.enable_progress_bar()
+        if fetched:
+            hub.enable_progress_bars()

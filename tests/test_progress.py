@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from nemo_lab.lab.progress import announce, progress, watched
+from nemo_lab.progress import announce, progress, quiet, watched
 
 
 class Screen(io.StringIO):
@@ -85,3 +85,53 @@ def test_announcement_is_one_line_that_goes_away(plain):
         assert "building tokenizer …" in screen.getvalue()
     assert screen.getvalue().endswith("\r")
     assert "\n" not in screen.getvalue()
+
+
+# --- the bars of other libraries
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_bars_of_others_are_off_in_the_block_and_put_back(shown):
+    from huggingface_hub import utils as hub
+    from transformers.utils import logging
+
+    def stop() -> None:
+        with quiet():
+            assert not logging.is_progress_bar_enabled()
+            assert hub.are_progress_bars_disabled()
+            raise ValueError("stop")
+
+    set_bars(shown)
+    try:
+        with pytest.raises(ValueError, match="stop"):
+            stop()
+        assert logging.is_progress_bar_enabled() is shown
+        assert hub.are_progress_bars_disabled() is not shown
+    finally:
+        set_bars(True)
+
+
+def set_bars(shown: bool) -> None:
+    from huggingface_hub import utils as hub
+    from transformers.utils import logging
+
+    (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
+    (hub.enable_progress_bars if shown else hub.disable_progress_bars)()
+
+
+def test_a_bar_that_heeds_no_setting_is_not_seen_either(capsys):
+    with quiet():
+        print("17 %", file=sys.stderr)
+    print("after", file=sys.stderr)
+    assert capsys.readouterr().err == "after\n"
+
+
+def test_remarks_are_silenced_only_where_that_is_asked_for():
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    with quiet():
+        assert logging.get_verbosity() == before
+    with quiet(remarks=True):
+        assert logging.get_verbosity() == logging.ERROR
+    assert logging.get_verbosity() == before
