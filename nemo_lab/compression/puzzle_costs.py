@@ -14,7 +14,6 @@ counted; embedding, head and what is spent once a call are the parent's and the 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -27,7 +26,7 @@ from nemo_lab.compression.puzzle_library import Recipe
 from nemo_lab.compression.puzzle_model import LINEAR, Part, PuzzleConfig, PuzzleForCausalLM, PuzzleLayer
 from nemo_lab.compression.puzzle_parts import KINDS, part_named
 from nemo_lab.errors import LabError
-from nemo_lab.progress import progress as progress_bar
+from nemo_lab.timing import interleaved
 
 BYTES = 2  # of a weight, a key, a value: bf16
 
@@ -88,7 +87,7 @@ def measure_parts(
         for part in recipe.options(kind):
             if part != 0:
                 calls[kind, str(part)] = _call(frame, _stack(config, kind, part), target)
-    seconds = alternate(calls, repeats, progress=progress)
+    seconds = interleaved(calls, repeats, progress=progress)
     fixed = median(seconds.pop(("fixed", "0")))
     costs: dict[str, dict[str, float]] = {"fixed": {"0": fixed}, "attention": {"0": 0.0}, "ffn": {"0": 0.0}}
     for (kind, name), samples in seconds.items():
@@ -101,28 +100,7 @@ def measure_models(
 ) -> dict[str, list[float]]:
     """Return seconds of each call of whole models, measured in turns."""
     calls = {name: _call(model, model.model.layers, target) for name, model in models.items()}
-    return alternate(calls, repeats, progress=progress)
-
-
-def alternate(
-    calls: Mapping[Any, Callable[[], object]], repeats: int, *, progress: bool = True
-) -> dict[Any, list[float]]:
-    """Time the calls in turns, forwards and backwards; the first call of each is not counted.
-
-    Raises:
-        LabError: nothing would be measured.
-    """
-    if repeats < 1:
-        raise LabError(f"repeats is {repeats}, expected at least 1.")
-    seconds: dict[Any, list[float]] = {name: [] for name in calls}
-    rounds = range(repeats + 1)
-    for number in progress_bar(rounds, desc="timing", unit="round") if progress else rounds:
-        for name in list(calls)[:: 1 if number % 2 else -1]:
-            began = time.perf_counter()
-            calls[name]()
-            if number:
-                seconds[name].append(time.perf_counter() - began)
-    return seconds
+    return interleaved(calls, repeats, progress=progress)
 
 
 def shell(config: PuzzleConfig, blocks: Sequence[Sequence[Part]]) -> Any:

@@ -3,8 +3,8 @@
 A shared or throttled machine changes its speed from minute to minute, by more than most differences that one
 wants to see. Hence three habits:
 
-* `alternate` takes turns, A B, B A, A B …, so that a slow minute hits all sides alike, and judges the *ratio
-  within each round*, not the ratio of two averages.
+* Tasks take turns (`nemo_lab.timing.interleaved`), so that a slow minute hits all sides alike, and `summary` judges
+  the *ratio within each round*, not the ratio of two averages.
 * The interval of the median ratio comes from the sign test (order statistics): it assumes nothing about how
   times are distributed and one disturbed round cannot move it far. With n rounds the widest such interval,
   smallest to largest, covers the median with probability 1 - 2^(1-n): 94 % for five, 97 % for six.
@@ -15,17 +15,16 @@ Sizes are in elements, MB (10^6 bytes) or seconds; rates are per second.
 """
 
 import math
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nemo_lab.errors import LabError
+from nemo_lab.timing import Action
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-Action = Callable[[], object]
 COVERAGE = 0.95
 # What a torch operation does, by what its name contains; the first group that fits counts.
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -43,50 +42,20 @@ OTHER = "elementwise and sums"
 PYTHON = "Python and autograd"
 
 
-def alternate(tasks: Mapping[str, Action], repeats: int) -> "pd.DataFrame":
-    """Time the tasks in turns and return one row a task; `summary` explains the columns."""
-    return summary(interleaved(tasks, repeats))
-
-
-def interleaved(tasks: Mapping[str, Action], repeats: int) -> "pd.DataFrame":
-    """Return seconds, one row a round and one column a task, after one call of each that is not counted.
-
-    Raises:
-        LabError: no task, or no round.
-    """
-    import pandas as pd
-
-    if not tasks or repeats < 1:
-        raise LabError(f"There are {len(tasks)} tasks and {repeats} rounds to time; give at least 1 of each.")
-    for task in tasks.values():
-        task()
-    rounds = [_round(tasks, backwards=bool(number % 2)) for number in range(repeats)]
-    return pd.DataFrame(rounds, columns=list(tasks))
-
-
-def _round(tasks: Mapping[str, Action], backwards: bool) -> dict[str, float]:
-    names = list(tasks)[::-1] if backwards else list(tasks)
-    seconds = {}
-    for name in names:
-        began = time.perf_counter()
-        tasks[name]()
-        seconds[name] = time.perf_counter() - began
-    return seconds
-
-
-def summary(seconds: "pd.DataFrame") -> "pd.DataFrame":
-    """Return for each column of `seconds` (a task; rows are rounds) how it did against the first column.
+def summary(seconds: "Mapping[str, Sequence[float]] | pd.DataFrame") -> "pd.DataFrame":
+    """Return for each task of `seconds` (of each round, in order) how it did against the first task.
 
     Columns: `min` and `median` in seconds; `ratio`, the median over rounds of the first task's time over this
     one's (above 1: faster than the first); `low` and `high`, its interval by the sign test; `coverage` of it.
     """
     import pandas as pd
 
-    first = seconds.iloc[:, 0]
+    table = pd.DataFrame(seconds)
+    first = table.iloc[:, 0]
     rows = {}
-    for name in seconds:
-        ratio, low, high, coverage = median_interval((first / seconds[name]).tolist())
-        spread = {"min": seconds[name].min(), "median": seconds[name].median()}
+    for name in table:
+        ratio, low, high, coverage = median_interval((first / table[name]).tolist())
+        spread = {"min": table[name].min(), "median": table[name].median()}
         rows[name] = {**spread, "ratio": ratio, "low": low, "high": high, "coverage": coverage}
     return pd.DataFrame(rows).T
 

@@ -48,13 +48,6 @@ def test_every_option_is_measured_and_tables_fit_the_search():
     assert whole == pytest.approx(1e3 * sum(parts))
 
 
-def test_calls_take_turns():
-    seen = []
-    seconds = costs.alternate({name: lambda name=name: seen.append(name) for name in "abc"}, 3, progress=False)
-    assert seen == [*"cba", *"abc", *"cba", *"abc"]
-    assert {name: len(times) for name, times in seconds.items()} == {"a": 3, "b": 3, "c": 3}
-
-
 def test_a_decoding_call_leaves_its_context_as_it_was():
     model, lengths = tiny_puzzle.parent().bfloat16(), []
     call = costs._call(model, model.model.layers, DECODE)
@@ -78,8 +71,8 @@ def test_a_call_that_reads_nothing(tokens, context, batch):
 
 
 def test_no_repeat_no_time():
-    with pytest.raises(LabError, match="repeats is 0"):
-        costs.alternate({"a": int}, 0, progress=False)
+    with pytest.raises(LabError, match="1 tasks and 0 rounds"):
+        costs.measure_models({"parent": tiny_puzzle.parent().bfloat16()}, DECODE, 0, progress=False)
 
 
 def test_slots_without_their_costs_or_with_another_first():

@@ -9,6 +9,7 @@ from scipy import stats
 
 from nemo_lab.errors import LabError
 from nemo_lab.lab import timing
+from nemo_lab.timing import interleaved
 
 
 def spin(seconds: float) -> None:
@@ -18,14 +19,8 @@ def spin(seconds: float) -> None:
         pass
 
 
-def test_rounds_take_turns() -> None:
-    calls: list[str] = []
-    timing.interleaved({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 3)
-    assert "".join(calls) == "ab" + "ab" + "ba" + "ab"
-
-
 def test_a_known_ratio_is_found() -> None:
-    found = timing.alternate({"slow": lambda: spin(0.006), "fast": lambda: spin(0.002)}, 7)
+    found = timing.summary(interleaved({"slow": lambda: spin(0.006), "fast": lambda: spin(0.002)}, 7))
     assert found.loc["slow", "ratio"] == 1
     assert found.loc["fast", "min"] == pytest.approx(0.002, rel=0.5)
     assert found.loc["fast", "low"] <= 3.2
@@ -67,11 +62,7 @@ def test_coverage_holds_for_skewed_noise() -> None:
     assert np.mean(hits) == pytest.approx(coverage, abs=0.015)
 
 
-def test_nothing_to_time_is_refused() -> None:
-    with pytest.raises(LabError, match="0 tasks and 3 rounds"):
-        timing.alternate({}, 3)
-    with pytest.raises(LabError, match="1 tasks and 0 rounds"):
-        timing.alternate({"a": lambda: None}, 0)
+def test_no_samples_have_no_interval() -> None:
     with pytest.raises(LabError, match="no samples"):
         timing.median_interval([])
 
