@@ -218,6 +218,15 @@ def test_no_heavy_import_before_it_is_needed() -> None:
         assert not imported_modules("\n".join(top)) & optional, path.name
 
 
+def test_files_that_the_package_reads_are_installed_with_it() -> None:
+    files = [path for path in (ROOT / "nemo_lab").rglob("*.*") if path.is_file()]
+    data = {path for path in files if path.suffix not in (".py", ".pyc")}
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    globs = settings["package-data"]["nemo_lab"]
+    assert data
+    assert not {path for path in data if not any(path.match(glob) for glob in globs)}
+
+
 def test_the_command_is_installed() -> None:
     command = Path(sys.executable).with_name("nemo-lab")
     done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=60, check=False)
