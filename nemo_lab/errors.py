@@ -1,7 +1,12 @@
-"""The one kind of error that the lab raises for a user's mistake, and the sentence that refuses a name."""
+"""The one kind of error that the lab raises for a user's mistake, and the checks that every folder makes."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from math import inf
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
 
 
 class LabError(ValueError):
@@ -13,3 +18,48 @@ def one_of(kind: str, value: str, known: Sequence[str]) -> str:
     near = get_close_matches(str(value), known, n=1)
     hint = f", did you mean {near[0]!r}" if near else ""
     return f"Unknown {kind} {value!r}{hint}; valid: {', '.join(known) or 'none'}."
+
+
+def check_whole(name: str, value: Any, least: int = 1, *, kind: type[LabError] = LabError) -> int:
+    """Return `value`, a whole number of at least `least` (numpy's count too), or refuse it by an error of `kind`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise kind(f"{name} is {value!r}; it must be a whole number of at least {least}.")
+    return int(value)
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    least: float = -inf,
+    above: float = -inf,
+    most: float = inf,
+    kind: type[LabError] = LabError,
+) -> float:
+    """Return `value`, a finite number within the bounds, or refuse it by an error of `kind`."""
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if real and least <= value <= most and above < value and -inf < value < inf:
+        return float(value)
+    bounds = {"above": above, "at least": least, "at most": most}
+    limits = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if -inf < bound < inf)
+    raise kind(f"{name} is {value!r}; it must be a finite number {limits}".rstrip() + ".")
+
+
+def check_texts(name: str, values: Any, *, kind: type[LabError] = LabError) -> list[str]:
+    """Return `values` as a list of texts; one text alone, which would be read letter by letter, is refused."""
+    if isinstance(values, str | bytes):
+        raise kind(f"{name} is one text, {values[:40]!r}, expected a list of texts; put it into brackets.")
+    if not isinstance(values, Iterable):
+        raise kind(f"{name} is {values!r:.60}, expected a list of texts.")
+    found = list(values)
+    for place, text in enumerate(found):
+        if not isinstance(text, str):
+            raise kind(f"Text {place} of {name} is {text!r:.60}, expected text; leave it out or make it one.")
+    return found
+
+
+def check_path(name: str, value: Any, *, kind: type[LabError] = LabError) -> Path:
+    """Return `value`, the name of a file or folder, as a path; anything else, an empty name too, is refused."""
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise kind(f"{name} is {value!r:.60}, expected the path of a file or folder.")
+    return Path(value)

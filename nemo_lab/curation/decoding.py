@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from nemo_lab.errors import LabError
+
 HTML, NOTEBOOK, TEXT = "html", "notebook", "text"
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -56,7 +58,7 @@ _SAMPLE = 4096
 _DETECT = 65_536  # bytes that detection looks at
 
 
-class NotText(ValueError):
+class NotText(LabError):
     """Content that is not a text document; says why in a few words."""
 
 

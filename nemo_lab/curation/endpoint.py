@@ -21,7 +21,7 @@ _LARGEST = 4 << 20  # bytes of an answer
 _LONGEST_PAUSE = 30.0  # seconds, whatever a server asks for
 
 
-class EndpointError(ValueError):
+class EndpointError(LabError):
     """A question without an answer; `reason` is one of the names above."""
 
     def __init__(self, reason: str, detail: str = "") -> None:

@@ -14,6 +14,7 @@ from nemo_lab.curation import cleaning, decoding, lynx, prepass
 from nemo_lab.curation.lynx import Limits, RenderError
 from nemo_lab.curation.placeholders import CODE
 from nemo_lab.curation.records import Page
+from nemo_lab.errors import LabError
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,14 @@ def extract_html(html: str | bytes) -> Extraction:
     """Return the text of one HTML page.
 
     Raises:
-        ValueError: the page cannot be read or rendered; says why.
+        LabError: no page, or one that cannot be read or rendered; says why.
     """
+    if not isinstance(html, str | bytes):
+        raise LabError(f"html is {html!r:.60}, expected the content of a page as bytes or text; read the file first.")
     content = html.encode("utf-8", "replace") if isinstance(html, str) else html
     (result,) = extract([Page(content, "", "", "text/html")])
     if isinstance(result, Failure):
-        raise ValueError(result.reason)
+        raise LabError(f"The page has no text: {result.reason}; look at what it is.")
     return result
 
 

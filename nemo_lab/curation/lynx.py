@@ -40,7 +40,7 @@ class Limits:
     output: int = 64 << 20
 
 
-class RenderError(ValueError):
+class RenderError(LabError):
     """A page that lynx could not render within its limits; says why in a few words."""
 
 

@@ -19,6 +19,7 @@ from nemo_lab.curation.chrome import drop_chrome
 from nemo_lab.curation.latex import LONGEST
 from nemo_lab.curation.mathml import tag_of
 from nemo_lab.curation.placeholders import CODE, DISPLAY, INLINE, Shelf
+from nemo_lab.errors import LabError
 
 _ACTIVE = frozenset(
     (
@@ -97,7 +98,7 @@ _LINES = 200  # of one formula
 DEPTH = 200  # nested elements; the content of deeper ones is kept, flat
 
 
-class PageError(ValueError):
+class PageError(LabError):
     """A page that cannot be read as HTML; says why in a few words."""
 
 

@@ -3,7 +3,7 @@
 Such a folder is untrusted: nothing but config.json, the index of a sharded checkpoint and safetensors files
 is read, never a pickle; JSON of absurd size is refused; an index may only name files of its own folder; and
 shapes come from the files' headers, so that a wrong checkpoint is refused before any tensor is read. Every
-failure is a ValueError of one sentence that names the file.
+failure is a LabError of one sentence that names the file.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 
 from torch import Tensor
 
+from nemo_lab.errors import LabError
+
 MAX_JSON = 50_000_000  # bytes; an index of a sharded checkpoint is far smaller
 
 
@@ -23,16 +25,16 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object that a JSON file of reasonable size holds."""
     try:
         if path.stat().st_size > MAX_JSON:
-            raise ValueError(f"{path} has {path.stat().st_size:,} bytes; at most {MAX_JSON:,} are read.")
+            raise LabError(f"{path} has {path.stat().st_size:,} bytes; at most {MAX_JSON:,} are read.")
         fields = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(
+        raise LabError(
             f"{path} does not exist; give the folder of a downloaded checkpoint (not a name on the hub)."
         ) from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be read as JSON ({error}).") from None
+        raise LabError(f"{path} cannot be read as JSON ({error}).") from None
     if not isinstance(fields, dict):
-        raise ValueError(f"{path} holds a {type(fields).__name__}; a JSON object was expected.")
+        raise LabError(f"{path} holds a {type(fields).__name__}; a JSON object was expected.")
     return fields
 
 
@@ -48,10 +50,10 @@ def open_tensors(folder: Path, files: ExitStack) -> tuple[dict[str, tuple[int, .
             for key in handle.keys():  # noqa: SIM118 - safe_open is no dict
                 shapes[key], holder[key] = tuple(handle.get_slice(key).get_shape()), handle
         except FileNotFoundError:
-            raise ValueError(f"{folder / name} does not exist; the checkpoint is incomplete.") from None
+            raise LabError(f"{folder / name} does not exist; the checkpoint is incomplete.") from None
         except (SafetensorError, OSError) as error:
             reason = str(error).splitlines()[0]
-            raise ValueError(f"{folder / name} is cut off or no safetensors file ({reason}).") from None
+            raise LabError(f"{folder / name} is cut off or no safetensors file ({reason}).") from None
     return shapes, lambda key: holder[key].get_tensor(key)
 
 
@@ -64,7 +66,7 @@ def _tensor_files(folder: Path) -> list[str]:
     names = sorted({str(name) for name in weight_map.values()}) if isinstance(weight_map, dict) else []
     bad = [name for name in names if Path(name).name != name or not name.endswith(".safetensors")]
     if bad or not names:
-        raise ValueError(f"{index} must map tensors to .safetensors files of its own folder; it names {bad[:1]}.")
+        raise LabError(f"{index} must map tensors to .safetensors files of its own folder; it names {bad[:1]}.")
     return names
 
 
@@ -73,4 +75,12 @@ def check_target(target: Path) -> None:
     if not target.exists():
         return
     if not target.is_dir() or (any(target.iterdir()) and not (target / "config.json").is_file()):
-        raise ValueError(f"{target} exists and is no checkpoint (no config.json); choose another folder.")
+        raise LabError(f"{target} exists and is no checkpoint (no config.json); choose another folder.")
+
+
+def make_parent(target: Path) -> None:
+    """Makes the folder that a checkpoint will lie in."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"{target.parent} cannot be made ({error.strerror}); choose another folder.") from None

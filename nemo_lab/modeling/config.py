@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
+from nemo_lab.errors import LabError, check_number, one_of
+
 LAYER_KINDS = {"M": "Mamba-2", "*": "attention", "-": "FFN"}
 
 
@@ -22,7 +24,7 @@ class HybridConfig:
     """Sizes of a hybrid model; the defaults are a model that trains in seconds on two cores.
 
     Raises:
-        ValueError: a letter that is no layer, a size below one, or sizes that do not divide.
+        LabError: a letter that is no layer, a size below one, sizes that do not divide, a number out of its range.
     """
 
     pattern: str = "M-M*-M-"
@@ -47,23 +49,30 @@ class HybridConfig:
     dt_min: float = 0.0  # lower clamp of dt; Hugging Face's nemotron_h clamps at its time_step_min
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.pattern) - set(LAYER_KINDS))
-        if unknown or not self.pattern:
-            raise ValueError(f"pattern {self.pattern!r} must be a non-empty string of the letters M, * and -")
+        if not isinstance(self.pattern, str) or not self.pattern or set(self.pattern) - set(LAYER_KINDS):
+            raise LabError(f"pattern {self.pattern!r} must be a non-empty string of the letters M, * and -.")
         for field in fields(self):
             value = getattr(self, field.name)
             if field.type == "int" and (type(value) is not int or value < 1):
-                raise ValueError(f"{field.name} is {value!r}; it must be a whole number of at least 1")
+                raise LabError(f"{field.name} is {value!r}; it must be a whole number of at least 1.")
         self._must_divide("n_heads", "n_kv_heads")
         self._must_divide("ssm_heads", "ssm_groups")
+        self._check_numbers()
         if self.rope_theta and self.head_dim % 2:
-            raise ValueError(f"head_dim is {self.head_dim}; rotary positions need an even number")
+            raise LabError(f"head_dim is {self.head_dim}; rotary positions need an even number.")
+
+    def _check_numbers(self) -> None:
+        """Rates, scales and step sizes: finite, and of the sign that the model's formulas need."""
+        for name in ("rope_theta", "norm_eps", "init_std", "time_step_floor", "dt_min"):
+            check_number(name, getattr(self, name), least=0)
+        check_number("time_step_min", self.time_step_min, above=0)
+        check_number("time_step_max", self.time_step_max, least=self.time_step_min)
 
     def _must_divide(self, whole: str, part: str) -> None:
         if getattr(self, whole) % getattr(self, part):
-            raise ValueError(
+            raise LabError(
                 f"{whole} is {getattr(self, whole)}, which {part}={getattr(self, part)} does not divide; "
-                f"choose a multiple"
+                f"choose a multiple."
             )
 
     @property
@@ -86,5 +95,9 @@ class HybridConfig:
         return self.pattern.count(kind)
 
     def with_(self, **changes: object) -> HybridConfig:
-        """A copy with other values; validated like a new one."""
+        """A copy with other values; validated like a new one, and refused when a name is no field's."""
+        known = [field.name for field in fields(self)]
+        unknown = [name for name in changes if name not in known]
+        if unknown:
+            raise LabError(one_of("size of a model", unknown[0], known))
         return replace(self, **changes)  # type: ignore[arg-type]

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from nemo_lab.errors import LabError, check_number, check_whole
 from nemo_lab.modeling.config import HybridConfig
 
 GIB = 2**30
@@ -135,11 +136,18 @@ def max_batch(
     """Most sequences of `context` tokens whose caches fit beside the weights; 0 where the weights do not fit.
 
     Activations and fragmentation are not counted: pass a smaller budget to leave room for them.
+
+    Raises:
+        LabError: a number that is none or below 0, or a pattern that keeps no cache.
     """
+    check_number("budget_bytes", budget_bytes)
+    check_number("context", context, least=0)
+    for name, size in {"weight": bytes_per_weight, "kv": kv_bytes, "ssm": ssm_bytes, "conv": conv_bytes}.items():
+        check_number(f"bytes of {name}", size, least=0)
     left = budget_bytes - weight_bytes(config, bytes_per_weight)
     each = cache_bytes(config, context, kv_bytes=kv_bytes, ssm_bytes=ssm_bytes, conv_bytes=conv_bytes)
     if each <= 0:
-        raise ValueError(f"The pattern {config.pattern!r} keeps no cache, so any batch fits.")
+        raise LabError(f"The pattern {config.pattern!r} keeps no cache, so any batch fits; there is no largest.")
     return max(0, int(left // each))
 
 
@@ -208,14 +216,17 @@ def throughput(
         compute_efficiency, bandwidth_efficiency: attained parts of the two peaks.
 
     Raises:
-        ValueError: lengths below one, or not even one sequence fits.
+        LabError: lengths below one, a number out of its range, or not even one sequence fits.
     """
-    if inputs < 1 or outputs < 1:
-        raise ValueError(f"inputs and outputs must be at least 1 token, not {inputs} and {outputs}.")
+    for name, value, least in (("inputs", inputs, 1), ("outputs", outputs, 1), ("batch", batch, 0), ("gpus", gpus, 1)):
+        check_whole(name, value, least)
+    for name, share in (("compute_efficiency", compute_efficiency), ("bandwidth_efficiency", bandwidth_efficiency)):
+        check_number(name, share, above=0)
+    check_number("memory_share", memory_share, above=0, most=1)
     budget = hardware.memory * gpus * memory_share
     most = max_batch(config, budget, inputs + outputs, bytes_per_weight=bytes_per_weight)
     if most < max(batch, 1):
-        raise ValueError(
+        raise LabError(
             f"{max(batch, 1)} sequences of {inputs + outputs:,} tokens do not fit on {gpus} x "
             f"{hardware.name}: the weights take {weight_bytes(config, bytes_per_weight) / GIB:.1f} of "
             f"{budget / GIB:.1f} GiB, and {most} would fit; use more GPUs or fewer bytes a weight."

@@ -15,11 +15,13 @@ Left out: beams, penalties, top-k. Sources: nucleus sampling is Holtzman et al. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
+from nemo_lab.errors import LabError, check_number, check_whole
 from nemo_lab.modeling.cache import AttentionCache, MambaCache, make_caches
 from nemo_lab.modeling.decode import Place, Residual, Step, packed_linear, rotation, step_of
 from nemo_lab.modeling.model import HybridLM
@@ -49,9 +51,11 @@ def generate(
         on_token: called as on_token(row, token) for every token that is kept, as soon as it is known.
 
     Raises:
-        ValueError: an empty prompt, a token outside the vocabulary, or a setting outside its range.
+        LabError: a text, an empty prompt, a token outside the vocabulary, or a setting outside its range.
     """
-    _check(model.config.vocab_size, prompts, max_new_tokens, temperature, top_p, stop, eos)
+    if not isinstance(model, HybridLM):
+        raise LabError(f"model is a {type(model).__name__}, expected a HybridLM; other models generate by themselves.")
+    _check(model.config.vocab_size, prompts, max_new_tokens, temperature, top_p, stop, eos, generator)
     rows: list[list[int]] = [[] for _ in prompts]
     if not rows or not max_new_tokens:
         return rows
@@ -121,21 +125,36 @@ def _check(
     top_p: float,
     stop: Sequence[Sequence[int]],
     eos: int | None,
+    generator: torch.Generator | None,
 ) -> None:
-    if max_new_tokens < 0:
-        raise ValueError(f"max_new_tokens is {max_new_tokens}; it must be 0 or more")
-    if not 0 <= temperature < float("inf"):
-        raise ValueError(f"temperature is {temperature}; it must be a number of 0 (greedy) or more")
-    if not 0 < top_p <= 1:
-        raise ValueError(f"top_p is {top_p}; it must be above 0 and at most 1")
-    ends = [] if eos is None else [[eos]]
-    for what, sequences in (("prompt", prompts), ("stop sequence", stop), ("eos", ends)):
+    check_whole("max_new_tokens", max_new_tokens, 0)
+    check_number("temperature", temperature, least=0)  # 0: greedy
+    check_number("top_p", top_p, above=0, most=1)
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise LabError(
+            f"generator is {generator!r}, expected a torch.Generator, such as torch.Generator().manual_seed(0)."
+        )
+    for what, sequences in (("prompt", prompts), ("stop sequence", stop), ("eos", [] if eos is None else [[eos]])):
+        if isinstance(sequences, str) or not isinstance(sequences, Iterable):
+            raise LabError(
+                f"{what}s are {sequences!r:.60}, expected a list of lists of token ids, such as [[5, 8], [7]]."
+            )
         for i, sequence in enumerate(sequences):
-            if not len(sequence):
-                raise ValueError(f"{what} {i} is empty; give it at least one token")
-            wrong = [t for t in sequence if not 0 <= t < vocab]
-            if wrong:
-                raise ValueError(f"{what} {i} has token {wrong[0]}; token ids go from 0 to {vocab - 1}")
+            _check_tokens(f"{what} {i}", sequence, vocab)
+
+
+def _check_tokens(what: str, sequence: Sequence[int], vocab: int) -> None:
+    """Refuses what is no list of token ids: a text above all, which a tokenizer must have seen first."""
+    if isinstance(sequence, str) or not isinstance(sequence, Iterable):
+        raise LabError(
+            f"{what} is {sequence!r:.60}, expected token ids; a text becomes them by tokenizer.encode(text).ids."
+        )
+    tokens = sequence.tolist() if isinstance(sequence, Tensor) else list(sequence)
+    if not tokens:
+        raise LabError(f"{what} is empty; give it at least one token.")
+    wrong = [t for t in tokens if isinstance(t, bool) or not isinstance(t, Integral) or not 0 <= t < vocab]
+    if wrong:
+        raise LabError(f"{what} has token {wrong[0]!r:.60}; token ids go from 0 to {vocab - 1}, choose among these.")
 
 
 class Decoder:
@@ -153,11 +172,12 @@ class Decoder:
 
     def __init__(self, model: HybridLM, batch: int, max_length: int, dtype: torch.dtype | None = None) -> None:
         for name, value in (("batch", batch), ("max_length", max_length)):
-            if value < 1:
-                raise ValueError(f"{name} is {value}; a decoder needs at least 1")
+            check_whole(name, value)
         self.model, self.config, self.batch, self.max_length = model, model.config, batch, max_length
         self.device = model.embedding.weight.device
         self.dtype = dtype or _current_dtype(model)
+        if not isinstance(self.dtype, torch.dtype) or not self.dtype.is_floating_point:
+            raise LabError(f"dtype is {dtype!r}, expected a floating-point one, such as torch.bfloat16, or None.")
         with torch.inference_mode():
             self._copy_weights()
             self.caches = make_caches(self.config, batch, max_length, self.dtype, self.device)
@@ -192,7 +212,7 @@ class Decoder:
         B, L = tokens_BL.shape
         if self.batch != B or not 1 <= L <= self.max_length:
             room = f"batch {self.batch} and length {self.max_length}"
-            raise ValueError(f"prompts of shape {(B, L)} do not fit a decoder of {room}")
+            raise LabError(f"prompts of shape {(B, L)} do not fit a decoder of {room}; make another one.")
         self.reset()
         document_BL = self._note_padding(lengths_B, L)
         low = self.dtype in (torch.bfloat16, torch.float16)
@@ -207,7 +227,7 @@ class Decoder:
         if lengths_B is None or all(n == L for n in lengths_B):
             return None
         if len(lengths_B) != self.batch or not all(1 <= n <= L for n in lengths_B):
-            raise ValueError(f"lengths {list(lengths_B)} must be {self.batch} numbers between 1 and {L}")
+            raise LabError(f"lengths {list(lengths_B)} must be {self.batch} numbers between 1 and {L}.")
         lengths = torch.tensor(list(lengths_B), device=self.device)
         self.start_B = L - lengths
         column = torch.arange(self.max_length, device=self.device)
@@ -223,7 +243,7 @@ class Decoder:
     def step(self, tokens_B: Tensor) -> Tensor:
         """Appends one token to every sequence; returns the logits for the next one, (B, V)."""
         if self.column >= self.max_length:
-            raise ValueError(f"the caches hold max_length={self.max_length} tokens and are full")
+            raise LabError(f"the caches hold max_length={self.max_length} tokens and are full; make a longer decoder.")
         residual, place = self.residual, self._place()
         residual.x.copy_(self.embedding.index_select(0, tokens_B))
         for step, cache in zip(self.steps, self.caches, strict=True):
@@ -242,7 +262,7 @@ class Decoder:
     def fill(self, context: int, seed: int = 0) -> None:
         """Pretends that `context` tokens were read, with random memories. For timing only."""
         if not 0 <= context < self.max_length:
-            raise ValueError(f"context is {context}; it must be 0 to {self.max_length - 1}, below max_length")
+            raise LabError(f"context is {context}; it must be 0 to {self.max_length - 1}, below max_length.")
         self.reset()
         generator = torch.Generator(self.device).manual_seed(seed)
         for cache in self.caches:

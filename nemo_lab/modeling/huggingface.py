@@ -31,7 +31,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nemo_lab.modeling.checkpoint_folder import check_target, open_tensors, read_json
+from nemo_lab.errors import LabError, check_path
+from nemo_lab.modeling.checkpoint_folder import check_target, make_parent, open_tensors, read_json
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
 from nemo_lab.progress import quiet
@@ -92,10 +93,12 @@ def to_hf(model: HybridLM) -> Any:
     """The same model as `transformers.NemotronHForCausalLM`, with its own copy of the weights.
 
     Raises:
-        ValueError: the model has rotary positions, which `nemotron_h` has not.
+        LabError: no `HybridLM`, or one with rotary positions, which `nemotron_h` has not.
     """
     from transformers import NemotronHConfig, NemotronHForCausalLM
 
+    if not isinstance(model, HybridLM):
+        raise LabError(f"model is a {type(model).__name__}, expected a HybridLM; others have a way of their own.")
     config = NemotronHConfig(**config_to_hf(model.config))
     with torch.device("meta"):  # no time and no random numbers for weights that are replaced
         hf = NemotronHForCausalLM(config)
@@ -115,14 +118,20 @@ def from_hf(source: Any, dtype: torch.dtype = torch.float32) -> HybridLM:
         dtype: of our parameters; float32 is what training expects.
 
     Raises:
-        ValueError: a damaged or foreign folder, a tensor missing, left over or of another shape, or a feature
+        LabError: a damaged or foreign folder, a tensor missing, left over or of another shape, or a feature
             that `HybridLM` lacks; the sentence names it.
     """
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise LabError(f"dtype is {dtype!r}, expected a floating-point one, such as torch.float32.")
     with ExitStack() as files:
         if isinstance(source, str | os.PathLike):
-            folder = Path(source)
+            folder = check_path("source", source)
             config = config_from_hf(read_json(folder / "config.json"))
             shapes, read = open_tensors(folder, files)
+        elif not hasattr(getattr(source, "config", None), "to_dict"):
+            raise LabError(
+                f"source is a {type(source).__name__}, expected a checkpoint's folder or a NemotronHForCausalLM."
+            )
         else:
             config = config_from_hf(source.config.to_dict())
             state = source.state_dict()
@@ -141,16 +150,16 @@ def save_hf(model: HybridLM, folder: str | os.PathLike[str], tokenizer: Any = No
             `transformers`, or None. It also tells the model where to stop generating.
 
     Raises:
-        ValueError: the folder holds something else, or the tokenizer does not fit the model.
+        LabError: the folder holds something else or cannot be made, or the tokenizer does not fit the model.
     """
-    target = Path(folder)
+    target = check_path("folder", folder)
     check_target(target)
-    wrapped = None if tokenizer is None else _wrap_tokenizer(tokenizer, model.config.vocab_size)
     hf = to_hf(model)
+    wrapped = None if tokenizer is None else _wrap_tokenizer(tokenizer, model.config.vocab_size)
     if wrapped is not None:
         for settings in (hf.config, hf.generation_config):
             settings.eos_token_id, settings.pad_token_id = wrapped.eos_token_id, wrapped.pad_token_id
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_parent(target)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
         complete = Path(temporary, "complete")
         complete.mkdir()
@@ -171,7 +180,7 @@ def config_to_hf(config: HybridConfig) -> dict[str, Any]:
     field of its own: its `time_step_min` is also the clamp.
     """
     if config.rope_theta:
-        raise ValueError(
+        raise LabError(
             f"The model has rotary positions (rope_theta={config.rope_theta}), which nemotron_h lacks; "
             f"only models with rope_theta=0 can be exported."
         )
@@ -192,18 +201,18 @@ def config_from_hf(fields: Mapping[str, Any]) -> HybridConfig:
     """Our configuration from the contents of a config.json, also of the older kind with a pattern string.
 
     Raises:
-        ValueError: another kind of model, or a feature that `HybridLM` lacks.
+        LabError: another kind of model, or a feature that `HybridLM` lacks.
     """
     for name, wanted in _REQUIRED.items():
         if fields.get(name, wanted) != wanted:
-            raise ValueError(
+            raise LabError(
                 f"{name} is {fields[name]!r} in this checkpoint, and HybridLM has only {wanted!r}; "
                 f"it cannot be opened as a HybridLM."
             )
     values = {ours: _first(fields, theirs, default) for ours, theirs, default in _FIELDS}
     for name in ("norm_eps", "init_std", "time_step_max", "time_step_floor", "dt_min"):
         if isinstance(values[name], bool) or not isinstance(values[name], int | float):
-            raise ValueError(f"{name} is {values[name]!r} in this checkpoint; it must be a number.")
+            raise LabError(f"{name} is {values[name]!r} in this checkpoint; it must be a number.")
     if values["dt_min"] <= NO_CLAMP:
         values["dt_min"] = 0.0
     ours = fields.get("nemo_lab")
@@ -236,7 +245,7 @@ def _pattern(fields: Mapping[str, Any]) -> str:
     elif isinstance(layers, list):
         layers = "".join(_LETTERS.get(str(layer), f"<{layer}>") for layer in layers)
     if not isinstance(layers, str) or len(layers) > MAX_LAYERS or set(layers) - set("M*-"):
-        raise ValueError(
+        raise LabError(
             f"This checkpoint's layers are {str(layers)[:200]!r}; HybridLM has Mamba-2 (M), attention (*) "
             f"and feed-forward (-) layers, at most {MAX_LAYERS} of them, and no experts."
         )
@@ -257,7 +266,7 @@ def _fill(
     for name, parameter in model.state_dict().items():
         tensor = read(found[hf_name(name)])
         if not tensor.is_floating_point():
-            raise ValueError(f"{hf_name(name)} holds {tensor.dtype}; weights must be floating-point numbers.")
+            raise LabError(f"{hf_name(name)} holds {tensor.dtype}; weights must be floating-point numbers.")
         tensors[name] = tensor.detach().reshape(parameter.shape).to(dtype, copy=True)
     model.load_state_dict(tensors, strict=True, assign=True)
     return model
@@ -279,7 +288,7 @@ def _compare(wanted: Mapping[str, Shape], found: Mapping[str, Shape]) -> None:
     if problems:
         problems.sort()
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise ValueError(f"The checkpoint's tensors do not fit its config.json: {problems[0]}{more}.")
+        raise LabError(f"The checkpoint's tensors do not fit its config.json: {problems[0]}{more}.")
 
 
 def _wrap_tokenizer(tokenizer: Any, vocab_size: int) -> Any:
@@ -287,12 +296,16 @@ def _wrap_tokenizer(tokenizer: Any, vocab_size: int) -> Any:
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        if not hasattr(tokenizer, "token_to_id"):
+            raise LabError(f"tokenizer is {tokenizer!r:.60}, expected one of `tokenizers` or `transformers`, or None.")
         missing = [token for token in (EOS, PAD) if tokenizer.token_to_id(token) is None]
         if missing:
-            raise ValueError(f"The tokenizer lacks the token {missing[0]}; train it with {EOS} and {PAD}.")
+            raise LabError(f"The tokenizer lacks the token {missing[0]}; train it with {EOS} and {PAD}.")
         tokenizer = PreTrainedTokenizerFast(
             tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD, padding_side="left"
         )
     if len(tokenizer) > vocab_size:
-        raise ValueError(f"The tokenizer has {len(tokenizer)} tokens but the model {vocab_size}.")
+        raise LabError(
+            f"The tokenizer has {len(tokenizer)} tokens but the model {vocab_size}; use the one it was trained with."
+        )
     return tokenizer

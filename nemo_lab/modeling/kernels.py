@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nemo_lab.errors import LabError
 from nemo_lab.modeling.ssd import ssd_channel_first
 
 _INSTALL = "pip install --no-build-isolation -e '.[gpu]'"
@@ -48,7 +49,7 @@ def ssd(
     Arguments are those of `ssd_channel_first`; `backend` is "auto", "torch" or "mamba-ssm".
 
     Raises:
-        ValueError: an unknown backend, or one that cannot run here.
+        LabError: an unknown backend, or one that cannot run here.
     """
     if _choose(backend, "mamba-ssm", x_BHPL) == "torch":
         return ssd_channel_first(x_BHPL, dt_BHL, A_H, B_BGNL, C_BGNL, D_H, chunk, document_BL)
@@ -63,7 +64,7 @@ def attention(
     `backend` is "auto", "torch" or "flash-attn", which takes half precision only.
 
     Raises:
-        ValueError: an unknown backend, or one that cannot run here.
+        LabError: an unknown backend, or one that cannot run here.
     """
     if _choose(backend, "flash-attn", q_BHLD) == "torch":
         from nemo_lab.modeling.attention import self_attention
@@ -77,14 +78,14 @@ def _choose(backend: str, kernel: str, tensor: Tensor) -> str:
     if backend == "torch":
         return backend
     if backend not in ("auto", kernel):
-        raise ValueError(f"There is no backend {backend!r}; choose auto, torch or {kernel}.")
+        raise LabError(f"There is no backend {backend!r}; choose auto, torch or {kernel}.")
     if backend == "auto" and not tensor.is_cuda:
         return "torch"
     obstacle = _obstacle(kernel, tensor)
     if backend == "auto":
         return "torch" if obstacle else kernel
     if obstacle:
-        raise ValueError(f"The backend {kernel!r} cannot run here: {obstacle}, or choose backend='torch'.")
+        raise LabError(f"The backend {kernel!r} cannot run here: {obstacle}, or choose backend='torch'.")
     return kernel
 
 

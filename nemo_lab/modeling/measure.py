@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from nemo_lab.errors import check_whole
 from nemo_lab.modeling.cache import PENDING, cache_bytes
 from nemo_lab.modeling.generation import Decoder
 from nemo_lab.modeling.model import HybridLM
@@ -36,7 +37,11 @@ def token_cost(model: HybridLM, context: int) -> TokenCost:
     """Measure one generated token after `context` tokens.
 
     FLOPs are the mean over a whole cycle of the Mamba layers' open chunk (see `cache`), whose tokens differ.
+
+    Raises:
+        LabError: a context that is no number of tokens.
     """
+    check_whole("context", context, 0)
     decoder = Decoder(model, 1, context + PENDING + 1, torch.float32)
     decoder.fill(context)
     token_B = torch.zeros(1, dtype=torch.long)
@@ -67,7 +72,12 @@ def tokens_per_second(
     """Tokens a second that a batch generates, each sequence after `context` tokens, all sequences counted.
 
     The median over cycles of the Mamba layers' open chunk, so that one interruption does not count.
+
+    Raises:
+        LabError: a batch, context or number of tokens that is none.
     """
+    for name, value, least in (("batch", batch, 1), ("context", context, 0), ("tokens", tokens, 1)):
+        check_whole(name, value, least)
     cycle = min(PENDING, tokens)
     decoder = Decoder(model, batch, context + WARM_UP + tokens + 1, dtype)
     decoder.fill(context)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nemo_lab.errors import LabError, check_whole
 from nemo_lab.modeling.attention import Attention
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.linear import Linear
@@ -46,10 +47,16 @@ class HybridLM(nn.Module):
     Args:
         config: sizes and pattern.
         seed: of the initial weights, which depend on nothing else.
+
+    Raises:
+        LabError: something else than a configuration, or a seed that is no whole number.
     """
 
     def __init__(self, config: HybridConfig, seed: int = 0) -> None:
         super().__init__()
+        if not isinstance(config, HybridConfig):
+            raise LabError(f"config is {config!r:.60}, expected a HybridConfig, such as `presets.tiny_hybrid(128)`.")
+        seed = check_whole("seed", seed, 0)
         self.config = config
         with torch.random.fork_rng(devices=[]):  # torch's own start values, replaced below, use the global generator
             self.embedding = nn.Embedding(config.vocab_size, config.d_model)

@@ -16,6 +16,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from nemo_lab.errors import LabError, check_number, check_whole, one_of
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.costs import parameter_count, parameters
 
@@ -27,6 +28,7 @@ def hybrid_pattern(a: int, b: int, c: int, k: int) -> str:
 
     (3, 4, 1, 4) is the 8B model, (3, 4, 1, 10) the 56B, (3, 3, 1, 6) Nano 12B v2.
     """
+    a, b, c, k = (check_whole(name, value, 0) for name, value in zip("abck", (a, b, c, k), strict=True))
     return "M-" * a + ("M*-" + "M-" * b) * k + "M-" * c
 
 
@@ -105,11 +107,11 @@ def preset(name: str) -> HybridConfig:
     """The configuration of a published model by name.
 
     Raises:
-        ValueError: an unknown name; the sentence lists the known ones.
+        LabError: an unknown name; the sentence lists the known ones.
     """
     known = HYBRIDS | VARIANTS | TRANSFORMERS
-    if name not in known:
-        raise ValueError(f"There is no preset {name!r}; the presets are {', '.join(known)}.")
+    if not isinstance(name, str) or name not in known:
+        raise LabError(one_of("preset", name, list(known)))
     return known[name]
 
 
@@ -120,8 +122,8 @@ def place(layers: int, attention: int) -> str:
     a third of attention there are more FFNs instead, one to follow every attention layer; at a half the
     pattern is the plain Transformer's, and beyond it the rule cannot be kept (`check_placement` says so).
     """
-    if layers < 1 or not 0 <= attention <= layers:
-        raise ValueError(f"{layers} layers cannot hold {attention} attention layers; choose 0 to {layers}.")
+    if check_whole("layers", layers) < check_whole("attention", attention, 0):
+        raise LabError(f"{layers} layers cannot hold {attention} attention layers; choose 0 to {layers}.")
     ffn = min(layers - attention, max(attention, (layers - attention) // 2))
     mamba = layers - attention - ffn
     if ffn == 0:
@@ -138,9 +140,12 @@ def place_mixers(pairs: int, attention: int) -> str:
     Only the kind of the mixer differs between patterns of equal `pairs`, from pure Mamba (0) to the plain
     Transformer (all): the cleaner experiment on the share of attention. The first mixer is Mamba-2 as long as
     there is any.
+
+    Raises:
+        LabError: no pair, or more attention than pairs.
     """
-    if pairs < 1 or not 0 <= attention <= pairs:
-        raise ValueError(f"{pairs} pairs cannot hold {attention} attention layers; choose 0 to {pairs}.")
+    if check_whole("pairs", pairs) < check_whole("attention", attention, 0):
+        raise LabError(f"{pairs} pairs cannot hold {attention} attention layers; choose 0 to {pairs}.")
     if 2 * attention <= pairs:
         chosen = {(2 * j + 1) * pairs // (2 * attention) for j in range(attention)}
     else:
@@ -185,18 +190,19 @@ def match_parameters(config: HybridConfig, target: int) -> HybridConfig:
     The width is a multiple of 8, which suits the hardware, or of less where steps of 8 miss by over 1 %.
 
     Raises:
-        ValueError: no FFN layer to adjust, or the nearest width misses the target by more than 1 %.
+        LabError: no FFN layer to adjust, or the nearest width misses the target by more than 1 %.
     """
+    check_number("target", target, above=0)
     per_unit = 2 * config.d_model * config.count("-")
     if not per_unit:
-        raise ValueError(f"The pattern {config.pattern!r} has no FFN layer whose width could be matched.")
+        raise LabError(f"The pattern {config.pattern!r} has no FFN layer whose width could be matched.")
     others = parameter_count(config) - parameters(config)["FFN"]
     for step in (8, 4, 2, 1):
         matched = config.with_(d_ff=step * max(1, round((target - others) / per_unit / step)))
         found = parameter_count(matched)
         if abs(found - target) <= MATCH_TOLERANCE * target:
             return matched
-    raise ValueError(
+    raise LabError(
         f"No FFN width brings the pattern {config.pattern!r} to {target:,} parameters: the nearest is "
         f"{found:,} at d_ff={matched.d_ff}; change d_model or the pattern."
     )
@@ -208,9 +214,10 @@ def match_heads(config: HybridConfig, target: int) -> HybridConfig:
     The number is a multiple of `n_kv_heads`.
     Heads are coarse steps, so that the match is within some percent and not within one: state what it is.
     """
+    check_number("target", target)
     per_head = 2 * config.d_model * config.head_dim * config.count("*")
     if not per_head:
-        raise ValueError(f"The pattern {config.pattern!r} has no attention whose heads could be matched.")
+        raise LabError(f"The pattern {config.pattern!r} has no attention whose heads could be matched.")
     others = parameter_count(config) - per_head * config.n_heads
     groups = max(1, round((target - others) / per_head / config.n_kv_heads))
     return config.with_(n_heads=groups * config.n_kv_heads)
@@ -221,8 +228,8 @@ def tiny_hybrid(d_model: int = 128, pattern: str = "M-M*-M-", **changes: Any) ->
 
     d_model must be a multiple of 32, the width of its heads; `changes` are other fields of `HybridConfig`.
     """
-    if d_model < 32 or d_model % 32:
-        raise ValueError(f"d_model is {d_model}; the tiny models need a multiple of 32, their heads' width.")
+    if check_whole("d_model", d_model) % 32:
+        raise LabError(f"d_model is {d_model}; the tiny models need a multiple of 32, their heads' width.")
     heads = d_model // 32
     sizes: dict[str, Any] = {
         "pattern": pattern,
@@ -237,7 +244,7 @@ def tiny_hybrid(d_model: int = 128, pattern: str = "M-M*-M-", **changes: Any) ->
         "ssm_groups": 2,
         "init_std": 0.05,
     }
-    return HybridConfig(**sizes | changes)
+    return HybridConfig(**sizes).with_(**changes)
 
 
 def tiny_transformer(d_model: int = 128, pattern: str = "*-*-*-*-", **changes: Any) -> HybridConfig:

@@ -27,6 +27,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nemo_lab.errors import check_whole
+
 
 def ssd_recurrent(
     x_BLHP: Tensor,
@@ -107,6 +109,9 @@ def ssd_chunked(
         initial_state_BHPN: the state before the first token; it belongs to the first token's document.
 
     Returns y_BLHP, or (y_BLHP, state_BHPN after the last token) with `return_state`.
+
+    Raises:
+        LabError: a chunk of less than one token.
     """
 
     def first(t: Tensor) -> Tensor:  # B, L, heads, channels -> B, heads, channels, L
@@ -140,6 +145,7 @@ def ssd_channel_first(
     initial_state_BHPN: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """`ssd_chunked` on channel-first tensors, as the mixer holds them: (y_BHPL, state_BHPN)."""
+    check_whole("chunk", chunk)
     with torch.autocast(x_BHPL.device.type, enabled=False):
         return _ChunkedSSD.apply(  # type: ignore[no-any-return]
             x_BHPL, dt_BHL, A_H, B_BGNL, C_BGNL, D_H, initial_state_BHPN, document_BL, chunk

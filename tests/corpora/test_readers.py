@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from nemo_lab.corpora.readers import books, dictd, glosses, html, metamath, pod, rest, roff, sources
+from nemo_lab.errors import LabError
 
 
 def test_dictd_numbers_are_base_64():
@@ -173,7 +174,7 @@ def test_html_decodes_bytes_and_survives_depth():
     assert html.visible_text('<meta charset="iso-8859-1"><p>é</p>'.encode("latin-1")) == "é"
     assert "deep" in html.visible_text("<div>" * 1000 + "deep" + "</div>" * 1000)
     for nothing in ("", "   ", b"", "<!-- only -->"):
-        with pytest.raises(ValueError, match="not readable as HTML"):
+        with pytest.raises(LabError, match="not readable as HTML"):
             html.visible_text(nothing)
 
 

@@ -1,10 +1,12 @@
 """The configuration refuses what could not run, with a sentence that names the value."""
 
 import dataclasses
+import math
 from typing import Any
 
 import pytest
 
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig
 
 
@@ -35,17 +37,27 @@ def test_derived_widths_follow_the_paper() -> None:
         ({"n_heads": 5, "n_kv_heads": 2}, "n_kv_heads=2 does not divide"),
         ({"ssm_heads": 8, "ssm_groups": 3}, "ssm_groups=3 does not divide"),
         ({"head_dim": 7, "rope_theta": 1e4}, "head_dim is 7"),
+        ({"pattern": None}, "pattern None must be"),
+        ({"pattern": ["M"]}, "must be a non-empty string"),
+        ({"rope_theta": math.nan}, "rope_theta is nan"),
+        ({"rope_theta": -1.0}, "rope_theta is -1.0; it must be a finite number at least 0"),
+        ({"norm_eps": None}, "norm_eps is None"),
+        ({"init_std": math.inf}, "init_std is inf"),
+        ({"time_step_min": 0.0}, "time_step_min is 0.0; it must be a finite number above 0"),
+        ({"time_step_max": 1e-4}, "time_step_max is 0.0001; it must be a finite number at least 0.001"),
+        ({"time_step_floor": -1e-4}, "time_step_floor is -0.0001"),
+        ({"dt_min": "0"}, "dt_min is '0'"),
     ],
 )
 def test_bad_values_are_one_sentence(change: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words) as caught:
+    with pytest.raises(LabError, match=words) as caught:
         HybridConfig(**change)
     assert "\n" not in str(caught.value)
 
 
 def test_copies_are_validated_and_know_their_fields() -> None:
     assert HybridConfig().with_(d_ff=64).d_ff == 64
-    with pytest.raises(ValueError, match="d_ff is 0"):
+    with pytest.raises(LabError, match="d_ff is 0"):
         HybridConfig().with_(d_ff=0)
-    with pytest.raises(TypeError, match="d_fff"):
+    with pytest.raises(LabError, match="Unknown size of a model 'd_fff', did you mean 'd_ff'"):
         HybridConfig().with_(d_fff=64)

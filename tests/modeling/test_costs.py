@@ -1,11 +1,13 @@
 """Costs against torch: parameters on the meta device, FLOPs with its counter, bytes with the real caches."""
 
+import math
 from typing import Any
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.modeling import costs as c
 from nemo_lab.modeling.presets import preset
@@ -115,8 +117,16 @@ def test_largest_batch() -> None:
     assert c.max_batch(TINY, weights + 3 * each, 50) == 3
     assert c.max_batch(TINY, weights + 3 * each - 1, 50) == 2
     assert c.max_batch(TINY, weights - 1, 50) == 0
-    with pytest.raises(ValueError, match="keeps no cache"):
+    with pytest.raises(LabError, match="keeps no cache"):
         c.max_batch(TINY.with_(pattern="-"), 1e9, 50)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, None, "80e9"])
+def test_a_budget_is_a_number(wrong: Any) -> None:
+    with pytest.raises(LabError, match=f"budget_bytes is {wrong!r}; it must be a finite number"):
+        c.max_batch(TINY, wrong, 50)
+    with pytest.raises(LabError, match=f"context is {wrong!r}; it must be a finite number at least 0"):
+        c.max_batch(TINY, 80e9, wrong)
 
 
 def test_hardware_names_its_source() -> None:
@@ -153,14 +163,20 @@ def test_throughput_takes_the_largest_batch_and_scales_with_the_machine() -> Non
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"inputs": 0}, "at least 1 token"),
-        ({"outputs": 0}, "at least 1 token"),
+        ({"inputs": 0}, "inputs is 0; it must be a whole number of at least 1"),
+        ({"outputs": 1.5}, "outputs is 1.5; it must be a whole number"),
+        ({"batch": -1}, "batch is -1; it must be a whole number of at least 0"),
+        ({"gpus": 0}, "gpus is 0"),
+        ({"memory_share": 1.5}, "memory_share is 1.5; it must be a finite number above 0 and at most 1"),
+        ({"compute_efficiency": 0}, "compute_efficiency is 0"),
+        ({"bandwidth_efficiency": None}, "bandwidth_efficiency is None"),
+        ({"bytes_per_weight": -2}, "bytes of weight is -2"),
         ({"batch": 10**6}, "1000000 sequences .* do not fit on 1 x H100"),
         ({"memory_share": 0.1}, "the weights take 15.1 of 7.5 GiB"),
     ],
 )
 def test_impossible_requests_are_one_sentence(options: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(LabError, match=words):
         c.throughput(preset("nemotron-h-8b"), H100, **{"inputs": 65536, "outputs": 1024} | options)
 
 

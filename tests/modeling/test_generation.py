@@ -6,6 +6,7 @@ import random
 import pytest
 import torch
 
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.modeling.cache import PENDING, AttentionCache, MambaCache, cache_bytes, make_caches
 from nemo_lab.modeling.decode import SDPA_LIMIT, _attend
@@ -213,7 +214,7 @@ def test_fill_pretends_a_context():
     decoder.fill(8192)
     assert decoder.column == 8192
     assert decoder.step(torch.tensor([1, 2])).isfinite().all()
-    with pytest.raises(ValueError, match="context is 9000"):
+    with pytest.raises(LabError, match="context is 9000"):
         decoder.fill(9000)
 
 
@@ -306,23 +307,50 @@ def test_nothing_to_do_gives_nothing():
         ([[1]], {"max_new_tokens": -1}, "max_new_tokens is -1"),
         ([[1]], {"stop": [[]]}, "stop sequence 0 is empty"),
         ([[1]], {"eos": VOCAB}, f"eos 0 has token {VOCAB}"),
+        (["text"], {}, r"prompt 0 is 'text', expected token ids; .* tokenizer.encode\(text\).ids"),
+        ("text", {}, "prompts are 'text', expected a list of lists of token ids"),
+        (None, {}, "prompts are None"),
+        ([1, 2], {}, "prompt 0 is 1, expected token ids"),
+        ([[1.0]], {}, "prompt 0 has token 1.0"),
+        ([[True]], {}, "prompt 0 has token True"),
+        ([[None]], {}, "prompt 0 has token None"),
+        ([[1]], {"stop": "end"}, "stop sequences are 'end'"),
+        ([[1]], {"stop": [2]}, "stop sequence 0 is 2"),
+        ([[1]], {"eos": "end"}, "eos 0 has token 'end'"),
+        ([[1]], {"max_new_tokens": 1.5}, "max_new_tokens is 1.5; it must be a whole number"),
+        ([[1]], {"temperature": None}, "temperature is None"),
+        ([[1]], {"generator": 0}, "generator is 0, expected a torch.Generator"),
+        ([[1]], {"dtype": "bf16"}, "dtype is 'bf16', expected a floating-point one"),
+        ([[1]], {"dtype": torch.int8}, "dtype is torch.int8"),
     ],
 )
 def test_bad_input_is_one_sentence(prompts, settings, sentence):
     model = HybridLM(HybridConfig(vocab_size=VOCAB))
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(LabError, match=sentence):
         generate(model, prompts, **{"max_new_tokens": 4} | settings)
+
+
+def test_ids_may_come_as_arrays():
+    model = HybridLM(HybridConfig(vocab_size=VOCAB))
+    wanted = generate(model, [[1, 2], [3, 4]], 3)
+    assert generate(model, torch.tensor([[1, 2], [3, 4]]), 3) == wanted
+    assert generate(model, torch.tensor([[1, 2], [3, 4]]).numpy(), 3) == wanted
+
+
+def test_another_model_is_refused():
+    with pytest.raises(LabError, match="model is a Linear, expected a HybridLM"):
+        generate(torch.nn.Linear(2, 2), [[1]], 3)
 
 
 def test_a_decoder_says_what_does_not_fit():
     model = HybridLM(HybridConfig(vocab_size=VOCAB))
     decoder = Decoder(model, 2, 3)
-    with pytest.raises(ValueError, match="do not fit a decoder of batch 2"):
+    with pytest.raises(LabError, match="do not fit a decoder of batch 2"):
         decoder.prefill(tokens(1, 2))
-    with pytest.raises(ValueError, match="lengths"):
+    with pytest.raises(LabError, match="lengths"):
         decoder.prefill(tokens(2, 2), [0, 2])
     decoder.prefill(tokens(2, 3))
-    with pytest.raises(ValueError, match="max_length=3"):
+    with pytest.raises(LabError, match="max_length=3"):
         decoder.step(torch.tensor([1, 1]))
-    with pytest.raises(ValueError, match="batch is 0"):
+    with pytest.raises(LabError, match="batch is 0"):
         Decoder(model, 0, 3)

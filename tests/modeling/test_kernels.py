@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import kernels
 from nemo_lab.modeling.attention import self_attention
 from nemo_lab.modeling.ssd import ssd_channel_first
@@ -51,16 +52,16 @@ def test_a_cpu_gets_ours(backend: str) -> None:
 
 
 def test_unknown_backend_lists_the_known() -> None:
-    with pytest.raises(ValueError, match="no backend 'cuda'; choose auto, torch or mamba-ssm"):
+    with pytest.raises(LabError, match="no backend 'cuda'; choose auto, torch or mamba-ssm"):
         kernels.ssd(*scan_inputs(), 4, backend="cuda")
-    with pytest.raises(ValueError, match="no backend 'mamba-ssm'; choose auto, torch or flash-attn"):
+    with pytest.raises(LabError, match="no backend 'mamba-ssm'; choose auto, torch or flash-attn"):
         kernels.attention(*attention_inputs(), backend="mamba-ssm")
 
 
 def test_a_kernel_without_a_gpu_is_refused() -> None:
-    with pytest.raises(ValueError, match="'mamba-ssm' cannot run here: it needs a CUDA device"):
+    with pytest.raises(LabError, match="'mamba-ssm' cannot run here: it needs a CUDA device"):
         kernels.ssd(*scan_inputs(), 4, backend="mamba-ssm")
-    with pytest.raises(ValueError, match="'flash-attn' cannot run here: it needs a CUDA device"):
+    with pytest.raises(LabError, match="'flash-attn' cannot run here: it needs a CUDA device"):
         kernels.attention(*attention_inputs(), backend="flash-attn")
 
 
@@ -89,7 +90,7 @@ def test_auto_takes_the_kernel_where_it_can(flash: types.ModuleType) -> None:
     assert kernels._choose("flash-attn", "flash-attn", OnGpu(torch.float16)) == "flash-attn"
     assert kernels._choose("auto", "flash-attn", OnGpu(torch.float32)) == "torch"
     assert kernels._choose("torch", "flash-attn", OnGpu(torch.bfloat16)) == "torch"
-    with pytest.raises(ValueError, match="it takes bfloat16 or float16 and got float32; use autocast"):
+    with pytest.raises(LabError, match="it takes bfloat16 or float16 and got float32; use autocast"):
         kernels._choose("flash-attn", "flash-attn", OnGpu(torch.float32))
 
 
@@ -97,7 +98,7 @@ def test_a_missing_kernel_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "flash_attn", None)
     kernels._import_error.cache_clear()
     assert kernels._choose("auto", "flash-attn", OnGpu(torch.bfloat16)) == "torch"
-    with pytest.raises(ValueError, match=r"flash_attn fails .*; install it with pip .*gpu") as caught:
+    with pytest.raises(LabError, match=r"flash_attn fails .*; install it with pip .*gpu") as caught:
         kernels._choose("flash-attn", "flash-attn", OnGpu(torch.bfloat16))
     assert "\n" not in str(caught.value)
     kernels._import_error.cache_clear()

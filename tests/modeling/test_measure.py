@@ -1,7 +1,10 @@
 """Measured costs of decoding against the formulas of `costs`."""
 
+from typing import Any
+
 import pytest
 
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.modeling.costs import decode_flops
 from nemo_lab.modeling.measure import token_cost, tokens_per_second
@@ -33,3 +36,12 @@ def test_counted_operations_are_near_the_formula(pattern: str, tolerance: float)
 
 def test_speed_counts_all_sequences() -> None:
     assert tokens_per_second(HybridLM(CONFIG), batch=3, context=20, tokens=2) > 0
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, None])
+def test_numbers_of_tokens_are_whole(wrong: Any) -> None:
+    model = HybridLM(HybridConfig(vocab_size=16))
+    for change, least in (("batch", 1), ("tokens", 1), ("context", 0)):
+        if wrong != least:
+            with pytest.raises(LabError, match=f"{change} is {wrong!r}; it must be a whole number of at least {least}"):
+                tokens_per_second(model, **{"batch": 1, "context": 4, "tokens": 2} | {change: wrong})

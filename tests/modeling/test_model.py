@@ -1,9 +1,12 @@
 """The whole model: who sees whom, packing, initialisation, sizes."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 
 PATTERNS = ["M-M*-M-", "*-*-", "M-M-", "*M", "-"]
@@ -162,3 +165,17 @@ def test_bf16_autocast_gives_float32_logits_close_to_exact() -> None:
     assert rough.dtype == torch.float32
     assert (rough - exact).norm() < 0.03 * exact.norm()
     assert all(p.grad.dtype == torch.float32 and p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"config": None}, "config is None, expected a HybridConfig"),
+        ({"config": {"d_model": 32}}, "expected a HybridConfig"),
+        ({"seed": None}, "seed is None; it must be a whole number of at least 0"),
+        ({"seed": 0.5}, "seed is 0.5"),
+    ],
+)
+def test_what_makes_no_model_is_one_sentence(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(LabError, match=words):
+        HybridLM(**{"config": HybridConfig(vocab_size=16)} | change)

@@ -1,8 +1,12 @@
 """Published models against the sheet's table (papers/hybrid.md, section 1.2); patterns; tiny models."""
 
+import math
+from typing import Any
+
 import pytest
 import torch
 
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.modeling.costs import GIB, kv_bytes_per_token, parameter_count, state_bytes
 from nemo_lab.modeling.presets import (
@@ -109,8 +113,10 @@ def test_transformers(name: str, billions: float, kv: int) -> None:
 
 
 def test_unknown_preset_lists_the_known() -> None:
-    with pytest.raises(ValueError, match=r"no preset 'nemotron-h-9b'; the presets are .*nemotron-h-8b"):
+    with pytest.raises(LabError, match=r"Unknown preset 'nemotron-h-9b', did you mean .*nemotron-h-8b"):
         preset("nemotron-h-9b")
+    with pytest.raises(LabError, match="Unknown preset None"):
+        preset(None)  # type: ignore[arg-type]
     assert not set(HYBRIDS) & set(TRANSFORMERS) & set(VARIANTS)
 
 
@@ -189,11 +195,21 @@ def test_check_placement_names_what_is_broken(pattern: str, words: str) -> None:
 
 
 def test_placements_that_cannot_be() -> None:
-    for layers, attention in ((0, 0), (4, 5), (4, -1)):
-        with pytest.raises(ValueError, match=f"{layers} layers cannot hold {attention}"):
-            place(layers, attention)
-        with pytest.raises(ValueError, match=f"{layers} pairs cannot hold {attention}"):
-            place_mixers(layers, attention)
+    with pytest.raises(LabError, match="4 layers cannot hold 5 attention layers"):
+        place(4, 5)
+    with pytest.raises(LabError, match="4 pairs cannot hold 5 attention layers"):
+        place_mixers(4, 5)
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, "4", None, math.nan])
+def test_placements_are_of_whole_numbers(wrong: Any) -> None:
+    for make, what in ((place, "layers"), (place_mixers, "pairs")):
+        with pytest.raises(LabError, match=f"{what} is {wrong!r}; it must be a whole number of at least 1"):
+            make(wrong, 0)
+        with pytest.raises(LabError, match=f"attention is {wrong!r}; it must be a whole number"):
+            make(4, wrong)
+    with pytest.raises(LabError, match=f"b is {wrong!r}; it must be a whole number of at least 0"):
+        hybrid_pattern(3, wrong, 1, 4)
 
 
 @pytest.mark.parametrize("d_model", [32, 64, 128, 192, 256, 512])
@@ -216,8 +232,19 @@ def test_tiny_models_run() -> None:
 
 
 def test_tiny_model_of_a_wrong_width() -> None:
-    with pytest.raises(ValueError, match="d_model is 100; the tiny models need a multiple of 32"):
+    with pytest.raises(LabError, match="d_model is 100; the tiny models need a multiple of 32"):
         tiny_hybrid(100)
+
+
+@pytest.mark.parametrize("d_model", [0, -32, 64.0, "64", None])
+def test_tiny_model_of_no_width(d_model: Any) -> None:
+    with pytest.raises(LabError, match=f"d_model is {d_model!r}; it must be a whole number of at least 1"):
+        tiny_hybrid(d_model)
+
+
+def test_tiny_model_of_an_unknown_size() -> None:
+    with pytest.raises(LabError, match="Unknown size of a model 'd_fff', did you mean 'd_ff'"):
+        tiny_hybrid(64, d_fff=128)
 
 
 def test_match_parameters_takes_the_nearest_width() -> None:
@@ -235,12 +262,21 @@ def test_match_heads_takes_the_nearest_number() -> None:
     target = parameter_count(config.with_(n_heads=10))
     assert match_heads(config, target).n_heads == 10
     assert match_heads(config, 0).n_heads == config.n_kv_heads
-    with pytest.raises(ValueError, match="'M-' has no attention"):
+    with pytest.raises(LabError, match="'M-' has no attention"):
         match_heads(tiny_hybrid(128, pattern="M-"), target)
 
 
+@pytest.mark.parametrize("target", [math.nan, math.inf, None, "1e6"])
+def test_targets_are_numbers(target: Any) -> None:
+    for match in (match_parameters, match_heads):
+        with pytest.raises(LabError, match=f"target is {target!r}; it must be a finite number"):
+            match(HybridConfig(), target)
+
+
 def test_match_parameters_says_when_it_cannot() -> None:
-    with pytest.raises(ValueError, match="'MM' has no FFN layer"):
+    with pytest.raises(LabError, match="target is 0; it must be a finite number above 0"):
+        match_parameters(HybridConfig(), 0)
+    with pytest.raises(LabError, match="'MM' has no FFN layer"):
         match_parameters(HybridConfig(pattern="MM"), 10**6)
-    with pytest.raises(ValueError, match=r"No FFN width brings .* the nearest is .* at d_ff=1"):
+    with pytest.raises(LabError, match=r"No FFN width brings .* the nearest is .* at d_ff=1"):
         match_parameters(HybridConfig(pattern="M-"), 1000)

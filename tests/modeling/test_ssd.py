@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nemo_lab.errors import LabError
 from nemo_lab.modeling.ssd import ssd_chunked, ssd_quadratic, ssd_recurrent, ssd_step
 
 Inputs = dict[str, Tensor]
@@ -190,3 +191,10 @@ def test_strong_decay_makes_no_nan() -> None:
     y.square().sum().backward()
     torch.testing.assert_close(y, ssd_quadratic(**t), rtol=1e-4, atol=1e-4)
     assert all(v.grad.isfinite().all() for v in t.values())
+
+
+@pytest.mark.parametrize("chunk", [0, -1, 1.5])
+def test_a_chunk_has_a_token(chunk: float) -> None:
+    x, B = torch.ones(1, 3, 2, 4), torch.ones(1, 3, 1, 5)
+    with pytest.raises(LabError, match=f"chunk is {chunk}; it must be a whole number of at least 1"):
+        ssd_chunked(x, torch.ones(1, 3, 2), -torch.ones(2), B, B, chunk=chunk)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.modeling.huggingface import EOS, PAD, config_from_hf, config_to_hf, from_hf, save_hf, to_hf
 
@@ -214,9 +215,9 @@ def test_tokenizer_travels_with_the_model(tmp_path: Path) -> None:
 
 
 def test_tokenizer_must_fit(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="lacks the token <|pad|>".replace("|", r"\|")):
+    with pytest.raises(LabError, match="lacks the token <|pad|>".replace("|", r"\|")):
         save_hf(HybridLM(TINY), tmp_path / "a", tiny_tokenizer([EOS]))
-    with pytest.raises(ValueError, match="has 10 tokens but the model 9"):
+    with pytest.raises(LabError, match="has 10 tokens but the model 9"):
         save_hf(HybridLM(TINY.with_(vocab_size=9)), tmp_path / "a", tiny_tokenizer([EOS, PAD]))
     assert list(tmp_path.iterdir()) == []
 
@@ -228,7 +229,7 @@ def test_saving_replaces_a_checkpoint_and_nothing_else(tmp_path: Path) -> None:
     assert torch.equal(from_hf(tmp_path / "c").head.weight, second.head.weight)
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "diary.txt").write_text("dear diary")
-    with pytest.raises(ValueError, match="is no checkpoint"):
+    with pytest.raises(LabError, match="is no checkpoint"):
         save_hf(first, tmp_path / "notes")
     assert (tmp_path / "notes" / "diary.txt").read_text() == "dear diary"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["c", "notes"]
@@ -305,16 +306,19 @@ def test_published_config_of_8b_gives_the_published_shape() -> None:
         ({"intermediate_size": [1, 2]}, r"d_ff is \[1, 2\]"),
         ({"layer_norm_epsilon": "small"}, "norm_eps is 'small'"),
         ({"n_groups": 3}, "ssm_groups=3 does not divide"),
+        ({"layer_norm_epsilon": float("nan")}, "norm_eps is nan"),
+        ({"initializer_range": -1.0}, "init_std is -1.0"),
+        ({"nemo_lab": {"time_step_min": -1.0}}, "time_step_min is -1.0"),
     ],
 )
 def test_unsupported_config_is_one_sentence(change: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words) as caught:
+    with pytest.raises(LabError, match=words) as caught:
         config_from_hf({"model_type": "nemotron_h"} | config_to_hf(TINY) | change)
     assert "\n" not in str(caught.value)
 
 
 def test_rotary_positions_are_refused() -> None:
-    with pytest.raises(ValueError, match="rotary positions"):
+    with pytest.raises(LabError, match="rotary positions"):
         to_hf(HybridLM(TINY.with_(rope_theta=1e4)))
 
 
@@ -343,7 +347,7 @@ def test_wrong_tensors_are_one_sentence(saved: Path, tmp_path: Path) -> None:
         ({"model__norm_f__weight": torch.ones(32, dtype=torch.int64)}, "holds torch.int64"),
     ]
     for tensors, words in cases:
-        with pytest.raises(ValueError, match=words):
+        with pytest.raises(LabError, match=words):
             from_hf(damaged(saved, tmp_path, **tensors))
 
 
@@ -353,25 +357,58 @@ def test_damaged_folders_are_one_sentence(saved: Path, tmp_path: Path) -> None:
     whole = weights.read_bytes()
     for length in (0, 4, 100, len(whole) - 1):
         weights.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match="is cut off or no safetensors file"):
+        with pytest.raises(LabError, match="is cut off or no safetensors file"):
             from_hf(folder)
     weights.unlink()
     (folder / "pytorch_model.bin").write_bytes(b"never opened")
-    with pytest.raises(ValueError, match="does not exist; the checkpoint is incomplete"):
+    with pytest.raises(LabError, match="does not exist; the checkpoint is incomplete"):
         from_hf(folder)
     for text, words in [("{", "cannot be read as JSON"), ("[]", "holds a list"), ("[" * 100_000, "as JSON")]:
         config.write_text(text)
-        with pytest.raises(ValueError, match=words):
+        with pytest.raises(LabError, match=words):
             from_hf(folder)
-    with pytest.raises(ValueError, match="not a name on the hub"):
+    with pytest.raises(LabError, match="not a name on the hub"):
         from_hf("nvidia/Nemotron-H-8B-Base-8K")
+
+
+@pytest.mark.parametrize("source", [None, "", 5, b"folder", HybridLM(TINY)])
+def test_what_is_no_checkpoint_is_one_sentence(source: Any) -> None:
+    with pytest.raises(LabError, match=r"source is .* expected"):
+        from_hf(source)
+
+
+def test_a_checkpoint_opens_in_a_floating_point_dtype(saved: Path) -> None:
+    for dtype in ("float32", torch.int8):
+        with pytest.raises(LabError, match=r"dtype is .* expected a floating-point one"):
+            from_hf(saved, dtype=dtype)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model": None}, "model is a NoneType, expected a HybridLM"),
+        ({"folder": None}, "folder is None, expected the path"),
+        ({"folder": ""}, "folder is '', expected the path"),
+        ({"tokenizer": "gpt2"}, "tokenizer is 'gpt2', expected one of `tokenizers`"),
+    ],
+)
+def test_what_cannot_be_saved_is_one_sentence(change: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match=words):
+        save_hf(**{"model": HybridLM(TINY), "folder": tmp_path / "a"} | change)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(LabError, match=r"cannot be made .*; choose another folder"):
+        save_hf(HybridLM(TINY), tmp_path / "file" / "model")
 
 
 def test_a_config_of_absurd_size_allocates_nothing(saved: Path, tmp_path: Path) -> None:
     folder = damaged(saved, tmp_path)
     fields = json.loads((folder / "config.json").read_text()) | {"hidden_size": 2**40}
     (folder / "config.json").write_text(json.dumps(fields))
-    with pytest.raises(ValueError, match="tensors do not fit"):
+    with pytest.raises(LabError, match="tensors do not fit"):
         from_hf(folder)
 
 
@@ -379,7 +416,7 @@ def test_an_index_cannot_point_outside(saved: Path, tmp_path: Path) -> None:
     folder = damaged(saved, tmp_path)
     for name in ("../good/model.safetensors", "/etc/passwd", "weights.bin", ""):
         (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
-        with pytest.raises(ValueError, match="of its own folder"):
+        with pytest.raises(LabError, match="of its own folder"):
             from_hf(folder)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab.corpora.archives import members
+from nemo_lab.errors import LabError
 
 _HIDDEN = frozenset(("script", "style", "template", "noscript", "head", "svg", "iframe", "object"))
 _BLOCK = frozenset(
@@ -61,18 +62,20 @@ def visible_text(page: bytes | str) -> str:
     """Return the visible text of a page or fragment: one line per block, blanks collapsed except in `<pre>`.
 
     Raises:
-        ValueError: lxml finds no document in it.
+        LabError: no page, or lxml finds no document in it.
     """
     import lxml.etree
     import lxml.html
 
+    if not isinstance(page, str | bytes):
+        raise LabError(f"page is {page!r:.60}, expected the content of a page as bytes or text; read the file first.")
     try:
         if isinstance(page, bytes) and not re.search(rb"charset|<\?xml", page[:2048]):
             page = page.decode("utf-8", "replace")
         parser = lxml.html.HTMLParser(huge_tree=True, no_network=True, remove_comments=True)
         root = lxml.html.document_fromstring(page, parser=parser)
     except (lxml.etree.LxmlError, UnicodeError) as error:
-        raise ValueError(f"not readable as HTML: {error}") from error
+        raise LabError(f"The page is not readable as HTML ({error}); look at what it is.") from error
     pieces: list[str] = []
     _collect(root, pieces, False, 0)
     text = re.sub(r"[ \t\f\v\u00a0]*\n[ \t\f\v\u00a0]*(?=\n|\S)", "\n", "".join(pieces).replace("\r", ""))
