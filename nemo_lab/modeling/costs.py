@@ -140,10 +140,8 @@ def max_batch(
     Raises:
         LabError: a number that is none or below 0, or a pattern that keeps no cache.
     """
-    check_number("budget_bytes", budget_bytes)
-    check_number("context", context, least=0)
-    for name, size in {"weight": bytes_per_weight, "kv": kv_bytes, "ssm": ssm_bytes, "conv": conv_bytes}.items():
-        check_number(f"bytes of {name}", size, least=0)
+    for name, value in (("budget_bytes", budget_bytes), ("context", context), ("bytes_per_weight", bytes_per_weight)):
+        check_number(name, value, least=0)
     left = budget_bytes - weight_bytes(config, bytes_per_weight)
     each = cache_bytes(config, context, kv_bytes=kv_bytes, ssm_bytes=ssm_bytes, conv_bytes=conv_bytes)
     if each <= 0:
@@ -324,25 +322,15 @@ def compare_published(**options: Any) -> list[dict[str, Any]]:
 
     rows = []
     for published in PUBLISHED_RATIOS:
-        ours, theirs = (
-            throughput(
-                preset(name),
-                HARDWARE[published.hardware],
-                published.inputs,
-                published.outputs,
-                gpus=published.gpus,
-                **options,
-            )
-            for name in (published.model, published.baseline)
-        )
-        rows.append(
-            asdict(published)
-            | {
-                "roofline_ratio": ours.tokens_per_second / theirs.tokens_per_second,
-                "model_batch": ours.batch,
-                "baseline_batch": theirs.batch,
-                "model_tokens_per_second": ours.tokens_per_second,
-                "baseline_tokens_per_second": theirs.tokens_per_second,
-            }
-        )
+        models = (preset(name) for name in (published.model, published.baseline))
+        card, lengths = HARDWARE[published.hardware], (published.inputs, published.outputs)
+        ours, theirs = (throughput(model, card, *lengths, gpus=published.gpus, **options) for model in models)
+        row = {
+            "roofline_ratio": ours.tokens_per_second / theirs.tokens_per_second,
+            "model_batch": ours.batch,
+            "baseline_batch": theirs.batch,
+            "model_tokens_per_second": ours.tokens_per_second,
+            "baseline_tokens_per_second": theirs.tokens_per_second,
+        }
+        rows.append(asdict(published) | row)
     return rows

@@ -170,7 +170,7 @@ def test_throughput_takes_the_largest_batch_and_scales_with_the_machine() -> Non
         ({"memory_share": 1.5}, "memory_share is 1.5; it must be a finite number above 0 and at most 1"),
         ({"compute_efficiency": 0}, "compute_efficiency is 0"),
         ({"bandwidth_efficiency": None}, "bandwidth_efficiency is None"),
-        ({"bytes_per_weight": -2}, "bytes of weight is -2"),
+        ({"bytes_per_weight": -2}, "bytes_per_weight is -2"),
         ({"batch": 10**6}, "1000000 sequences .* do not fit on 1 x H100"),
         ({"memory_share": 0.1}, "the weights take 15.1 of 7.5 GiB"),
     ],
