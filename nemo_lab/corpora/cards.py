@@ -52,7 +52,7 @@ def measure(name: str) -> dict[str, Any]:
     """Return the measured fields of a card, from the data as they are loaded."""
     if name == MIXTURE:
         return _measured_mixture()
-    if name not in CORPORA:
+    if name not in list(CORPORA):  # a list as a name has no hash
         raise LabError(one_of("card", name, names()))
     parts = {split: store.load_corpus(name, split) for split in SPLITS}
     counted = store.facts(name)

@@ -44,7 +44,7 @@ def chat_model_folder(name: str) -> Path:
         LabError: the name is not known.
         PackageError: the package cannot be had on this machine.
     """
-    if name not in CHAT_MODELS:
+    if name not in list(CHAT_MODELS):  # a list as a name has no hash
         raise LabError(one_of("chat model", name, sorted(CHAT_MODELS)))
     model = CHAT_MODELS[name]
     settings = {"package": model.package, "file": model.file, "sha256": fetch.manifest()[model.package].sha256}

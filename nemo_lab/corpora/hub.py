@@ -33,7 +33,7 @@ def read_hub(name: str, text_column: str = "text", limit: int | None = None) -> 
     import pyarrow as pa
     from datasets import Dataset
 
-    parts = _NAME.fullmatch(name)
+    parts = _NAME.fullmatch(name) if isinstance(name, str) else None
     if parts is None:
         raise LabError(f"{name!r} is no data set name; expected 'hf:org/name', 'hf:org/name:config' or '…@split'.")
     stream, licence = _opened(parts["name"], parts["config"], parts["split"] or "train")

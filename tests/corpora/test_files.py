@@ -108,8 +108,27 @@ def test_unusable_names_are_one_sentence(tmp_path, name, sentence):
 def test_bad_split_and_limit():
     with pytest.raises(LabError, match="Unknown split 'valid', did you mean 'validation'"):
         load("novels", split="valid")
-    with pytest.raises(LabError, match="limit is 0"):
-        load("novels", limit=0)
+    for limit in (0, -1, 1.5, "3", True):
+        with pytest.raises(LabError, match=f"limit is {limit!r}; it must be a whole number of at least 1"):
+            load("novels", limit=limit)
+
+
+@pytest.mark.parametrize("name", [None, "", 5, b"novels", ["novels"]])
+def test_what_is_no_name_is_one_sentence(name):
+    with pytest.raises(LabError, match=r"^name is .*, expected the path of a file or folder"):
+        load(name)
+
+
+@pytest.mark.parametrize("name", ["nope/", "nope.jsonl", "novel", "a" * 5000])
+def test_what_is_nowhere_is_one_sentence(name):
+    with pytest.raises(LabError, match=r"^Unknown corpus '.* It is no file or folder either"):
+        load(name)
+
+
+@pytest.mark.parametrize("column", [None, 5, ["text"]])
+def test_a_column_is_named_by_text(column, tmp_path):
+    with pytest.raises(LabError, match=r"text_column is .*, expected the name of a column"):
+        load(write_jsonl(tmp_path / "a.jsonl", [{"text": "a"}]), text_column=column)
 
 
 def test_own_files_have_the_same_splits(tmp_path):

@@ -54,6 +54,24 @@ def test_asking_for_more_than_there_is_says_how_much_there_is(two_corpora):
         mixture([])
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"corpora": "novels"}, "corpora is one text, 'novels', expected a list of texts"),
+        ({"corpora": 5}, "corpora is 5, expected a list of texts"),
+        ({"corpora": [None]}, "Text 0 of corpora is None"),
+        ({"bytes_per_corpus": 0}, "bytes_per_corpus is 0; it must be a whole number of at least 1"),
+        ({"bytes_per_corpus": float("nan")}, "bytes_per_corpus is nan"),
+        ({"seed": -1}, "seed is -1; it must be a whole number of at least 0"),
+        ({"seed": None}, "seed is None"),
+        ({"split": "dev"}, "Unknown split 'dev'"),
+    ],
+)
+def test_a_mixture_of_wrong_things_is_one_sentence(two_corpora, change, words):
+    with pytest.raises(LabError, match=words):
+        mixture(**{"corpora": two_corpora, "bytes_per_corpus": 3000} | change)
+
+
 @pytest.fixture(scope="module")
 def small_tokenizer():
     return train(["the cat sat on the mat", "a cat and a hat", "δέλτα δ", "x = [1, 2]\n\treturn x"] * 20, 320)
@@ -97,8 +115,30 @@ def test_training_is_deterministic_and_kept_as_an_artifact(two_corpora, monkeypa
 
 
 def test_too_small_a_vocabulary_is_refused():
-    with pytest.raises(LabError, match="vocab_size is 200, expected at least 258"):
-        tokenization.tokenizer(200)
+    for make in (tokenization.tokenizer, lambda size: train(["text"], size)):
+        for size in (0, 200, 257):
+            with pytest.raises(LabError, match=f"vocab_size is {size}, expected at least 258"):
+                make(size)
+        for size in (-1, 300.0, "4096", None, True):
+            with pytest.raises(LabError, match=f"vocab_size is {size!r}; it must be a whole number"):
+                make(size)
+
+
+@pytest.mark.parametrize("texts", ["one text", None, 5, [None], [b"bytes"]])
+def test_texts_of_a_tokenizer_are_a_list_of_texts(small_tokenizer, texts):
+    with pytest.raises(LabError, match=r"[Tt]exts? .* expected"):
+        train(texts, 300)
+    with pytest.raises(LabError, match=r"[Tt]exts? .* expected"):
+        encode_documents(texts, small_tokenizer)
+
+
+def test_what_is_no_tokenizer_is_one_sentence(two_corpora):
+    with pytest.raises(LabError, match="tokenizer is 'gpt2', expected one of `tokenizers`"):
+        encode_documents(["text"], "gpt2")
+    with pytest.raises(LabError, match="corpora is one text, 'novels'"):
+        tokenization.tokenizer(300, "novels")
+    with pytest.raises(LabError, match="bytes_per_corpus is 0"):
+        tokenization.tokenizer(300, two_corpora, 0)
 
 
 def test_absent_corpora_are_replaced_and_named(monkeypatch, caplog):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nemo_lab.corpora import splits
 from nemo_lab.corpora.splits import duplicate_groups, jaccard, shingles, split_documents
+from nemo_lab.errors import LabError
 
 
 def words(generator: np.random.Generator, count: int) -> list[str]:
@@ -136,3 +137,22 @@ def test_shares_hold_for_large_groups_too():
 def test_no_documents_no_splits():
     assert split_documents([]) == []
     assert len(set(split_documents(["", " ", ""]))) == 1
+
+
+@pytest.mark.parametrize("texts", ["one text", None, 5, [None], [b"bytes"]])
+def test_documents_are_a_list_of_texts(texts):
+    for split in (split_documents, duplicate_groups):
+        with pytest.raises(LabError, match=r"[Tt]exts? .* expected"):
+            split(texts)
+
+
+@pytest.mark.parametrize("threshold", [0, -1, 1.5, float("nan"), None, "0.8"])
+def test_a_threshold_is_a_share(threshold):
+    with pytest.raises(LabError, match=f"threshold is {threshold!r}; it must be a finite number above 0 and at most 1"):
+        duplicate_groups(["a", "b"], threshold=threshold)
+
+
+@pytest.mark.parametrize("parents", [[1], [1, 2, 3], 5])
+def test_each_document_has_one_parent(parents):
+    with pytest.raises(LabError, match=r"parents have the shape .* for 2 documents"):
+        split_documents(["a", "b"], parents)
