@@ -229,5 +229,5 @@ def test_files_that_the_package_reads_are_installed_with_it() -> None:
 
 def test_the_command_is_installed() -> None:
     command = Path(sys.executable).with_name("nemo-lab")
-    done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=600, check=False)
     assert done.stdout.strip() == f"nemo-lab {PROJECT['version']}", done.stderr

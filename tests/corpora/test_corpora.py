@@ -146,13 +146,11 @@ def test_a_second_load_takes_less_than_half_a_second():
     assert time.process_time() - start < 0.5
 
 
-def test_importing_corpora_is_fast_and_light():
+def test_importing_corpora_is_light():
     heavy = "{'datasets', 'torch', 'lxml', 'pandas'}"
     code = f"import sys, nemo_lab.corpora as c; c.DEFAULT_CORPORA; print(sorted({heavy} & set(sys.modules)))"
-    start = time.monotonic()
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"
-    assert time.monotonic() - start < 5
 
 
 def test_every_exported_name_exists():

@@ -86,7 +86,7 @@ def run(folder: Path, count: int) -> tuple[Counter[str], dict, Path]:
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         check=True,
     )
     return expected, json.loads(done.stdout.splitlines()[-1]), out

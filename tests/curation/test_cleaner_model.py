@@ -29,7 +29,7 @@ class Server:
 
     def stop(self) -> None:
         self.process.kill()
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=300)
 
 
 @pytest.fixture(scope="module")

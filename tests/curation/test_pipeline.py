@@ -114,13 +114,13 @@ def test_workers_end_with_a_killed_command(crawl: Path, tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE) as process:
         wait_for(out / ".work" / "part-00000.parquet", process)
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
     assert not (out / "summary.json").exists(), "it was killed before its end"
 
 
 def wait_for(file: Path, process: subprocess.Popen) -> None:
     """Wait until the file is there or the process has ended."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not file.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)
 

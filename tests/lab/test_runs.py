@@ -19,7 +19,7 @@ from nemo_lab.lab.runs import execute, finished, run, store
 from nemo_lab.lab.stored import canonical
 from tests.lab.tiny_notebooks import tiny
 
-WAIT = 90  # seconds that a busy machine may take to start a kernel
+WAIT = 300  # seconds that a busy machine may take to start a kernel
 
 
 def jobs_of(paths, out, scale="smoke", seeds=(0,), knobs=()):
@@ -254,7 +254,7 @@ def start_batch(folder: Path, *more: str) -> subprocess.Popen:
 
 
 def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + WAIT
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, "the kernel outlived its run"
         time.sleep(0.1)

@@ -65,13 +65,13 @@ def test_the_command_does_the_same_and_says_where(own_folder, tmp_path):
     folder, goal = own_folder
     command = [sys.executable, "-m", "nemo_lab.cli", "climbmix", str(folder), "--goal", str(goal), "--scale", "smoke"]
     done = subprocess.run(
-        [*command, "--out", str(tmp_path / "mix")], capture_output=True, text=True, timeout=300, check=False
+        [*command, "--out", str(tmp_path / "mix")], capture_output=True, text=True, timeout=1200, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("mix")
     assert (tmp_path / "mix" / "README.md").is_file()
     again = subprocess.run(
-        [*command, "--out", str(tmp_path / "mix")], capture_output=True, text=True, timeout=300, check=False
+        [*command, "--out", str(tmp_path / "mix")], capture_output=True, text=True, timeout=1200, check=False
     )
     assert again.returncode == 2
     assert "exists; choose another folder" in again.stderr

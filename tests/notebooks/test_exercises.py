@@ -36,4 +36,4 @@ def test_folded_solutions_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     for name, value in {"NEMO_LAB_SCALE": "smoke", "NEMO_LAB_PROGRESS": "0"}.items():
         monkeypatch.setitem(os.environ, name, value)
     where = {"metadata": {"path": path.parent}}
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
+    NotebookClient(notebook, timeout=1200, kernel_name="python3", resources=where).execute()

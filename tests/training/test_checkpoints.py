@@ -30,7 +30,7 @@ def run(folder=None, model=None, data=DATA, **changes):
 
 def killed(folder, where, number):
     command = [sys.executable, str(WORKER), str(folder), where, str(number)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 

@@ -25,7 +25,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 def faults(mode: str) -> int:
     result = subprocess.run(
-        [sys.executable, "-c", SCRIPT, mode], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", SCRIPT, mode], capture_output=True, text=True, check=True, timeout=600
     )
     return int(result.stdout)
 
