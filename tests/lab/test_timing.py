@@ -17,7 +17,7 @@ from nemo_lab.timing import interleaved
 def spend(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """A function that moves the clock on; no time passes otherwise, however busy the machine."""
     now = [0.0]
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
 
     def wait(seconds: float) -> None:
         now[0] += seconds
