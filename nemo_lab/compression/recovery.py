@@ -97,8 +97,8 @@ def _recover_one(
 ) -> tuple[Outcome, HybridLM]:
     child = make_child(parent, recipe, settings.seed)
     before = score(child)
-    own = replace(settings, steps=recipe.steps) if recipe.steps else settings
-    own = replace(own, warmup_steps=min(own.warmup_steps, own.steps))
+    steps = recipe.steps or settings.steps
+    own = replace(settings, steps=steps, warmup_steps=min(settings.warmup_steps, steps))
     distilled = Distilled(child, teacher, recipe.objective)
     history = train(distilled, data, own, validate=lambda _: {"score": score(child)}, progress=False)
     return _outcome(recipe.name, child, before, history), child.eval()
