@@ -1,20 +1,23 @@
 """The jobs of notebook 08 on a tiny Llama in a folder: text, library, choices, children, fusion."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tiny_puzzle
 import torch
 
+from nemo_lab.compression import puzzle_distillation, puzzle_search
 from nemo_lab.compression import puzzle_runs as runs
-from nemo_lab.compression import puzzle_search
 from nemo_lab.compression.puzzle_child import cast
 from nemo_lab.compression.puzzle_distillation import read_record
 from nemo_lab.compression.puzzle_model import PuzzleForCausalLM
 from nemo_lab.compression.puzzle_scores import Reference, read_scores, walk_layers
 from nemo_lab.errors import LabError
 from nemo_lab.progress import quiet
+from tests.recorders import record, spy
 
 
 @dataclass(frozen=True)
@@ -167,3 +170,145 @@ def test_a_child_that_is_its_parent_recovers_nothing():
     row = {"tokens": 0.0, "kl": 0.0, "cosine": 0.0, "loss": 0.0}
     with pytest.raises(LabError, match="nothing can be given back"):
         _ = runs.Outcome([row, row], 2.0).recovered
+
+
+# --- which text reaches what
+
+
+TEXTS = runs.Texts("library", "scores", "distil", "held out")
+
+
+@pytest.fixture
+def parent(monkeypatch):
+    """A parent in the place of the one in a folder, and references that name their text."""
+    made = SimpleNamespace(lm_head="head", model=SimpleNamespace(layers="layers", norm="norm"))
+    opened = record(monkeypatch, runs, "load_parent", made)
+    monkeypatch.setattr(runs.Reference, "of", classmethod(lambda cls, model, tokens: (model, tokens)))
+    yield made
+    assert all((call["folder"], call["layers"]) == (Path("llama"), 3) for call in opened.calls)
+
+
+def test_a_library_is_fitted_to_one_text_and_scored_on_another(parent, monkeypatch):
+    built, scored = (record(monkeypatch, runs, name) for name in ("build_library", "score_library"))
+    runs.library_part(Path("llama"), Sizes(), TEXTS, Path("out"), 1, 2)
+    assert built.calls[0]["tokens_NL"] == "library"
+    assert scored.only("reference") == (parent, "scores")
+    for calls in (built, scored):
+        assert calls.only("model") is parent
+        assert list(calls.only("layers")) == [1]
+        assert calls.only("folder") == Path("out")
+        assert calls.only("recipe") == runs.recipe_of(Sizes())
+
+
+def test_trials_differ_in_their_training_alone(parent, monkeypatch):
+    built, scored = (record(monkeypatch, runs, name) for name in ("build_library", "score_library"))
+    runs.local_trials(Path("llama"), Sizes(), TEXTS, Path("out"), [2])
+    recipe = runs.recipe_of(Sizes())
+    assert recipe.ridges
+    start, trained = built.all("recipe")
+    assert start == replace(recipe, ridges=())
+    assert trained == replace(recipe, steps=3, lr=1e-3)
+    assert built.all("folder") == scored.all("folder") == [Path("out/start"), Path("out/trained")]
+    assert scored.all("recipe") == [start, trained]
+    assert set(built.all("tokens_NL")) == {"library"}
+    assert scored.all("reference") == [(parent, "scores")] * 2
+    assert built.all("layers") == scored.all("layers") == [[2], [2]]
+
+
+def test_stages_of_trials_are_read_from_their_own_folders(monkeypatch):
+    kl = {"trials/start": 1.0, "trials/trained": 2.0, "other": 3.0, "own": 4.0}
+    read = record(
+        monkeypatch,
+        runs,
+        "slots_of_layer",
+        lambda folder, layer: [{"own": {"kl": 0.0}, kind: {"kl": layer + kl[str(folder)]}} for kind in "ab"],
+    )
+    found = runs.trial_scores(Path("trials"), [Path("other"), Path("own")], [1])
+    assert set(read.all("layer")) == {1}
+    assert found == {name: {"start": 2.0, "solved": 5.0, "trained": 3.0} for name in ("attention.a", "ffn.b")}
+
+
+def test_the_record_holds_the_text_to_distil_and_the_text_held_out(parent, monkeypatch):
+    written = record(monkeypatch, runs, "record_parent")
+    runs.recorded(Path("llama"), Sizes(), TEXTS, Path("out"))
+    assert written.only("parent") is parent
+    assert (written.only("tokens_SBL"), written.only("held_out_NL")) == ("distil", "held out")
+    assert (written.only("every"), written.only("file")) == (2, Path("out") / runs.RECORD)
+
+
+def test_true_kl_is_of_the_text_given(parent, monkeypatch):
+    made = record(monkeypatch, runs, "assemble", lambda parent, choice, places: ("child", choice, places))
+    scored = record(monkeypatch, runs, "true_scores", lambda model, reference: {"kl": len(model[1])})
+    found = runs.true_kl(Path("llama"), Sizes(), "text", [["a"], ["b", "c"]], ["places"])
+    assert found == [{"kl": 1}, {"kl": 2}]
+    assert scored.all("reference") == [(parent, "text")] * 2
+    assert made.all("places") == [["places"]] * 2
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_child_is_distilled_as_it_was_asked_for(parent, monkeypatch, shuffled):
+    child = SimpleNamespace(model=SimpleNamespace(layers="own layers", norm="own norm"))
+    made = record(monkeypatch, runs, "assemble", child)
+    record(monkeypatch, runs, "cast", lambda module, dtype: module)
+    known = SimpleNamespace(held_out=SimpleNamespace(loss=2.0))
+    read = record(monkeypatch, runs, "read_record", known)
+    distilled = record(monkeypatch, runs, "distil_child", ["rows"])
+    outcome = runs.one_child(
+        Path("llama"), Sizes(), ["c"], ["p"], Path("r"), objective="kl", shuffled=shuffled, points=3
+    )
+    assert (made.only("parent"), made.only("choice"), made.only("places")) == (parent, ["c"], ["p"])
+    assert (read.only("file"), read.only("head")) == (Path("r") / runs.RECORD, "head")
+    assert (distilled.only("child"), distilled.only("record")) == (child, known)
+    assert (distilled.only("objective"), distilled.only("shuffled")) == ("kl", shuffled)
+    assert (distilled.only("steps"), distilled.only("lr"), distilled.only("points")) == (6, 1e-3, [0, 2, 4, 6])
+    assert outcome == runs.Outcome(["rows"], 2.0)
+
+
+def test_methods_are_asked_under_the_same_limits_and_the_control_is_random(lab, monkeypatch):
+    slots, limits = timed(read_scores(lab[2])), {"ms": 18.0}
+    solved, greedy, uniform, drawn = (
+        spy(monkeypatch, puzzle_search, name) for name in ("solve", "greedy", "uniform", "random_choice")
+    )
+    made = runs.choices(slots, limits, seed=7)
+    assert [call["objective"] for call in solved.calls[:1]] == ["kl"]
+    assert (solved.calls[-1]["objective"], solved.calls[-1]["maximise"]) == ("parameters", True)
+    for recorder in (solved, greedy, uniform, drawn):
+        assert all(limit == limits for limit in recorder.all("limits"))
+    assert greedy.only("objective") == uniform.only("objective") == "kl"
+    again = puzzle_search.random_choice(slots, limits, np.random.default_rng(7))
+    assert made["random"] == again
+    draws = {tuple(runs.choices(slots, limits, seed)["random"]) for seed in range(6)}
+    assert len(draws) > 2, "another seed draws another architecture"
+    upside_down = [{name: {**of, "kl": -of["kl"]} for name, of in options.items()} for options in slots]
+    assert runs.choices(upside_down, limits, seed=7)["random"] == made["random"], "it does not look at scores"
+
+
+def test_rows_depend_on_the_seed():
+    class Tokenizer:
+        def __call__(self, text, truncation, max_length):
+            return {"input_ids": [ord(letter) for letter in text][:max_length]}
+
+    sources = {"a": [letter * 40 for letter in "abcdefgh"], "b": [letter * 40 for letter in "ijklmnop"]}
+    rows = [runs.rows_of(sources, Tokenizer(), 6, 8, seed) for seed in range(4)]
+    assert len({tuple(map(tuple, one.tolist())) for one in rows}) == 4
+
+
+def test_shuffled_answers_belong_to_other_positions(lab):
+    """The control of distillation: no position keeps its own answer, and all have one."""
+    known = read_record(lab[0] / runs.RECORD, runs.load_parent(lab[0] / "llama", 3).lm_head)
+    order = puzzle_distillation._order(known).tolist()
+    assert sorted(order) == list(range(known.tokens_SBL[0].numel()))
+    assert all(place != other for place, other in enumerate(order))
+    assert len({place - other for place, other in enumerate(order)}) > 3, "it is no shift, which a model could learn"
+
+
+def test_the_distillation_s_control_reaches_its_loss(lab, monkeypatch):
+    known = read_record(lab[0] / runs.RECORD, runs.load_parent(lab[0] / "llama", 3).lm_head)
+    child = tiny_puzzle.parent(num_hidden_layers=3)
+    asked = spy(monkeypatch, puzzle_distillation, "distillation_loss")
+    for shuffled in (False, True):
+        puzzle_distillation.distil_child(child, known, steps=2, lr=1e-3, shuffled=shuffled, progress=False)
+    ours, control = asked.all("order_T")[:2], asked.all("order_T")[2:]
+    assert ours == [None, None]
+    assert all(order is not None for order in control)
+    assert asked.all("step") == [0, 1, 0, 1]

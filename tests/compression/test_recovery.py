@@ -1,11 +1,14 @@
 """Runs of children: what they start from, what they are compared with, and how tokens are counted."""
 
 import copy
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 import torch
 from tiny_pruning import TINY, make_model
 
+from nemo_lab.compression import recovery
 from nemo_lab.compression.importance import random_importance
 from nemo_lab.compression.ranking import keep_best
 from nemo_lab.compression.recovery import (
@@ -22,6 +25,7 @@ from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridLM, costs
 from nemo_lab.training import TrainSettings, pack
 from nemo_lab.training.packing import batch
+from tests.recorders import record, spy
 
 ROWS = pack([[1 + (3 * i + j * j) % 30 for j in range(40)] for i in range(8)], 16, eos=0)
 SETTINGS = TrainSettings(steps=6, batch_size=4, peak_lr=3e-3, warmup_steps=2, precision="fp32", validate_every=3)
@@ -102,3 +106,53 @@ def test_tokens_to_reach_interpolates_in_the_logarithm(target, expected) -> None
 def test_no_run_reaches_nothing() -> None:
     with pytest.raises(LabError, match="no run from scratch"):
         tokens_to_reach([], 1.0)
+
+
+# --- what reaches a run
+
+
+def history_of(model, data, settings, *, validate, progress) -> pd.DataFrame:
+    """What `train` returns, without training; every run is scored twice."""
+    scores = [validate(model)["score"] for _ in range(2)]
+    return pd.DataFrame({"tokens": [10, 20], "score": scores})
+
+
+def test_all_children_of_a_parent_have_its_teacher_and_the_same_data_and_order(parent, monkeypatch) -> None:
+    trained, wrapped = record(monkeypatch, recovery, "train", history_of), spy(monkeypatch, recovery, "Distilled")
+    settings = replace(SETTINGS, seed=7)
+    recipes = [Recipe("kl", KEPT), Recipe("ce", KEPT, objective="ce", steps=1), Recipe("fresh", KEPT, fresh=True)]
+    recover(parent, recipes, ROWS, settings, score)
+    assert trained.all("settings") == [settings, replace(settings, steps=1, warmup_steps=1), settings]
+    assert all(data is ROWS for data in trained.all("data"))
+    assert wrapped.all("objective") == ["kl", "ce", "kl"]
+    teacher = wrapped.all("teacher")[0]
+    assert all(one is teacher for one in wrapped.all("teacher"))
+    assert teacher.model is not parent, "a parent that a run trained would change what is compared"
+    assert teacher.precision == settings.precision
+    assert all(torch.equal(own, teacher.model.state_dict()[name]) for name, own in parent.state_dict().items())
+    cut, other, fresh = wrapped.all("student")
+    sliced = slice_model(parent, KEPT).state_dict()
+    for child in (cut, other):
+        assert all(torch.equal(tensor, sliced[name]) for name, tensor in child.state_dict().items())
+    assert torch.equal(fresh.head.weight, HybridLM(fresh.config, seed=7).head.weight)
+
+
+def test_a_child_is_scored_on_itself(parent, monkeypatch) -> None:
+    record(monkeypatch, recovery, "train", history_of)
+    wrapped, scored = spy(monkeypatch, recovery, "Distilled"), []
+    outcome, child = recover_model(
+        parent, Recipe("kl", KEPT), ROWS, SETTINGS, lambda m: scored.append(m) or len(scored)
+    )
+    assert all(model is child is wrapped.only("student") for model in scored)
+    assert (outcome.zero_shot, outcome.recovered, outcome.curve) == (1, 3, ((10, 2.0), (20, 3.0)))
+
+
+def test_scratch_has_the_seed_and_no_teacher(monkeypatch) -> None:
+    trained = record(monkeypatch, recovery, "train", history_of)
+    settings = replace(SETTINGS, seed=7)
+    from_scratch(TINY, ROWS, settings, score)
+    assert trained.only("settings") is settings
+    assert trained.only("data") is ROWS
+    model = trained.only("model")
+    assert isinstance(model, HybridLM)
+    assert torch.equal(model.head.weight, HybridLM(TINY, seed=7).head.weight)

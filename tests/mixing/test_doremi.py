@@ -12,6 +12,7 @@ from nemo_lab.mixing.doremi import SMOOTHING, doremi, update_weights
 from nemo_lab.mixing.pools import Blend, draw_table
 from nemo_lab.modeling import HybridLM
 from nemo_lab.training.loop import prediction_nats
+from tests.recorders import spy
 
 UNIFORM = np.full(3, 1 / 3)
 
@@ -61,3 +62,19 @@ def test_weight_goes_to_what_the_reference_knows_and_the_model_does_not(monkeypa
     known = module.mixture_model(tiny_plan.plan(), np.array([1.0, 0, 0]), 0)
     monkeypatch.setattr(module, "mixture_model", lambda *_: known)
     assert np.argmax(doremi(plan, 1, seed=1).weights_K) == 0
+
+
+def test_reference_and_second_model_differ_in_their_seed_and_share_the_uniform_baseline(monkeypatch):
+    plan = tiny_plan.plan()
+    reference = spy(monkeypatch, module, "mixture_model")
+    second, drawn = spy(monkeypatch, module, "new_model"), spy(monkeypatch, module, "draw_table")
+    blended, updated = spy(monkeypatch, module, "Blend"), spy(monkeypatch, module, "update_weights")
+    found = doremi(plan, 2, seed=7)
+    assert reference.only("seed") == 7
+    assert np.array_equal(reference.only("weights_K"), UNIFORM)
+    assert second.only("seed") == drawn.only("seed") == blended.only("seed") == 8
+    assert np.array_equal(drawn.only("weights"), UNIFORM)
+    assert all(np.array_equal(baseline, UNIFORM) for baseline in updated.all("baseline_K"))
+    assert np.array_equal(updated.all("alpha_K")[0], UNIFORM)
+    assert all(np.array_equal(a, b) for a, b in zip(updated.all("alpha_K")[1:], found.path_SK, strict=False))
+    assert np.array_equal(found.weights_K, found.path_SK.mean(0))

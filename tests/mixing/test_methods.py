@@ -1,11 +1,14 @@
 """Every method has the same budget, and what they share is trained once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny_plan
 
-from nemo_lab.mixing import methods, proxies
-from nemo_lab.mixing.search import SearchSettings
+from nemo_lab.mixing import methods, predictors, proxies
+from nemo_lab.mixing.search import Search, SearchSettings
+from tests.recorders import record
 
 SIZES = SearchSettings((6, 3), candidates=100)
 
@@ -45,3 +48,56 @@ def test_answers_are_mixtures_and_the_search_finds_the_source_that_teaches(found
     assert np.argmax(answers["CLIMB"]) == 0
     assert np.array_equal(answers["one random"], searches["one round"].mixtures_NK[0])
     assert answers["uniform"] == pytest.approx(np.full(3, 1 / 3))
+
+
+# --- what reaches the searches
+
+
+def test_searches_share_seed_and_prior_and_only_the_control_is_permuted(monkeypatch):
+    plan, run = tiny_plan.plan(), object()
+    climbed = record(monkeypatch, methods, "climb", lambda *args, **kwargs: len(climbed.calls))
+    sizes = SearchSettings((6, 3), candidates=100, first="flat", later="sparse")
+    assert methods.searches(plan, run, "up", sizes, seed=7) == {"CLIMB": 1, "one round": 2, "permuted": 3}
+    assert climbed.all("seed") == [7] * 3
+    assert climbed.all("run") == [run] * 3
+    assert climbed.all("objective") == ["up"] * 3
+    assert all(np.array_equal(prior, plan.pools.natural_K) for prior in climbed.all("prior_K"))
+    assert climbed.all("settings") == [sizes, replace(sizes, rounds=(9,)), sizes]
+    assert climbed.all("fit") == [predictors.fit_chosen, predictors.fit_chosen, predictors.fit_permuted]
+
+
+def test_proxies_of_a_search_have_its_seed(monkeypatch, tmp_path):
+    trained = record(monkeypatch, methods, "train_proxies", "table")
+    plan, mixtures = tiny_plan.plan(), np.eye(3)
+    assert methods.runner(plan, 7, tmp_path, n_jobs=3, backend="threading")(mixtures, 12) == "table"
+    call = trained.calls[0]
+    assert call["mixtures_MK"] is mixtures
+    wanted = {"seed": 7, "first": 12, "folder": tmp_path, "n_jobs": 3, "backend": "threading"}
+    assert call | wanted == call
+
+
+def searched(seed):
+    """A search of drawn numbers, whose answers all differ."""
+    random = np.random.default_rng(seed)
+    mixtures, candidates = random.dirichlet(np.ones(3), 9), random.dirichlet(np.ones(3), 300)
+    return Search(None, mixtures, random.random(9), candidates, random.random(300))
+
+
+def test_each_method_answers_from_its_own_search():
+    plan = tiny_plan.plan()
+    found = {name: searched(seed) for seed, name in enumerate(("CLIMB", "one round", "permuted"))}
+    given = methods.answers(found, plan)
+    ours, single, control = found.values()
+    wanted = {
+        "CLIMB": ours.candidates_CK[np.argmin(ours.predicted_C)],
+        "CLIMB, mean": ours.candidates_CK[np.argsort(ours.predicted_C)[:128]].mean(0),
+        "RegMix": single.candidates_CK[np.argsort(single.predicted_C)[:128]].mean(0),
+        "best of random": single.mixtures_NK[np.argmin(single.scores_N)],
+        "one random": single.mixtures_NK[0],
+        "permuted": control.candidates_CK[np.argmin(control.predicted_C)],
+        "uniform": np.full(3, 1 / 3),
+        "natural": plan.pools.natural_K,
+    }
+    assert given.keys() == wanted.keys()
+    for name, weights_K in wanted.items():
+        assert given[name] == pytest.approx(weights_K), name

@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 from nemo_lab.mixing import predictors
 from nemo_lab.mixing.pools import MixingError
 from nemo_lab.mixing.samplers import sample_mixtures
+from tests.recorders import record, spy
 
 PRIOR = np.full(5, 0.2)
 
@@ -107,3 +108,48 @@ def test_mistakes_are_named(kind, mixtures, scores, words):
         predictors.fit(kind, mixtures, scores)
     with pytest.raises(MixingError, match=words.replace("at least 4", "at least [45]")):
         predictors.leave_one_out(kind, mixtures, scores)
+
+
+# --- what reaches a fit
+
+
+def test_the_control_is_fitted_to_the_scores_of_other_mixtures(monkeypatch):
+    fitted = record(monkeypatch, predictors, "fit_chosen", "predictor")
+    mixtures, scores = points(12)
+    for seed in (0, 1):
+        assert predictors.fit_permuted(mixtures, scores, seed) == "predictor"
+    predictors.fit_permuted(mixtures[:9], scores[:9], 0)
+    dealt = fitted.all("scores_N")
+    assert all(given is mixtures for given in fitted.all("mixtures_NK")[:2])
+    assert fitted.all("seed") == [0, 1, 0]
+    assert sorted(dealt[0]) == sorted(dealt[1]) == sorted(scores)
+    assert all((one != scores).sum() > 6 for one in dealt[:2])
+    assert not np.array_equal(dealt[0], dealt[1]), "another seed deals otherwise"
+    assert (dealt[2] != dealt[0][:9]).any()
+
+
+@pytest.mark.parametrize("kind", ["ridge", "lightgbm"])
+def test_a_point_is_told_by_a_fit_to_all_others(monkeypatch, kind):
+    fitted = spy(monkeypatch, predictors, "fit")
+    mixtures, scores = points(8)
+    told = predictors.leave_one_out(kind, mixtures, scores, 7)
+    assert set(fitted.all("kind")) == {kind}
+    assert set(fitted.all("seed")) == {7}
+    for left_out, (given, known) in enumerate(zip(fitted.all("mixtures_NK"), fitted.all("scores_N"), strict=True)):
+        assert np.array_equal(given, np.delete(mixtures, left_out, 0))
+        assert np.array_equal(known, np.delete(scores, left_out))
+        assert told[left_out] == fitted.original(kind, given, known, 7)(mixtures[left_out : left_out + 1])[0]
+
+
+def test_the_kind_chosen_is_the_one_whose_leave_one_out_ranks_best(monkeypatch):
+    mixtures, scores = points(12)
+    told = {"ridge": -scores, "gp": scores, "lightgbm": scores[::-1]}
+    record(monkeypatch, predictors, "leave_one_out", lambda kind, mixtures, scores, seed: told[kind])
+    assert predictors.choose(mixtures, scores) == "gp"
+    told["ridge"] = scores * 2
+    assert predictors.choose(mixtures, scores) == "ridge", "the first wins a tie"
+    fitted = record(monkeypatch, predictors, "fit", "predictor")
+    told["ridge"] = -scores
+    assert predictors.fit_chosen(mixtures, scores, 7) == "predictor"
+    assert (fitted.only("kind"), fitted.only("seed")) == ("gp", 7)
+    assert fitted.only("scores_N") is scores

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny_plan
+import torch
 from killed_search import search
 
 from nemo_lab.mixing import proxies
@@ -17,6 +18,7 @@ from nemo_lab.mixing.pools import Blend, MixingError, draw_table
 from nemo_lab.mixing.proxies import TABLE, train_proxies
 from nemo_lab.modeling import HybridLM
 from nemo_lab.training import train
+from tests.recorders import record, spy
 
 UP, DOWN, NOISE = np.eye(3)
 WORKER = Path(__file__).with_name("killed_search.py")
@@ -110,3 +112,50 @@ def test_mistakes_are_named(tmp_path):
     next(tmp_path.glob("*.json")).write_text("[1]")
     with pytest.raises(MixingError, match="delete it"):
         train_proxies(plan, UP[None], folder=tmp_path, n_jobs=1)
+
+
+# --- what reaches a proxy
+
+
+def test_the_seed_of_a_proxy_reaches_weights_rows_and_updates(monkeypatch):
+    trained = record(monkeypatch, proxies, "train")
+    plan = tiny_plan.plan(settings=replace(tiny_plan.SETTINGS, seed=99))
+    weights = np.array([0.5, 0.3, 0.2])
+    for seed in (7, 8):
+        proxies.mixture_model(plan, weights, seed)
+    assert [settings.seed for settings in trained.all("settings")] == [7, 8]
+    for seed, blend, model in zip((7, 8), trained.all("data"), trained.all("model"), strict=True):
+        assert np.array_equal(blend.table_SB, draw_table(weights, 12, 8, seed))
+        assert blend.seed == seed
+        assert torch.equal(model.head.weight, HybridLM(plan.config, seed=seed).head.weight)
+
+
+def test_proxies_are_scored_on_the_held_out_text(monkeypatch):
+    judged = record(monkeypatch, proxies, "bits_per_byte_by_domain", {"up": 1.0, "down": 2.0})
+    made = record(monkeypatch, proxies, "mixture_model", "model")
+    plan = tiny_plan.plan()
+    table = train_proxies(plan, np.stack([UP, DOWN]), seed=7, first=4, n_jobs=1)
+    assert table["number"].tolist() == [4, 5]
+    assert set(table["seed"]) == set(made.all("seed")) == {7}
+    assert [weights.tolist() for weights in made.all("weights_K")] == [UP.tolist(), DOWN.tolist()]
+    for call in judged.calls:
+        assert call["model"] == "model"
+        assert call["dataset"] == {"text": plan.held_out.texts, "set": plan.held_out.names}
+        assert (call["tokenizer"], call["column"]) == (plan.held_out.tokenizer, "set")
+        assert (call["length"], call["precision"]) == (tiny_plan.LENGTH, "fp32")
+
+
+def test_the_common_start_is_trained_on_natural_shares_without_a_decay(monkeypatch, tmp_path):
+    built = record(monkeypatch, proxies, "artifact", tmp_path)
+    plan = tiny_plan.plan(base=tmp_path, settings=replace(tiny_plan.SETTINGS, checkpoint_every=5))
+    assert proxies.base_model(plan, 40, seed=7) == tmp_path
+    made = spy(monkeypatch, proxies, "mixture_model")
+    trained = record(monkeypatch, proxies, "train")
+    built.only("build")(tmp_path)
+    assert np.array_equal(made.only("weights_K"), plan.pools.natural_K)
+    assert made.only("seed") == 7
+    assert made.only("plan").base is None
+    wanted = replace(plan.settings, steps=40, warmup_steps=4, schedule="constant", seed=7, checkpoint_every=0)
+    assert trained.only("settings") == wanted
+    assert (tmp_path / "model.safetensors").is_file()
+    assert built.only("settings")["seed"] == 7

@@ -7,6 +7,7 @@ import pytest
 from nemo_lab.mixing import predictors, search
 from nemo_lab.mixing.pools import MixingError
 from nemo_lab.mixing.search import SearchSettings, climb
+from tests.recorders import spy
 
 PRIOR = np.array([0.4, 0.3, 0.2, 0.1])
 BEST = np.array([0.1, 0.1, 0.2, 0.6])
@@ -115,3 +116,56 @@ def test_impossible_sizes_are_named(changes, words):
 def test_an_unknown_objective_is_named():
     with pytest.raises(MixingError, match="not scored on 'accuracy'"):
         climb(runner(), PRIOR, "accuracy", SMALL, seed=0)
+
+
+# --- what reaches predictor and sampler
+
+
+def test_the_predictor_is_fitted_to_all_rounds_so_far():
+    fitted = []
+
+    def fit(mixtures, scores, seed):
+        fitted.append((mixtures.copy(), scores.copy(), seed))
+        return predictors.fit("ridge", mixtures, scores, seed)
+
+    result = climb(runner(), PRIOR, "loss", SMALL, seed=7, fit=fit)
+    assert [len(mixtures) for mixtures, _, _ in fitted] == [12, 18, 21]
+    for mixtures, scores, seed in fitted:
+        assert np.array_equal(mixtures, result.mixtures_NK[: len(mixtures)])
+        assert np.array_equal(scores, result.scores_N[: len(mixtures)])
+        assert seed == 7
+    last = predictors.fit("ridge", *fitted[-1][:2], 7)
+    assert np.array_equal(result.predicted_C, last(result.candidates_CK))
+    assert np.array_equal(result.candidates_CK[:21], result.mixtures_NK), "trained mixtures may be the answer too"
+
+
+def test_each_round_has_candidates_of_its_own(monkeypatch):
+    drawn = spy(monkeypatch, search, "sample_mixtures")
+    settings = SearchSettings((12, 6, 3), candidates=200, first="flat", later="sparse")
+    results = [climb(runner(), PRIOR, "loss", settings, seed=seed) for seed in (7, 8)]
+    assert drawn.all("sampler") == ["flat", "sparse", "sparse", "sparse"] * 2
+    assert drawn.all("count") == [12, 200, 200, 200] * 2
+    assert len(set(drawn.all("seed"))) == 8, "no two draws share their seed, within a search or between two"
+    assert all(np.array_equal(prior, PRIOR) for prior in drawn.all("prior_K"))
+    assert not np.array_equal(results[0].mixtures_NK[:12], results[1].mixtures_NK[:12])
+
+
+def test_rounds_are_drawn_from_the_best_that_are_wanted():
+    candidates = np.random.default_rng(0).dirichlet(np.ones(4), 1000)
+    ranked = candidates[np.argsort(loss(candidates), kind="stable")]
+    for top, size, most in ((0, 5, 128), (0, 20, 400), (7, 5, 7), (2, 5, 5)):
+        picks = [search._pick(candidates, loss, size, top, np.random.default_rng(seed)) for seed in range(40)]
+        places = {int(np.flatnonzero((ranked == one).all(1))[0]) for picked in picks for one in picked}
+        assert max(places) < most
+        assert max(places) > 0.8 * (most - 1) - 1
+        assert all(len(np.unique(picked, axis=0)) == size for picked in picks)
+
+
+def test_predictions_decide_climb_s_answer_and_scores_random_search_s():
+    result = climb(runner(), PRIOR, "loss", SMALL, seed=0)
+    assert np.array_equal(result.best_predicted_K, result.candidates_CK[np.argmin(result.predicted_C)])
+    assert np.array_equal(result.best_trained_K, result.mixtures_NK[np.argmin(result.scores_N)])
+    best = np.argsort(result.predicted_C, kind="stable")
+    for count in (1, 10, search.TOP_MEAN):
+        assert result.mean_of_top(count) == pytest.approx(result.candidates_CK[best[:count]].mean(0))
+    assert result.mean_of_top() == pytest.approx(result.mean_of_top(128))

@@ -10,6 +10,7 @@ import torch
 from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.precision import RECIPES, Cast, to_fp8
+from nemo_lab.precision.linear import Fp8Linear
 from nemo_lab.precision.runs import (
     final_gap,
     gaps,
@@ -20,7 +21,7 @@ from nemo_lab.precision.runs import (
     train_under,
 )
 from nemo_lab.precision.tensors import CASTS
-from nemo_lab.training import TrainSettings, train
+from nemo_lab.training import TrainSettings, pack, train
 from nemo_lab.training.packing import Batch
 
 CONFIG = HybridConfig(
@@ -106,3 +107,60 @@ def test_small_things() -> None:
     assert stacked(found, "a", "loss").tolist() == [[0, 1, 2], [1, 2, 3]]
     assert measured(np.array([1.0, np.nan, 2.0])).tolist() == [1.0, 2.0]
     assert relative_speed(np.array([0, 2, 4, 9.0]), np.array([0, 1, 2, 3.0])) == 2.0
+
+
+# --- what reaches a run
+
+
+@pytest.mark.parametrize("recipe", [None, RECIPES["delayed"].with_(first_bf16=0)])
+def test_the_seed_reaches_weights_and_data_under_every_recipe(recipe) -> None:
+    seen: list = []
+
+    def make(*, seed: int) -> HybridLM:
+        seen.append(("made", seed))
+        return HybridLM(CONFIG, seed=seed)
+
+    def trained(model: HybridLM, seed: int) -> pd.DataFrame:
+        seen.append(("fitted", seed, fp8_layers(model)))
+        with torch.no_grad():
+            model.head.weight += 1
+        return pd.DataFrame({"loss": [1.0, 2.0]})
+
+    def score(model: HybridLM) -> float:
+        seen.append(("scored", model.head.weight.detach().clone(), fp8_layers(model)))
+        return float(len(seen))
+
+    result = train_under(recipe, 7, make=make, fit=trained, score=score)
+    assert seen[0] == ("made", 7)
+    assert seen[1] == ("fitted", 7, len(result["fp8"])), "the recipe is there before training, or BF16 is compared"
+    assert (len(result["fp8"]) > 0) is (recipe is not None)
+    scored = [event for event in seen if event[0] == "scored"]
+    assert all(torch.equal(weight, HybridLM(CONFIG, seed=7).head.weight + 1) for _, weight, _ in scored)
+    assert [layers for _, _, layers in scored] == ([0] if recipe is None else [len(result["fp8"]), 0])
+    assert result["history"]["loss"].tolist() == [1.0, 2.0]
+    if recipe is None:
+        assert result["score"] == result["score_bf16"]
+
+
+def fp8_layers(model: HybridLM) -> int:
+    return sum(isinstance(module, Fp8Linear) for module in model.modules())
+
+
+def test_the_history_of_a_seed_is_that_of_its_data() -> None:
+    """`fit` that hands its seed on to `train` orders packed rows by it."""
+    rows = pack([[1 + (3 * i + j) % 30 for j in range(40)] for i in range(8)], 16, eos=0)
+
+    def order(model: HybridLM, seed: int) -> pd.DataFrame:
+        return train(model, rows, TrainSettings(3, 4, 1e-2, seed=seed), progress=False)
+
+    def same_weights(seed: int) -> HybridLM:
+        return HybridLM(CONFIG, seed=0)
+
+    first, other = (train_under(None, seed, make=same_weights, fit=order)["history"]["loss"] for seed in (0, 7))
+    assert (first != other).any()
+
+
+def test_arms_are_stacked_by_name() -> None:
+    found = {(arm, seed): {"history": {"loss": [k, seed]}} for k, arm in enumerate("ab") for seed in (3, 4)}
+    assert stacked(found, "b", "loss").tolist() == [[1, 3], [1, 4]]
+    assert stacked(found, "a", "loss").tolist() == [[0, 3], [0, 4]]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_lm import TinyConfig, TinyLM, tiny_data
 
-from nemo_lab.training import IGNORE, Batch, NonFiniteLoss, TrainingError, TrainSettings, batch, train
+from nemo_lab.training import IGNORE, Batch, NonFiniteLoss, TrainingError, TrainSettings, batch, distributed, train
 
 SETTINGS = TrainSettings(steps=30, batch_size=4, peak_lr=0.02, warmup_steps=3, precision="fp32")
 DATA = tiny_data()
@@ -138,3 +138,32 @@ def test_the_bar_shows_loss_and_speed(monkeypatch, capsys):
     assert "tokens/s=" in shown
     run(progress=False)
     assert capsys.readouterr().err == ""
+
+
+# --- the seed
+
+
+def test_the_seed_orders_the_rows():
+    """Seeds that shared the order of their data would differ too little, and intervals over seeds be too short."""
+    seven = run(settings=dataclasses.replace(SETTINGS, seed=7))["loss"]
+    assert (seven == run(data=lambda step: batch(DATA, 4, 7, step))["loss"]).all()
+    assert (seven != run()["loss"]).any()
+
+
+def one_batch(step):
+    return batch(DATA, 4, 0, 0)
+
+
+def dropped(**changes):
+    """Losses of the same batch four times, by weights that stay: what differs is the dropout."""
+    settings = dataclasses.replace(SETTINGS, steps=4, peak_lr=1e-12, weight_decay=0.0, **changes)
+    return run(TinyLM(TinyConfig(dropout=0.3)), one_batch, settings)["loss"].tolist()
+
+
+def test_each_step_seed_and_process_has_a_dropout_of_its_own(monkeypatch):
+    losses = dropped()
+    assert len(set(losses)) == 4
+    assert losses == dropped()
+    assert not set(losses) & set(dropped(seed=1))
+    monkeypatch.setattr(distributed, "rank", lambda: 1)
+    assert not set(losses) & set(dropped())

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from nemo_lab.training import IGNORE, TrainingError
+from nemo_lab.training import IGNORE, TrainingError, recall
 from nemo_lab.training.recall import RecallTask, recall_accuracy, recall_batch, recall_source
+from tests.recorders import spy
 
 tasks = st.integers(1, 6).flatmap(
     lambda pairs: st.builds(RecallTask, st.just(pairs), st.integers(pairs, 9), st.integers(2, 9))
@@ -60,6 +61,17 @@ class LooksUp(nn.Module):
 def test_accuracy_of_models_that_are_always_right_or_wrong(off: int, accuracy: float) -> None:
     task = RecallTask(4, 8, 8)
     assert recall_accuracy(LooksUp(task, off), task, rows=70, batch_size=32) == accuracy
+
+
+def test_accuracy_is_of_rows_that_no_training_has_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = RecallTask(4, 8, 8)
+    asked = spy(monkeypatch, recall, "recall_batch")
+    recall_accuracy(LooksUp(task, 0), task, rows=70, batch_size=32)
+    assert asked.all("step") == [0, 1, 2], "no row twice"
+    assert sum(asked.all("batch_size")) == 70
+    (seed,) = set(asked.all("seed"))
+    recall_source(task, 32, seed=3)(0)
+    assert seed != asked.all("seed")[-1] == 3
 
 
 def test_impossible_tasks_are_refused() -> None:

@@ -1,13 +1,18 @@
 """One run of a comparison: numbers that depend on the seed and the data, and on nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from nemo_lab.modeling import HybridConfig
-from nemo_lab.training import TrainSettings, pack
-from nemo_lab.training.recall import RecallTask
+from nemo_lab.modeling import HybridConfig, HybridLM
+from nemo_lab.training import TrainSettings, pack, scores
+from nemo_lab.training.recall import RecallTask, recall_batch
 from nemo_lab.training.scores import score_language, score_recall
+from tests.recorders import record
 
 CONFIG = HybridConfig(
     pattern="M*-",
@@ -52,3 +57,44 @@ def test_recall_is_learned_by_a_hybrid() -> None:
     config = CONFIG.with_(pattern="M-*-", vocab_size=task.vocab_size, init_std=0.15)
     untrained = score_recall(config, 0, task, TrainSettings(steps=1, batch_size=2, peak_lr=1e-9))
     assert untrained < 0.6 < score_recall(config, 0, task, settings)
+
+
+# --- what reaches a run
+
+
+def settings_of(recorder) -> TrainSettings:
+    assert recorder.only("settings") == replace(SETTINGS, seed=5), "the seed of the run, not that of the settings"
+    return recorder.only("settings")
+
+
+def test_the_seed_makes_weights_and_order_and_all_models_are_judged_alike(tokenizer: Tokenizer, monkeypatch) -> None:
+    rows = pack(([1 + k] * 40 for k in range(9)), length=32, eos=0)
+    history = pd.DataFrame({"tokens": [30, 60], "seconds": [1.0, 4.0]})
+    trained = record(monkeypatch, scores, "train", history)
+    judged = record(monkeypatch, scores, "bits_per_byte_by_domain", {"x": 1.0, "y": 3.0})
+    held_out = {"text": ["a"], "corpus": ["x"]}
+    found = score_language(CONFIG, 5, rows, SETTINGS, tokenizer, held_out)
+    assert found == {"x": 1.0, "y": 3.0, "mean": 2.0, "tokens_per_second": 15.0}
+    settings_of(trained)
+    assert trained.only("data") is rows
+    model = trained.only("model")
+    assert torch.equal(model.head.weight, HybridLM(CONFIG, seed=5).head.weight)
+    call = judged.calls[0]
+    assert call["model"] is model
+    assert call["tokenizer"] is tokenizer
+    assert call["dataset"] is held_out
+    assert (call["length"], call["precision"]) == (32, SETTINGS.precision)
+
+
+def test_recall_is_trained_on_rows_of_the_seed_and_judged_on_others(monkeypatch) -> None:
+    task = RecallTask(pairs=2, keys=4, values=4)
+    trained = record(monkeypatch, scores, "train")
+    judged = record(monkeypatch, scores, "recall_accuracy", 0.5)
+    assert score_recall(CONFIG, 5, task, SETTINGS) == 0.5
+    settings_of(trained)
+    for step in (0, 3):
+        wanted = recall_batch(task, SETTINGS.batch_size, 5, step)
+        assert torch.equal(trained.only("data")(step).tokens_BL, wanted.tokens_BL)
+    assert judged.only("model") is trained.only("model")
+    assert judged.only("task") is task
+    assert judged.only("seed") not in range(1000), "rows of a seed that a run may have would be known by heart"
