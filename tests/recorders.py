@@ -45,12 +45,16 @@ class Recorder:
 
 def record(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, answer: Any = None) -> Recorder:
     """Put a recorder in the place of `where.name`; it returns `answer`, or what that function of the arguments does."""
-    says = answer if callable(answer) else lambda *args, **kwargs: answer
-    recorder = Recorder(getattr(where, name), says)
-    monkeypatch.setattr(where, name, recorder)
-    return recorder
+    function = inspect.isroutine(answer) or inspect.isclass(answer)  # a model is callable too, and an answer
+    return _put(monkeypatch, where, name, answer if function else lambda *args, **kwargs: answer)
 
 
 def spy(monkeypatch: pytest.MonkeyPatch, where: Any, name: str) -> Recorder:
     """Put a recorder in the place of `where.name` that does what the original does."""
-    return record(monkeypatch, where, name, getattr(where, name))
+    return _put(monkeypatch, where, name, getattr(where, name))
+
+
+def _put(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, answer: Callable[..., Any]) -> Recorder:
+    recorder = Recorder(getattr(where, name), answer)
+    monkeypatch.setattr(where, name, recorder)
+    return recorder

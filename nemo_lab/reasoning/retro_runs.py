@@ -170,7 +170,7 @@ def tune(plan: Plan, model: HybridLM, items: Sequence[Item], seed: int) -> Hybri
 
 def questions(plan: Plan, seed: int, split: str, count: int) -> list[Item]:
     """Puzzles as items without a trace; training questions are others than those that models are taught on."""
-    first = 10_000_000 if split == "train" else 0
+    first = max(10_000_000, plan.steps * plan.batch_size) if split == "train" else 0
     puzzles = [rule_puzzles.puzzle(seed, split, first + n, plan.rules, plan.hops) for n in range(count)]
     return [Item(one.prompt, "", partial(rule_puzzles.is_correct, one)) for one in puzzles]
 

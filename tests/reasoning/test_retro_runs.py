@@ -1,15 +1,20 @@
 """The experiment of one seed at a tiny size, what it promises about its arms, and what is made of its results."""
 
 import math
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from nemo_lab.reasoning import retro_runs, rule_puzzles
+from nemo_lab.lab.scales import resolve
+from nemo_lab.reasoning import retro_measures, retro_runs, rule_puzzles
 from nemo_lab.reasoning import retro_summary as summary
 from nemo_lab.reasoning.retro_runs import Plan, SeedResult, one_seed
+from nemo_lab.reasoning.retro_search import Continuation
 from nemo_lab.reasoning.retro_view import SideBySide
+from tests.recorders import record, spy
 
 TINY = Plan(
     rules=2,
@@ -74,8 +79,6 @@ def test_a_seed_gives_the_same_result_again(result: SeedResult) -> None:
 
 
 def test_a_model_that_answers_nothing_is_refused() -> None:
-    from dataclasses import replace
-
     with pytest.raises(ValueError, match="answers no question"):
         one_seed(replace(TINY, steps=1), 7)
 
@@ -130,3 +133,254 @@ def test_the_view_escapes_and_marks() -> None:
     assert "font-weight:bold" in shown
     assert view.shared == 1
     assert repr(view).splitlines()[1:] == ["  3 steps: a | -<b> | -Wait, <i>", "  2 steps: a | +&"]
+
+
+# --- what reaches a seed's experiment
+
+
+MODEL = retro_runs.HybridLM(retro_runs.config(TINY.d_model, rule_puzzles.codec().vocab_size), seed=3)
+
+
+def test_a_model_is_taught_puzzles_of_training_by_its_seed(monkeypatch) -> None:
+    trained = record(monkeypatch, retro_runs, "train")
+    for seed in (7, 8):
+        model = retro_runs.teach(TINY, seed, TINY.d_model, 20, 1e-2)
+        wanted = retro_runs.HybridLM(model.config, seed=seed)
+        assert torch.equal(model.head.weight, wanted.head.weight)
+    assert [settings.seed for settings in trained.all("settings")] == [7, 8]
+    assert [(one.steps, one.batch_size, one.peak_lr) for one in trained.all("settings")] == [(20, 24, 1e-2)] * 2
+    drawn, tried = spy(monkeypatch, rule_puzzles, "puzzle"), spy(monkeypatch, rule_puzzles, "attempt")
+    batches = [trained.all("data")[k](step).tokens_BL for k, step in ((0, 3), (1, 3), (0, 4))]
+    assert not any(torch.equal(batches[0], other) for other in batches[1:] if other.shape == batches[0].shape)
+    assert set(drawn.all("split")) == {"train"}
+    assert drawn.all("seed") == [7] * 24 + [8] * 24 + [7] * 24
+    assert drawn.all("index") == [*range(72, 96)] * 2 + [*range(96, 120)], "no puzzle twice"
+    assert set(tried.all("leave")) == {TINY.leave}
+    assert len(set(tried.all("seed"))) > 24, "the habit is drawn anew for each puzzle"
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "gpu", "cluster"])
+def test_puzzles_to_revise_lie_beyond_all_taught(monkeypatch, scale: str) -> None:
+    drawn, sizes = spy(monkeypatch, rule_puzzles, "puzzle"), resolve("11_retro_search", scale)
+    plan = replace(TINY, steps=sizes.steps, batch_size=sizes.batch_size)
+    items = retro_runs.questions(plan, 7, "train", 5)
+    assert min(drawn.all("index")) >= plan.steps * plan.batch_size
+    assert len(set(drawn.all("index"))) == 5
+    retro_runs.questions(plan, 7, "test", 5)
+    assert drawn.all("split") == ["train"] * 5 + ["test"] * 5
+    assert set(drawn.all("seed")) == {7}
+    for item, index in zip(items, drawn.all("index")[:5], strict=True):
+        one = drawn.original(7, "train", index, TINY.rules, TINY.hops)
+        assert item.prompt == one.prompt
+        assert item.is_correct(rule_puzzles.attempt(one, 0.0))
+        assert not item.is_correct("so 00+0")
+
+
+def test_a_tuned_model_is_a_copy_and_the_seed_says_which_question_comes_when(monkeypatch) -> None:
+    trained = record(monkeypatch, retro_runs, "train")
+    some = [retro_runs.Item(f"+3 +5:{n:02d}?01=", f"trace {n}", bool) for n in range(10)]
+    others = [replace(item, trace=f"other {n}") for n, item in enumerate(some)]
+    asked = spy(monkeypatch, retro_runs, "pair_source")
+    for items, seed in ((some, 7), (others, 7), (some, 8)):
+        tuned = retro_runs.tune(TINY, MODEL, items, seed)
+        assert tuned is not MODEL
+        assert tuned is trained.calls[-1]["model"]
+        assert torch.equal(tuned.head.weight, MODEL.head.weight)
+    settings = trained.all("settings")
+    assert [one.seed for one in settings] == [7, 7, 8]
+    assert {(one.steps, one.batch_size, one.peak_lr) for one in settings} == {(TINY.tune_steps, 24, TINY.tune_lr)}
+    first, second, third = ([pairs(step) for step in (0, 1)] for pairs in asked.all("pairs"))
+    assert [[p for p, _ in step] for step in first] == [[p for p, _ in step] for step in second]
+    assert all(answer.startswith("other") for step in second for _, answer in step)
+    assert first != third
+    assert first[0] != first[1]
+
+
+def test_weak_revisers_are_one_training_of_another_seed(monkeypatch) -> None:
+    def taught(plan, seed, d_model, steps, peak_lr, on_step=None):
+        for step in range(1, steps + 1):
+            on_step(step, step)
+        return "model"
+
+    record(monkeypatch, retro_runs.copy, "deepcopy", lambda model: model)
+    teaching = record(monkeypatch, retro_runs, "teach", taught)
+    plan = replace(TINY, weak_steps=(0, 4, 10))
+    untrained, *later = retro_runs.weak_models(plan, 7)
+    assert later == [4, 10]
+    call = teaching.calls[0]
+    assert (call["d_model"], call["steps"], call["peak_lr"]) == (TINY.d_weak, 10, TINY.weak_lr)
+    assert call["seed"] != 7
+    assert untrained.config.d_model == TINY.d_weak
+    wanted = retro_runs.HybridLM(untrained.config, seed=call["seed"])
+    assert torch.equal(untrained.head.weight, wanted.head.weight), "the untrained one is where the training begins"
+
+
+def test_own_traces_are_one_sample_of_each_question(monkeypatch) -> None:
+    items = retro_runs.questions(TINY, 7, "train", 4)
+    sampled = record(monkeypatch, retro_runs, "sample_traces", "found")
+    record(monkeypatch, retro_runs, "correct_items", lambda items, found: [*items[:2], found])
+    generator = torch.Generator()
+    assert retro_runs.own_traces(TINY, MODEL, items, generator) == [*items[:2], "found"]
+    call = sampled.calls[0]
+    assert call["model"] is MODEL
+    assert call["items"] is items
+    assert call["generator"] is generator
+    assert call["search"] == TINY.search()
+    assert call["search"].temperature == 1.0
+
+
+@pytest.fixture
+def experiment(monkeypatch):
+    """One seed with stand-ins for all that takes time: what was called, by name."""
+    revised = retro_runs.questions(TINY, 7, "train", 3)
+    right = [replace(item, trace=f"own {n}") for n, item in enumerate(revised)]
+    sets = {name: [name] for name in ("originals", "originals, other seed", "Retro-Search", "cut")}
+    called = {
+        "teach": record(monkeypatch, retro_runs, "teach", MODEL),
+        "questions": spy(monkeypatch, retro_runs, "questions"),
+        "own_traces": record(monkeypatch, retro_runs, "own_traces", right),
+        "measure": record(monkeypatch, retro_runs, "measure", lambda model, *_: Accurate(model)),
+        "tune": record(monkeypatch, retro_runs, "tune", lambda plan, model, items, seed: (items, seed)),
+        "shapes": record(monkeypatch, retro_runs, "shapes", tuple),
+        "_self_data": record(monkeypatch, retro_runs, "_self_data", sets),
+        "_ablations": record(monkeypatch, retro_runs, "_ablations", {"kind": "cost"}),
+        "_weak": record(monkeypatch, retro_runs, "_weak"),
+    }
+    return one_seed(TINY, 7, ablations=2), called, right, sets
+
+
+class Accurate:
+    """An outcome that knows whose it is."""
+
+    accuracy = 0.5
+
+    def __init__(self, model: object) -> None:
+        self.model = model
+
+
+def test_arms_of_a_seed_are_tuned_alike_and_the_control_by_another_seed(experiment) -> None:
+    result, called, _, sets = experiment
+    tuned = called["tune"]
+    assert all(model is MODEL for model in tuned.all("model"))
+    seeds = dict(zip(sets, tuned.all("seed"), strict=True))
+    control = seeds.pop("originals, other seed")
+    assert set(seeds.values()) == {7}
+    assert control != 7
+    assert control not in range(100), "no seed that another repeat has"
+    assert {name: outcome.model for name, outcome in result.outcomes.items()} == {
+        name: (data, {**seeds, "originals, other seed": control}[name]) for name, data in sets.items()
+    }
+    assert result.data == {name: tuple(data) for name, data in sets.items()}
+
+
+def test_traces_are_of_training_and_judging_is_of_held_out_puzzles(experiment) -> None:
+    result, called, right, _ = experiment
+    (held_out, revised) = called["questions"].calls
+    assert (held_out["split"], held_out["count"], held_out["seed"]) == ("test", TINY.held_out, 7)
+    assert (revised["split"], revised["count"], revised["seed"]) == ("train", TINY.questions, 7)
+    wanted = [item.prompt for item in called["questions"].original(**held_out)]
+    for items in called["measure"].all("items"):
+        assert [item.prompt for item in items] == wanted
+    assert called["measure"].calls[0]["model"] is MODEL
+    teaching = called["teach"].calls[0]
+    assert (teaching["seed"], teaching["d_model"], teaching["steps"]) == (7, TINY.d_model, TINY.steps)
+    asked = called["own_traces"].only("items")
+    assert [item.prompt for item in asked] == [i.prompt for i in called["questions"].original(**revised)]
+    assert called["_self_data"].only("items") is called["_weak"].only("items") is right
+    assert called["_ablations"].only("items") == right[:2]
+    assert called["_weak"].only("few") == 2
+    assert called["_weak"].only("held_out") is called["measure"].calls[0]["items"]
+    assert result.costs == {"kind": "cost"}
+
+
+def test_the_control_of_another_seed_can_fail(result: SeedResult) -> None:
+    """Its outcome differs from the originals', though it learned from the same traces."""
+    assert result.data["originals, other seed"] == result.data["originals"]
+    assert result.outcomes["originals, other seed"] != result.outcomes["originals"]
+
+
+def test_baselines_get_the_traces_and_the_tokens_that_the_revision_spent(monkeypatch) -> None:
+    items, generator = ["one", "two"], torch.Generator()
+    revised = record(monkeypatch, retro_runs, "revise", [])
+    record(monkeypatch, retro_runs, "revised_items", ["revised"])
+    record(monkeypatch, retro_runs, "cost_of", SimpleNamespace(tokens=4711))
+    tip = record(monkeypatch, retro_runs, "penalise_switches", "tip")
+    names = {"shortest of n": "shortest_correct", "truncated": "truncate_and_regenerate", "penalised": "penalised"}
+    made = {kind: record(monkeypatch, retro_runs, name, ([kind], 4712)) for kind, name in names.items()}
+    cut = record(monkeypatch, retro_runs, "cut_and_answered", ["cut"])
+    found = SeedResult(7)
+    sets = retro_runs._self_data(TINY, MODEL, items, generator, found)
+    assert sets == {
+        "originals": items,
+        "originals, other seed": items,
+        "Retro-Search": ["revised"],
+        **{kind: [kind] for kind in names},
+        "cut": ["cut"],
+    }
+    for recorder in (revised, *made.values()):
+        assert recorder.only("model") is MODEL
+        assert recorder.only("items") is items
+        assert recorder.only("search") == TINY.search()
+        assert recorder.only("generator") is generator
+    assert [recorder.only("budget") for recorder in made.values()] == [4711] * 3
+    assert revised.only("seed") == made["truncated"].only("seed") == cut.only("seed") == 7
+    assert made["penalised"].only("adjust") == "tip"
+    assert tip.only("beta") == TINY.beta
+    assert found.spent == dict.fromkeys(names, 4712)
+
+
+def test_kinds_of_revision_differ_in_what_they_are_named_for(monkeypatch) -> None:
+    revised = record(monkeypatch, retro_runs, "revise", lambda model, items, codec, search, generator: search)
+    record(monkeypatch, retro_runs, "cost_of", lambda search, hops: search)
+    found = retro_runs._ablations(TINY, MODEL, ["one"], torch.Generator())
+    wanted = {f"ban: {ban}": replace(TINY.search(), ban=ban) for ban in retro_runs.BANS}
+    assert found == wanted | {"random start": replace(TINY.search(), start="random")}
+    assert all(model is MODEL for model in revised.all("model"))
+    assert revised.all("items") == [["one"]] * len(found)
+    assert TINY.search().ban == "first step"
+
+
+def test_students_are_alike_and_learn_from_the_last_reviser_or_from_none(monkeypatch) -> None:
+    items, held_out = ["one", "two", "three"], ["held", "out"]
+    plan = replace(TINY, weak_steps=(0, 4, 10))
+    record(monkeypatch, retro_runs, "weak_models", ["untrained", "middle", "last"])
+    revised = record(monkeypatch, retro_runs, "revise", lambda model, items, *_: (model, items))
+    record(monkeypatch, retro_runs, "revised_items", lambda revisions: ["by", revisions[0]])
+    record(monkeypatch, retro_runs, "cost_of", lambda revisions, hops: revisions)
+    record(monkeypatch, retro_runs, "cut_and_answered", ["cut"])
+    record(monkeypatch, retro_runs, "shapes", tuple)
+    taught = record(monkeypatch, retro_runs, "teach", "student")
+    measured = record(monkeypatch, retro_runs, "measure", lambda model, *_: Accurate(model))
+    tuned = record(monkeypatch, retro_runs, "tune", lambda plan, model, items, seed: tuple(items))
+    found = SeedResult(7)
+    retro_runs._weak(plan, items, 2, held_out, torch.Generator(), found)
+    assert revised.all("model") == ["untrained", "middle", "last"]
+    assert revised.all("items") == [items, items[:2], items]
+    assert set(tuned.all("seed")) == {7}
+    assert set(tuned.all("model")) == {"student"}
+    outcomes = {name: outcome.model for name, outcome in found.outcomes.items()}
+    assert outcomes == {
+        "student: originals": tuple(items),
+        "student: cut": ("cut",),
+        "student: revised by an untrained model": ("by", "untrained"),
+        "student: revised": ("by", "last"),
+    }
+    assert all(asked is held_out for asked in measured.all("items"))
+    student = taught.calls[0]
+    assert (student["d_model"], student["steps"], student["peak_lr"]) == (TINY.d_weak, 10, TINY.weak_lr)
+    assert student["seed"] not in (7, 7 + 250), "a student is neither the strong model nor the reviser"
+
+
+def test_outcomes_are_greedy_and_drawn_with_a_seed(monkeypatch) -> None:
+    items = retro_runs.questions(TINY, 7, "test", 4)
+    found = [Continuation("", True, 3)] * 3 + [Continuation("", True, 7)]
+    sampled = record(monkeypatch, retro_measures, "sample_traces", found)
+    record(monkeypatch, retro_measures, "shapes", tuple)
+    judged = record(monkeypatch, retro_measures, "correct_items", lambda items, found: items[: len(judged.calls)])
+    outcome = retro_measures.measure(MODEL, items, TINY.search(), seed=5)
+    greedy, drawn = sampled.calls
+    assert (greedy["search"].temperature, drawn["search"].temperature) == (0.0, 1.0)
+    assert drawn["generator"].initial_seed() == 5
+    assert all(call["items"] is items for call in (greedy, drawn))
+    assert sorted([outcome.accuracy, outcome.sampled_accuracy]) == [0.25, 0.5]
+    assert (outcome.tokens, outcome.sampled_tokens) == (4, 4)
