@@ -12,9 +12,13 @@ from nemo_lab.errors import LabError
 from nemo_lab.reasoning import blends, crossthink, crossthink_runs, crossthink_views
 from nemo_lab.reasoning.crossthink import Study
 from nemo_lab.reasoning.crossthink_runs import ARMS, Arm
+from nemo_lab.reasoning.evaluate import Answer
 from nemo_lab.reasoning.experience import Prompt
-from nemo_lab.reasoning.items import Item, draw
-from nemo_lab.reasoning.templates import as_choice, parse
+from nemo_lab.reasoning.items import Item, draw, split_of
+from nemo_lab.reasoning.policy import Policy
+from nemo_lab.reasoning.sft import pair_source
+from nemo_lab.reasoning.templates import as_choice, keep, parse
+from tests.recorders import record, spy
 
 TINY = Study(
     pattern="M-*-",
@@ -189,3 +193,234 @@ def test_the_flow_counts_every_question_once() -> None:
         "open answer over 10 words": 1,
         "unverifiable": 1,
     }
+
+
+# --- what reaches the start
+
+
+def one_answer(policy, items, *, mode, max_new_tokens, template="open", samples=1, temperature=0.0, seed=0):
+    """What `answer` returns, without a model: only the first question is solved, in all samples."""
+    return [[Answer(item, "", k == 0, True, True, 3) for _ in range(samples)] for k, item in enumerate(items)]
+
+
+def same_weights(policy: Policy, state: crossthink.State) -> bool:
+    return all(torch.equal(value, state[name]) for name, value in policy.model.state_dict().items())
+
+
+def test_draws_are_of_the_split_and_seed_asked_for(monkeypatch) -> None:
+    drawn = spy(monkeypatch, crossthink, "draw")
+    items = crossthink.draws(4711, 3, "test", ("sum", "path"))
+    assert drawn.all("domain") == ["sum", "path"]
+    assert drawn.all("split") == ["test", "test"]
+    assert drawn.all("seed") == [4711, 4711]
+    assert drawn.all("level") == [crossthink.LEVELS["sum"], crossthink.LEVELS["path"]]
+    assert {split_of(item) for item in items} == {"test"}
+    assert {split_of(item) for item in crossthink.draws(4711, 3, "train")} == {"train"}
+    assert items != crossthink.draws(4712, 3, "test", ("sum", "path"))
+
+
+def test_the_exam_is_held_out_greedy_and_the_same_in_both_formats(monkeypatch) -> None:
+    asked = record(monkeypatch, crossthink, "answer", one_answer)
+    found = crossthink.evaluate("policy", TINY, 5)
+    wanted = crossthink.draws(5, TINY.held_out, "test")
+    assert all(items == wanted for items in asked.all("items"))
+    assert asked.all("template") == ["open", "choice"]
+    assert set(asked.all("temperature")) == {0.0}
+    assert set(asked.all("max_new_tokens")) == {TINY.max_new_tokens}
+    assert found["right"].tolist() == [k == 0 for k in range(len(wanted))] * 2
+    assert found["domain"].tolist() == [item.domain for item in wanted] * 2
+    crossthink.evaluate("policy", TINY, 5, ("path",))
+    assert asked.calls[-1]["items"] == crossthink.draws(5, TINY.held_out, "test", ("path",))
+
+
+def test_pass_rates_are_of_training_questions_of_rl_drawn_at_temperature_one(monkeypatch) -> None:
+    asked = record(monkeypatch, crossthink, "answer", one_answer)
+    found = crossthink.pass_rate_table("policy", TINY, 5)
+    wanted = crossthink.draws(5 + crossthink.RL_SEED, TINY.held_out // 4, "train", crossthink.RL_DOMAINS)
+    assert all(items == wanted for items in asked.all("items"))
+    assert set(asked.all("temperature")) == {1.0}
+    assert set(asked.all("samples")) == {TINY.group}
+    assert set(asked.all("seed")) == {5}
+    assert found["rate"].tolist() == [float(k == 0) for k in range(len(wanted))] * 2
+
+
+def test_the_seed_of_a_start_reaches_weights_lessons_updates_and_exams(monkeypatch) -> None:
+    trained = record(monkeypatch, crossthink, "train", pd.DataFrame({"step": [1], "loss": [2.0]}))
+    judged = [record(monkeypatch, crossthink, name, name) for name in ("evaluate", "pass_rate_table")]
+    start = crossthink.start_model(TINY, 5)
+    settings = trained.only("settings")
+    assert (settings.seed, settings.steps, settings.batch_size) == (5, TINY.sft_steps, TINY.sft_batch)
+    fresh = crossthink.new_policy(TINY, 5)
+    assert same_weights(fresh, start.state)
+    wanted = pair_source(crossthink.lessons(TINY, 5), fresh.encode, fresh.end, fresh.pad)
+    assert all(torch.equal(a, b) for a, b in zip(trained.only("data")(3), wanted(3), strict=True))
+    for recorder in judged:
+        assert recorder.only("seed") == 5
+        assert recorder.only("policy").model is trained.only("model")
+    assert (start.answers, start.rates) == ("evaluate", "pass_rate_table")
+    assert not start.early
+    trained.only("on_step")({"step": TINY.sft_steps})
+    assert not start.early, "the weaker model is that from half-way"
+    trained.only("on_step")({"step": TINY.sft_steps // 2})
+    assert same_weights(fresh, start.early)
+
+
+def test_lessons_are_of_training_questions_apart_from_those_of_rl(monkeypatch) -> None:
+    drawn = spy(monkeypatch, crossthink, "draws")
+    pairs = {seed: crossthink.lessons(TINY, seed)(3) for seed in (5, 6)}
+    assert drawn.all("seed") == [5 + crossthink.SFT_SEED, 6 + crossthink.SFT_SEED]
+    assert set(drawn.all("split")) == {"train"}
+    assert pairs[5] != pairs[6]
+    assert len({0, crossthink.SFT_SEED, crossthink.RL_SEED}) == 3
+
+
+# --- what reaches an arm
+
+
+def test_controls_differ_from_what_they_control_in_one_thing() -> None:
+    assert Arm() == Arm("natural", "open", "clean", "right", 0)
+    pairs = {
+        "general 2:1, random rewards": replace(ARMS["general 2:1"], reward="random"),
+        "answers dealt": replace(ARMS["natural"], items="dealt"),
+        "math only, other seed": replace(ARMS["math only"], shift=1),
+        "corrupted, filtered": replace(ARMS["corrupted"], items="filtered"),
+        "corrupted, thinned": replace(ARMS["corrupted"], items="thinned"),
+        "as many": replace(ARMS["hard"], items="as many"),
+        "choice 2:1": replace(ARMS["open 2:1"], blend="choice 2:1"),
+        "general only": replace(ARMS["math only"], blend="general"),
+    }
+    assert {name: ARMS[name] for name in pairs} == pairs
+    assert len(set(ARMS.values())) == len(ARMS)
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_the_seed_of_a_run_reaches_prompts_rewards_and_updates(monkeypatch, start, shift) -> None:
+    practised = record(monkeypatch, crossthink_runs, "grpo", "history")
+    blended = spy(monkeypatch, blends, "blend_prompts")
+    rewarded = spy(monkeypatch, crossthink_runs, "rewarder")
+    sources = crossthink_runs.sources_of(crossthink_runs.pool(TINY, 5))
+    blend = blends.natural({key: len(items) for key, items in sources.items()})
+    arm, policy = Arm(shift=shift), crossthink.policy_from(TINY, start.state)
+    history, _ = crossthink_runs.learn(policy, blend, sources, arm, 5, TINY)
+    settings = practised.only("settings")
+    assert settings.seed == blended.only("seed") == rewarded.only("seed") == 5 + 100 * shift
+    assert (settings.steps, settings.prompts, settings.group) == (TINY.steps, TINY.prompts, TINY.group)
+    assert (settings.peak_lr, settings.max_new_tokens) == (TINY.rl_lr, TINY.max_new_tokens)
+    assert (blended.only("blend"), blended.only("items"), blended.only("size")) == (blend, sources, TINY.prompts)
+    assert rewarded.only("arm") is arm
+    assert practised.only("policy") is policy
+    assert history == "history"
+
+
+def test_rewards_are_counted_by_step_and_domain(monkeypatch, start) -> None:
+    sum_, path = (draw(name, 1, seed=1)[0] for name in ("sum", "path"))
+
+    def rewards(policy, prompts, reward, settings, *, progress):
+        for k in range(2 * TINY.prompts * TINY.group):
+            item = (sum_, path)[k % 2]
+            answer = item.answer if k < TINY.prompts * TINY.group else "wrong"
+            reward(Prompt("", (item, "open")), f"<think></think>{answer}", True)
+        return "history"
+
+    record(monkeypatch, crossthink_runs, "grpo", rewards)
+    policy = crossthink.policy_from(TINY, start.state)
+    sources = {("sum", "open"): [sum_], ("path", "open"): [path]}
+    _, found = crossthink_runs.learn(policy, {("sum", "open"): 1.0}, sources, Arm(), 5, TINY)
+    assert sorted(found.itertuples(index=False, name=None)) == [
+        (1, "path", 1.0),
+        (1, "sum", 1.0),
+        (2, "path", 0.0),
+        (2, "sum", 0.0),
+    ]
+
+
+def test_a_coin_looks_at_nothing_and_has_a_seed() -> None:
+    right = as_choice(Item("sum", "34+58", "92", "12,09"), np.random.default_rng(0))
+
+    def tossed(seed: int, text: str) -> list[float]:
+        coin = crossthink_runs.rewarder(Arm(reward="random"), seed, [])
+        return [coin(Prompt("", (right, "open")), text, True) for _ in range(64)]
+
+    assert tossed(5, "<think></think>92") == tossed(5, "nonsense")
+    assert tossed(5, "nonsense") != tossed(6, "nonsense")
+
+
+def test_an_arm_begins_with_the_whole_start_and_is_examined_on_held_out_questions(monkeypatch, start) -> None:
+    learned = record(monkeypatch, crossthink_runs, "learn", ("history", "rewards"))
+    examined = record(monkeypatch, crossthink_runs, "evaluate", "answers")
+    for name in ("natural", "math only, other seed"):
+        found = crossthink_runs.run(name, start, TINY)
+        assert same_weights(learned.calls[-1]["policy"], start.state), "not the weaker model"
+        assert learned.calls[-1]["arm"] == ARMS[name]
+        assert (learned.calls[-1]["seed"], examined.calls[-1]["seed"]) == (start.seed, start.seed)
+        assert examined.calls[-1]["policy"] is learned.calls[-1]["policy"]
+        assert tuple(examined.calls[-1]["domains"]) == tuple(crossthink.LEVELS)
+        assert (found.answers, found.history, found.rewards) == ("answers", "history", "rewards")
+
+
+def test_the_pool_is_of_training_questions_apart_from_those_of_tuning(monkeypatch) -> None:
+    drawn = spy(monkeypatch, crossthink_runs, "draws")
+    crossthink_runs.pool(TINY, 5)
+    assert set(drawn.all("split")) == {"train"}
+    assert set(drawn.all("seed")) == {5 + crossthink.RL_SEED}
+
+
+def test_controls_of_the_filters_are_drawn_at_random(monkeypatch, start) -> None:
+    random = spy(monkeypatch, crossthink_runs, "at_random")
+    judged = spy(monkeypatch, crossthink_runs, "too_hard_for")
+    sets = {name: crossthink_runs.questions(Arm(items=name), start, TINY) for name in ("filtered", "thinned")}
+    assert sets["filtered"] != sets["thinned"]
+    assert sets["filtered"] == keep(random.only("items"))[0]
+    hard, many = (crossthink_runs.questions(Arm(items=name), start, TINY) for name in ("hard", "as many"))
+    assert all(same_weights(policy, start.early) for policy in judged.all("policy")), "hard for the weaker model"
+    every = crossthink_runs.questions(Arm(), start, TINY)
+    assert random.calls[-1]["items"] == every
+    assert random.calls[-1]["count"] == len(hard) == len(many)
+
+
+def test_drawn_at_random_is_neither_first_nor_last_and_keeps_the_order() -> None:
+    items = draw("sum", 40, seed=0)
+    found = [crossthink_runs.at_random(items, 10, np.random.default_rng(seed)) for seed in range(2)]
+    assert found[0] != found[1]
+    for chosen in found:
+        places = [items.index(item) for item in chosen]
+        assert places == sorted(places)
+        assert len(set(places)) == 10
+        assert places not in ([*range(10)], [*range(30, 40)])
+
+
+def test_each_blend_is_the_one_named(start) -> None:
+    sources = crossthink_runs.sources_of(crossthink_runs.formatted(crossthink_runs.pool(TINY, 5), "mixed"))
+    sizes = {key: len(items) for key, items in sources.items()}
+    wanted = {
+        "natural": blends.natural(sizes),
+        "math 2:1": blends.two_to_one(sizes, "math"),
+        "general 2:1": blends.two_to_one(sizes, "general"),
+        "open 2:1": blends.by_format(sizes, "open"),
+        "choice 2:1": blends.by_format(sizes, "choice"),
+        "math": blends.only(sizes, "math"),
+        "general": blends.only(sizes, "general"),
+    }
+    for name, blend in wanted.items():
+        assert crossthink_runs.blend_of(name, sources, start, TINY) == blend, name
+
+
+def test_usefulness_is_measured_from_the_start_on_one_domain_and_other_questions(monkeypatch, start) -> None:
+    learned = record(monkeypatch, crossthink_runs, "learn", ("history", "rewards"))
+    examined = spy(monkeypatch, crossthink_runs, "evaluate")
+    sources = crossthink_runs.sources_of(crossthink_runs.formatted(crossthink_runs.pool(TINY, 5), "mixed"))
+    found = crossthink_runs.usefulness(sources, start, TINY)
+    for domain, call, exam in zip(crossthink.RL_DOMAINS, learned.calls, examined.calls, strict=True):
+        assert {key[0] for key in call["sources"]} == {domain} == {key[0] for key in call["blend"]}
+        assert call["arm"] == Arm()
+        assert (call["seed"], exam["seed"]) == (start.seed, start.seed + 1)
+        assert call["policy"] is exam["policy"]
+        assert same_weights(call["policy"], start.state)
+        assert tuple(exam["domains"]) == crossthink.RL_DOMAINS
+        assert call["study"].steps == exam["study"].steps < TINY.steps
+        right = exam["policy"], exam["study"], exam["seed"], exam["domains"]
+        score = float(crossthink.accuracy(crossthink.evaluate(*right)).mean()) / 100
+        assert {found[key] for key in call["sources"]} == {max(score, 0.01)}
+    assert found.keys() == sources.keys()
+    given = blends.by_usefulness(found)
+    assert crossthink_runs.blend_of("usefulness", sources, start, TINY) == given

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
+from nemo_lab.reasoning import experience as experience_module
 from nemo_lab.reasoning.experience import (
     Experience,
     Prompt,
@@ -34,6 +35,7 @@ from nemo_lab.reasoning.rollouts import sample_responses
 from nemo_lab.reasoning.sft import pair_batch
 from nemo_lab.training.packing import IGNORE
 from nemo_lab.training.settings import TrainingError
+from tests.recorders import spy
 
 SETTINGS = GRPOSettings(steps=2, prompts=3, group=4, max_new_tokens=6)
 PROMPTS = [Prompt("1+1="), Prompt("<on>2"), Prompt("abc")]
@@ -159,6 +161,73 @@ def test_clipping_stops_what_has_moved_far_enough():
     assert not moved.any()
     back = gradient(policy, experience, chosen, before_BL=now_BL + sign_BL)
     assert back.abs().max() > 1e-4
+
+
+def held(policy, chosen):
+    """Answers that no reward speaks for or against: all that is left of the loss is the KL term."""
+    return replace(experience_for(policy, chosen), advantage_B=torch.zeros(len(PROMPTS) * chosen.group))
+
+
+def test_the_kl_term_is_k3_of_the_policy_against_the_reference():
+    """r - log r - 1 with r = pi_ref / pi, in value and in gradient; the other way round is another number."""
+    policy, reference = tiny_policy.tiny_policy(), tiny_policy.tiny_policy(seed=1).model
+    chosen = replace(SETTINGS, kl=0.5, temperature=0.7)
+    experience = held(policy, chosen)
+    ours = gradient(policy, experience, chosen, reference=reference)
+    seen = accumulate(policy.model, experience, chosen, reference)["kl"]
+    policy.model.zero_grad(set_to_none=True)
+    logp_BL = token_logprobs(policy.model, experience.batch, 0.7)
+    with torch.no_grad():
+        reference_BL = token_logprobs(reference, experience.batch, 0.7)
+    ratio_BL = (reference_BL - logp_BL).exp()
+    k3_BL = ratio_BL - ratio_BL.log() - 1
+    (0.5 * (token_weights(experience, chosen) * k3_BL).sum()).backward()
+    exact = torch.cat([p.grad.flatten() for p in policy.model.parameters()])
+    torch.testing.assert_close(ours, exact, atol=1e-7, rtol=1e-4)
+    tokens = float(experience.length_B.sum())
+    assert seen == pytest.approx(k3_BL.sum().item() / tokens, rel=1e-4)
+    reversed_BL = 1 / ratio_BL + ratio_BL.log() - 1
+    assert seen != pytest.approx(reversed_BL.sum().item() / tokens, rel=0.05)
+    assert all(p.grad is None for p in reference.parameters())
+
+
+def test_the_kl_term_draws_the_policy_to_the_reference_and_its_size_is_the_setting():
+    policy, reference = tiny_policy.tiny_policy(), tiny_policy.tiny_policy(seed=1).model
+    chosen = replace(SETTINGS, kl=0.5)
+    experience = held(policy, chosen)
+    before = accumulate(policy.model, experience, chosen, reference)["kl"]
+    step = gradient(policy, experience, chosen, reference=reference)
+    torch.testing.assert_close(gradient(policy, experience, replace(chosen, kl=1.0), reference=reference), 2 * step)
+    with torch.no_grad():
+        for parameter in policy.model.parameters():
+            parameter -= 0.05 * parameter.grad
+    assert accumulate(policy.model, experience, chosen, reference)["kl"] < before
+    same = copy.deepcopy(policy.model)
+    assert accumulate(policy.model, experience, chosen, same)["kl"] == pytest.approx(0, abs=1e-7)
+
+
+def test_samples_have_a_generator_of_seed_step_and_attempt(monkeypatch):
+    drawn = spy(monkeypatch, experience_module, "sample_responses")
+    policy, asked = tiny_policy.tiny_policy(), []
+    for seed in (0, 7):
+        for step in (0, 1):
+            gather(
+                policy,
+                lambda *at: asked.append(at) or PROMPTS,
+                lambda prompt, text, ended: 1.0,
+                replace(SETTINGS, seed=seed, resamples=1),
+                step,
+            )
+    assert asked == [(0, 0), (0, 1), (1, 0), (1, 1)] * 2
+    assert len({generator.initial_seed() for generator in drawn.all("generator")}) == 8
+    assert set(drawn.all("temperature")) == {SETTINGS.temperature}
+    assert set(drawn.all("group")) == {SETTINGS.group}
+
+
+def test_the_learning_rate_warms_up_and_stays(monkeypatch):
+    chosen = replace(SETTINGS, steps=5, warmup_steps=2, peak_lr=3e-4)
+    history = grpo(tiny_policy.tiny_policy(), lambda step, attempt: PROMPTS, letters, chosen)
+    assert history.lr.tolist() == pytest.approx([1e-4, 2e-4, 3e-4, 3e-4, 3e-4])
 
 
 def test_a_sequence_ratio_is_the_geometric_mean():

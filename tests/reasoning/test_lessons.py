@@ -31,6 +31,14 @@ def test_a_step_is_a_function_of_seed_and_step(lesson):
     assert len(shown(lesson, 3)) == 40
 
 
+def test_another_seed_shows_other_questions():
+    """So that repeats of a lesson differ in their data too."""
+    ours, other = (
+        lesson_pairs("paired", ITEMS, Teacher(0.0), steps=10, batch_size=40, seed=seed)(3) for seed in (1, 2)
+    )
+    assert ours != other
+
+
 def test_paired_shows_every_question_in_both_modes():
     pairs = shown("paired", 0)
     assert all(asked == given for asked, given in modes(pairs))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import partial
+from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nemo_lab.reasoning import retro_baselines, retro_search
 from nemo_lab.reasoning import rule_puzzles as rp
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.retro_baselines import (
@@ -21,9 +23,10 @@ from nemo_lab.reasoning.retro_baselines import (
     shortest_correct,
     truncate_and_regenerate,
 )
-from nemo_lab.reasoning.retro_search import Item, Search, revise, value
+from nemo_lab.reasoning.retro_search import Continuation, Item, Search, Trail, advance, revise, value
 from nemo_lab.reasoning.switch_bans import ban_switches, open_step, penalise_switches, switch_tokens
-from nemo_lab.reasoning.thoughts import segment, split_steps
+from nemo_lab.reasoning.thoughts import BLANK, segment, split_steps
+from tests.recorders import record
 
 CODEC = rp.codec()
 KEYWORDS = tuple(word.lower() for word in rp.SWITCHES)
@@ -208,6 +211,100 @@ def test_the_known_right_revision_is_found(policy: Any, form: str) -> None:
     revisions = revise(Scripted(policy), ITEMS, CODEC, search(form=form))
     assert [r.trace for r in revisions] == [by_hand(Scripted(policy), item) for item in ITEMS]
     assert sum(bool(r.accepted) for r in revisions) > 3
+
+
+LONG = ["03+5=08", "08+5=13", "13+5=01", "so 13+5"]
+
+
+def trail(steps: list[str], keywords: tuple[str, ...] = KEYWORDS) -> Trail:
+    """A trace of these steps behind one thought that was given up; right is what ends with `so 13+5`."""
+    text = BLANK.join(["03+8=11", f"Hmm, {steps[0]}", *steps[1:]])
+    item = Item("p", text, lambda trace: trace.endswith("so 13+5"))
+    return Trail(item, segment(text, keywords))
+
+
+@pytest.mark.parametrize("order", list(permutations(range(5))))
+def test_the_best_of_several_continuations_counts(order: tuple[int, ...]) -> None:
+    """Right and short, among a longer right one, shorter ones that are wrong or never ended, and one as long as now."""
+    texts = [BLANK.join(LONG[2:]), BLANK.join(LONG[1:]), "so 00+5", "so 13+5", BLANK.join(LONG)]
+    some = [Continuation(text, text != texts[3], len(text)) for text in texts]
+    one = trail(LONG)
+    advance([one], [[some[k] for k in order]], search(alternatives=5))
+    assert one.revision().trace == f"03+8=11{BLANK}{texts[0]}"
+    assert one.accepted == [(0, 4, 2)]
+    assert (one.rollouts, one.tokens) == (5, sum(map(len, texts)))
+
+
+@pytest.mark.parametrize("text", [BLANK.join(LONG), "so 00+5", BLANK.join([*LONG[:1], *LONG])])
+def test_what_is_not_right_and_shorter_changes_nothing(text: str) -> None:
+    one = trail(LONG)
+    before = one.revision().trace
+    advance([one], [[Continuation(text, True, 3)]], search())
+    assert (one.revision().trace, one.accepted, one.rollouts) == (before, [], 1)
+
+
+def test_each_trail_has_its_own_continuations() -> None:
+    trails = [trail(LONG), trail(LONG)]
+    better, worse = Continuation("so 13+5", True, 2), Continuation("so 00+5", True, 3)
+    advance(trails, [[worse], [better]], search())
+    assert [one.accepted for one in trails] == [[], [(0, 4, 1)]]
+    assert [one.tokens for one in trails] == [3, 2]
+
+
+def test_random_starts_have_a_seed_and_full_sweeps_begin_at_the_first_thought(monkeypatch: Any) -> None:
+    begun = record(monkeypatch, retro_search, "advance", lambda trails, found, search: seen.append(positions(trails)))
+    record(monkeypatch, retro_search, "continuations", [])
+
+    def positions(trails: list[Trail]) -> list[int]:
+        return [one.position for one in trails]
+
+    starts = {}
+    for key, changes, seed in (("full", {}, 0), ("one", {"start": "random"}, 0), ("two", {"start": "random"}, 1)):
+        seen: list[list[int]] = []
+        revise(Scripted(patient), ITEMS, CODEC, search(**changes), None, seed)
+        starts[key] = seen[0]
+    assert set(starts["full"]) == {0}
+    assert starts["one"] != starts["two"]
+    assert len(set(starts["one"])) > 1
+    assert begun.calls
+
+
+def test_continuations_are_drawn_with_the_ban_and_the_generator(monkeypatch: Any) -> None:
+    banned_by = record(monkeypatch, retro_search, "ban_switches", "hook")
+    going_on = record(monkeypatch, retro_search, "continuations", lambda model, trails, *_: [[] for _ in trails])
+    record(monkeypatch, retro_search, "advance")
+    generator, wanted = torch.Generator(), search(ban="always", form="completion")
+    revise("model", ITEMS, CODEC, wanted, generator)
+    assert banned_by.only("keywords") == KEYWORDS
+    assert (banned_by.only("ban"), banned_by.only("form")) == ("always", "completion")
+    assert set(going_on.all("hook")) == {"hook"}
+    assert all(one is generator for one in going_on.all("generator"))
+    assert all(one is wanted for one in going_on.all("search"))
+
+
+def test_the_shortest_right_sample_is_kept_whatever_comes_after(monkeypatch: Any) -> None:
+    texts = iter([LONG[2:], LONG[1:], ["so 00+5"], ["so 13+5"], LONG[2:]])
+
+    def sampled(*_: Any, **__: Any) -> list[Continuation]:
+        steps = next(texts)
+        return [Continuation(BLANK.join(steps), True, 10)]
+
+    record(monkeypatch, retro_baselines, "sample_traces", sampled)
+    item = trail(LONG).item
+    for budget, kept in ((20, LONG[2:]), (30, LONG[2:]), (50, ["so 13+5"])):
+        texts = iter([LONG[2:], LONG[1:], ["so 00+5"], ["so 13+5"], LONG[2:]])
+        (made,), spent = shortest_correct("model", [item], CODEC, search(), budget)
+        assert (made.trace, spent) == (BLANK.join(kept), budget)
+    texts = iter([["so 00+5"], LONG[1:], ["so 13+5"]])
+    (first,), _ = penalised("model", [item], CODEC, search(), 30, "tip")
+    assert first.trace == BLANK.join(LONG[1:]), "the first right one, not the shortest"
+
+
+def test_cuts_are_at_random_thoughts_of_the_seed() -> None:
+    many = [item for item in ITEMS if len(segment(item.trace, KEYWORDS)) > 2]
+    cuts = [[item.trace for item in cut_and_answered(many, search(), seed)] for seed in range(3)]
+    assert cuts[0] == [item.trace for item in cut_and_answered(many, search(), 0)]
+    assert len(set(map(tuple, cuts))) == 3
 
 
 def test_batched_equals_one_by_one() -> None:
