@@ -270,8 +270,3 @@ def _in_bf16(model: nn.Module) -> nn.Module:
 def adherence(answers: Sequence[str], mode: str) -> float:
     """Share of answers in the form of this mode (`templates.adheres`)."""
     return sum(adheres(answer, mode) for answer in answers) / max(len(answers), 1)
-
-
-def final_answer(answer: str) -> str:
-    """What the answer says after its thought; all of it, if there is none."""
-    return answer.rpartition(END_THINK)[2].strip()

@@ -27,7 +27,6 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -74,11 +73,6 @@ def same_answer(gold: str, given: str, *, kind: str = "exact", seconds: float = 
         right = as_number(gold)
         return right is not None and right == as_number(given)
     return plain(gold) == plain(given) != ""
-
-
-def check_many(pairs: Iterable[tuple[str, str]], *, kind: str = "math", seconds: float = 2.0) -> list[bool]:
-    """Return `same_answer` of each (gold, given)."""
-    return [same_answer(gold, given, kind=kind, seconds=seconds) for gold, given in pairs]
 
 
 def plain(text: str) -> str:

@@ -9,14 +9,15 @@ A checker is exact and has one canonical form in mind; it never evaluates anythi
     words      as letters
 
 Every domain has canaries, answers whose verdict is known: a checker that fails silently, as verifiers do that
-rest on signal alarms outside the main thread, is found out by them before a reward of 0 is believed.
+rest on signal alarms outside the main thread, is found out by them before a reward of 0 is believed: the runs of
+notebooks 09 and 10 call `check_canaries` before they train.
 `mistaken_thought` is a teacher that errs by rule, for experiments on what a student takes over.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,17 +76,6 @@ def check_characters(answer: str, item: Item) -> bool:
     return len(answer) <= MAX_CHARACTERS and answer.strip(" ") == item.answer
 
 
-def domain_of(item: Item) -> Domain:
-    """Return the domain an item was drawn from.
-
-    Raises:
-        LabError: it comes from elsewhere.
-    """
-    if item.domain not in DOMAINS:
-        raise LabError(one_of("domain", item.domain, sorted(DOMAINS)))
-    return DOMAINS[item.domain]
-
-
 def mistaken_thought(item: Item) -> tuple[str, str]:
     """Return the thought and the answer of a teacher who forgets the carry of large columns.
 
@@ -118,6 +108,21 @@ def canaries(domain: str) -> list[Canary]:
         *((item, answer, True) for answer in [*padded, *right]),
         *((item, answer, False) for answer in [*common, *wrong]),
     ]
+
+
+def check_canaries(domains: Iterable[str]) -> None:
+    """Let every checker of these domains judge its canaries; called in the process whose rewards rest on them.
+
+    Raises:
+        LabError: an unknown domain, or a checker that judges one of its canaries wrongly.
+    """
+    for name in sorted(domains):
+        for item, answer, right in canaries(name):
+            if DOMAINS[name].check(answer, item) is not right:
+                raise LabError(
+                    f"The checker of {name!r} calls {answer[:40]!r} {'wrong' if right else 'right'} "
+                    f"for {item.question!r}; no reward of it can be believed, mend it first."
+                )
 
 
 _Row = tuple[Item, list[str], list[str]]

@@ -13,7 +13,6 @@ from nemo_lab.reasoning.chat import (
     adherence,
     chat_answers,
     chat_of,
-    final_answer,
     load_chat,
     pad_right,
     prompt_tokens,
@@ -249,11 +248,6 @@ def test_adherence_is_the_form_and_nothing_but_the_form(answer, on, off):
 
 def test_adherence_is_a_share():
     assert adherence(["4", "<think>", "5", "6"], "off") == 0.75
-
-
-def test_the_final_answer_stands_behind_the_thought():
-    assert final_answer("<think>\n3 or 4\n</think>\n\n4.") == "4."
-    assert final_answer(" 4 ") == "4"
 
 
 @pytest.mark.parametrize("call", [lambda chat: prompt_tokens(chat, "?", "onn"), lambda chat: adherence(["4"], "onn")])

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import domains, tasks
-from nemo_lab.reasoning.domains import DOMAINS, canaries, mistaken_thought, parse_integer
+from nemo_lab.reasoning import tasks
+from nemo_lab.reasoning.domains import DOMAINS, canaries, check_canaries, mistaken_thought, parse_integer
 from nemo_lab.reasoning.items import Item, draw
 
 each_domain = pytest.mark.parametrize("name", DOMAINS)
@@ -101,6 +102,15 @@ def test_canaries_have_their_verdicts(name):
 
 
 @each_domain
+@pytest.mark.parametrize("says", [True, False])
+def test_a_checker_that_says_always_the_same_is_not_believed(name, says, monkeypatch):
+    check_canaries([name])
+    monkeypatch.setitem(DOMAINS, name, replace(DOMAINS[name], check=lambda answer, item: says))
+    with pytest.raises(LabError, match=f"checker of '{name}' calls .* {'right' if says else 'wrong'} for"):
+        check_canaries(DOMAINS)
+
+
+@each_domain
 def test_distractors_are_three_other_answers(name):
     random = np.random.default_rng(0)
     for item in everything(name):
@@ -177,5 +187,3 @@ def test_mistakes_are_named():
         mistaken_thought(Item("chain", "1+1", "2"))
     with pytest.raises(LabError, match="Unknown domain 'sums', did you mean 'sum'"):
         canaries("sums")
-    with pytest.raises(LabError, match="Unknown domain 'trivia'"):
-        domains.domain_of(Item("trivia", "?", "!"))
