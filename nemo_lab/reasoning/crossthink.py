@@ -10,19 +10,16 @@ sharpens what tuning has shown. One domain (`order`) is tuned on and never in RL
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
-from nemo_lab.modeling import HybridConfig, HybridLM
-from nemo_lab.reasoning.codec import Codec
+from nemo_lab.lab.reasoning_settings import CrossThink
 from nemo_lab.reasoning.evaluate import answer, pass_rates
 from nemo_lab.reasoning.items import Item, draw
-from nemo_lab.reasoning.policy import Policy
+from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import TEMPLATES, as_choice, prompt_of, response_of
 from nemo_lab.training import TrainSettings, train
@@ -34,55 +31,6 @@ RL_DOMAINS = tuple(name for name in LEVELS if name != HELD_OUT)
 MODE = "on"
 SHORT_EARLY, SHORT_LAST = 0.1, 0.88  # share of short solutions at first, and where in tuning it becomes `short`
 SFT_SEED, RL_SEED = 10_000, 20_000  # other questions for tuning, for RL and for the test
-State = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Study:
-    """Sizes of the experiment; `nemo_lab.lab.reasoning_settings` says what each is."""
-
-    pattern: str
-    d_model: int
-    sft_steps: int
-    sft_batch: int
-    sft_lr: float
-    sft_items: int
-    short: float
-    choice: float
-    steps: int
-    prompts: int
-    group: int
-    rl_lr: float
-    pool: int
-    held_out: int
-    max_new_tokens: int
-
-    @classmethod
-    def of(cls, settings: Any) -> Study:
-        """The study in a notebook's settings, which have a field for each of ours."""
-        return cls(**{each.name: getattr(settings, each.name) for each in fields(cls)})
-
-
-def new_policy(study: Study, seed: int) -> Policy:
-    """A model with random weights and the codec it reads."""
-    codec, heads = Codec(), max(1, study.d_model // 16)
-    config = HybridConfig(
-        pattern=study.pattern,
-        vocab_size=codec.vocab_size,
-        d_model=study.d_model,
-        d_ff=4 * study.d_model,
-        n_heads=heads,
-        n_kv_heads=heads,
-        head_dim=16,
-        rope_theta=0.0,
-        ssm_heads=heads,
-        ssm_head_dim=32,
-        ssm_state=16,
-        ssm_groups=1,
-        chunk=32,
-        init_std=0.05,
-    )
-    return Policy.of(HybridLM(config, seed=seed), codec)
 
 
 def draws(seed: int, count: int, split: str, domains: Sequence[str] = tuple(LEVELS)) -> list[Item]:
@@ -119,7 +67,7 @@ class Start:
 
     Attributes:
         seed: of its weights and data. state: its weights. early: those from half-way, a weaker model.
-        loss: of tuning, one row an update. answers: what it does on held-out questions, as `Result.answers`.
+        loss: of tuning, one row an update. answers: what it does on held-out questions, as `ArmResult.answers`.
         rates: share of right answers of eight to training questions; columns domain, template, rate.
     """
 
@@ -131,13 +79,13 @@ class Start:
     rates: pd.DataFrame
 
 
-def start_model(study: Study, seed: int) -> Start:
+def start_model(study: CrossThink, seed: int) -> Start:
     """Tune a model on every domain in both templates, with long and short solutions."""
-    policy, early = new_policy(study, seed), {}
+    policy, early = small_policy(study.d_model, study.pattern, seed), {}
 
     def keep_half(row: Mapping[str, float]) -> None:
         if row["step"] == (study.sft_steps + 1) // 2:
-            early.update(state_of(policy))
+            early.update(policy.state())
 
     settings = TrainSettings(
         steps=study.sft_steps,
@@ -151,10 +99,10 @@ def start_model(study: Study, seed: int) -> Start:
     source = pair_source(lessons(study, seed), policy.encode, policy.end, policy.pad)
     history = train(policy.model, source, settings, progress=False, on_step=keep_half)
     answers, rates = evaluate(policy, study, seed), pass_rate_table(policy, study, seed)
-    return Start(seed, state_of(policy), early, history[["step", "loss"]], answers, rates)
+    return Start(seed, policy.state(), early, history[["step", "loss"]], answers, rates)
 
 
-def lessons(study: Study, seed: int) -> Callable[[int], list[tuple[str, str]]]:
+def lessons(study: CrossThink, seed: int) -> Callable[[int], list[tuple[str, str]]]:
     """Prompt and response of every row of a step.
 
     First long solutions with few short ones, later the short ones more often, `study.short` of the rows: what is
@@ -192,22 +140,10 @@ def by_domain(items: Sequence[Item]) -> dict[str, list[Item]]:
     return found
 
 
-def state_of(policy: Policy) -> State:
-    """A copy of the weights."""
-    return {name: value.detach().clone() for name, value in policy.model.state_dict().items()}
-
-
-def policy_from(study: Study, state: State) -> Policy:
-    """A policy with these weights, free to be trained on."""
-    policy = new_policy(study, 0)
-    policy.model.load_state_dict(state)
-    return policy
-
-
 # --- measures
 
 
-def evaluate(policy: Policy, study: Study, seed: int, domains: Sequence[str] = tuple(LEVELS)) -> pd.DataFrame:
+def evaluate(policy: Policy, study: CrossThink, seed: int, domains: Sequence[str] = tuple(LEVELS)) -> pd.DataFrame:
     """Greedy answers to held-out questions, the same in both templates: domain, template, right, tokens."""
     rows = []
     items = draws(seed, study.held_out, "test", domains)
@@ -217,7 +153,7 @@ def evaluate(policy: Policy, study: Study, seed: int, domains: Sequence[str] = t
     return pd.DataFrame(rows, columns=["domain", "template", "right", "tokens"])
 
 
-def pass_rate_table(policy: Policy, study: Study, seed: int) -> pd.DataFrame:
+def pass_rate_table(policy: Policy, study: CrossThink, seed: int) -> pd.DataFrame:
     """Share of right answers among `group` drawn ones to the same training questions in both templates."""
     rows = []
     items = draws(seed + RL_SEED, study.held_out // 4, "train", RL_DOMAINS)

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from nemo_lab.errors import LabError, one_of
+from nemo_lab.lab.reasoning_settings import CrossThink
 from nemo_lab.reasoning import blends
 from nemo_lab.reasoning.blends import Blend, Key
 from nemo_lab.reasoning.crossthink import (
@@ -26,20 +27,18 @@ from nemo_lab.reasoning.crossthink import (
     RL_DOMAINS,
     RL_SEED,
     Start,
-    Study,
     accuracy,
     by_domain,
     draws,
     evaluate,
-    policy_from,
 )
-from nemo_lab.reasoning.domains import DOMAINS
+from nemo_lab.reasoning.domains import DOMAINS, check_canaries
 from nemo_lab.reasoning.evaluate import answer
 from nemo_lab.reasoning.experience import Prompt, Reward
 from nemo_lab.reasoning.grpo import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.items import Item
-from nemo_lab.reasoning.policy import Policy
+from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.templates import corrupt, keep, reward
 
 MANY = {"math": 3, "general": 2}  # sizes of a domain's pool: as much math as general, with two domains to three
@@ -90,7 +89,7 @@ ARMS = {
 
 
 @dataclass(frozen=True)
-class Result:
+class ArmResult:
     """What became of an arm.
 
     Attributes:
@@ -108,7 +107,7 @@ class Result:
     blend: Blend
 
 
-def run(arm: str, start: Start, study: Study) -> Result:
+def run(arm: str, start: Start, study: CrossThink) -> ArmResult:
     """Train a copy of the start on one of `ARMS`.
 
     Raises:
@@ -116,19 +115,29 @@ def run(arm: str, start: Start, study: Study) -> Result:
     """
     if arm not in ARMS:
         raise LabError(one_of("arm", arm, list(ARMS)))
-    chosen, policy = ARMS[arm], policy_from(study, start.state)
+    chosen, policy = ARMS[arm], _policy(study, start.state)
     sources = sources_of(questions(chosen, start, study))
     blend = blend_of(chosen.blend, sources, start, study)
     history, rewards = learn(policy, blend, sources, chosen, start.seed, study)
     answers = evaluate(policy, study, start.seed)
     total = sum(map(len, sources.values()))
-    return Result(arm, start.seed, answers, rewards, history, total, blend)
+    return ArmResult(arm, start.seed, answers, rewards, history, total, blend)
+
+
+def _policy(study: CrossThink, state: State) -> Policy:
+    """A policy with the weights of a start, free to be trained on."""
+    return small_policy(study.d_model, study.pattern).with_state(state)
 
 
 def learn(
-    policy: Policy, blend: Blend, sources: Mapping[Key, Sequence[Item]], arm: Arm, seed: int, study: Study
+    policy: Policy, blend: Blend, sources: Mapping[Key, Sequence[Item]], arm: Arm, seed: int, study: CrossThink
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Train by GRPO; returns its history and the rewards by step and domain."""
+    """Train by GRPO; returns its history and the rewards by step and domain.
+
+    Raises:
+        LabError: the checker of a domain fails one of its canaries, so that no reward could be believed.
+    """
+    check_canaries({domain for domain, _ in sources})
     settings = GRPOSettings(
         steps=study.steps,
         prompts=study.prompts,
@@ -167,7 +176,7 @@ def sources_of(items: Sequence[Item]) -> dict[Key, list[Item]]:
     return found
 
 
-def questions(arm: Arm, start: Start, study: Study) -> list[Item]:
+def questions(arm: Arm, start: Start, study: CrossThink) -> list[Item]:
     """The questions an arm learns from."""
     items = formatted(pool(study, start.seed), arm.format)
     random = np.random.default_rng([start.seed, 8])
@@ -179,12 +188,12 @@ def questions(arm: Arm, start: Start, study: Study) -> list[Item]:
         kept = keep(items)[0]
         return kept if arm.items == "filtered" else at_random(items, len(kept), random)
     if arm.items in ("hard", "as many"):
-        kept = too_hard_for(policy_from(study, start.early), items, study)
+        kept = too_hard_for(_policy(study, start.early), items, study)
         return kept if arm.items == "hard" else at_random(items, len(kept), random)
     return items
 
 
-def pool(study: Study, seed: int) -> list[Item]:
+def pool(study: CrossThink, seed: int) -> list[Item]:
     """The questions of RL, with options: as much math as general, two or three times `study.pool` a domain."""
     found = []
     for kind, names in KIND_DOMAINS.items():
@@ -215,7 +224,7 @@ def at_random(items: Sequence[Item], count: int, random: np.random.Generator) ->
     return [items[k] for k in sorted(random.permutation(len(items))[:count])]
 
 
-def too_hard_for(policy: Policy, items: Sequence[Item], study: Study) -> list[Item]:
+def too_hard_for(policy: Policy, items: Sequence[Item], study: CrossThink) -> list[Item]:
     """The items that a policy does not solve greedily, each in its own template."""
     failed = []
     for (_, template), group in sources_of(items).items():
@@ -224,7 +233,7 @@ def too_hard_for(policy: Policy, items: Sequence[Item], study: Study) -> list[It
     return failed
 
 
-def blend_of(name: str, sources: Mapping[Key, Sequence[Item]], start: Start, study: Study) -> Blend:
+def blend_of(name: str, sources: Mapping[Key, Sequence[Item]], start: Start, study: CrossThink) -> Blend:
     """The blend of an arm over its sources."""
     sizes = {key: len(items) for key, items in sources.items()}
     if name.endswith("2:1"):
@@ -237,13 +246,13 @@ def blend_of(name: str, sources: Mapping[Key, Sequence[Item]], start: Start, stu
     return blends.natural(sizes)
 
 
-def usefulness(sources: Mapping[Key, Sequence[Item]], start: Start, study: Study) -> dict[Key, float]:
+def usefulness(sources: Mapping[Key, Sequence[Item]], start: Start, study: CrossThink) -> dict[Key, float]:
     """Mean accuracy over all RL domains, 0 to 1, after a short run on one domain alone, for each of its sources."""
     brief = replace(study, steps=max(1, study.steps // 5), held_out=max(1, study.held_out // 4))
     scores: dict[Key, float] = {}
     for domain in RL_DOMAINS:
         own = {key: items for key, items in sources.items() if key[0] == domain}
-        policy = policy_from(study, start.state)
+        policy = _policy(study, start.state)
         learn(policy, blends.natural({key: len(items) for key, items in own.items()}), own, Arm(), start.seed, brief)
         score = float(accuracy(evaluate(policy, brief, start.seed + 1, RL_DOMAINS)).mean()) / 100
         scores |= dict.fromkeys(own, max(score, 0.01))  # nothing solved is no reason to leave a source out

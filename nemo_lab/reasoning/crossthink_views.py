@@ -6,15 +6,18 @@ Domains count alike in every mean, whatever their number of questions. Points ar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nemo_lab.reasoning.crossthink import LEVELS, RL_DOMAINS, accuracy, tokens_saved
+from nemo_lab.reasoning.crossthink import LEVELS, RL_DOMAINS, Start, accuracy, tokens_saved
+from nemo_lab.reasoning.crossthink_runs import ArmResult
 from nemo_lab.reasoning.domains import DOMAINS
 from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.templates import TEMPLATES, as_open, filter_reasons
+
+Examined = ArmResult | Start
+"""What has answered the held-out questions."""
 
 MATH = [name for name in LEVELS if DOMAINS[name].kind == "math"]
 GENERAL = [name for name in LEVELS if DOMAINS[name].kind == "general"]
@@ -41,11 +44,11 @@ PAPER_MEANS = {
 """Mean of seven benchmarks at 7B in the paper, points (from accounts of the paper)."""
 
 
-def accuracy_table(runs: Mapping[tuple[str, int], Any]) -> pd.DataFrame:
+def accuracy_table(runs: Mapping[tuple[str, int], Examined]) -> pd.DataFrame:
     """Accuracy on open questions in points by (arm, seed): each domain, math, general (with the held-out one), mean.
 
     Args:
-        runs: by arm and seed, anything with `answers`: a `Result` or a `Start`.
+        runs: by arm and seed.
     """
     rows = {key: accuracy(run.answers) for key, run in runs.items()}
     table = pd.DataFrame(rows).T.rename_axis(["arm", "seed"])
@@ -53,7 +56,7 @@ def accuracy_table(runs: Mapping[tuple[str, int], Any]) -> pd.DataFrame:
     return table.assign(**means)
 
 
-def format_table(runs: Mapping[tuple[str, int], Any], domains: Sequence[str] = RL_DOMAINS) -> pd.DataFrame:
+def format_table(runs: Mapping[tuple[str, int], Examined], domains: Sequence[str] = RL_DOMAINS) -> pd.DataFrame:
     """Accuracy in points by (arm, seed), in the open and in the choice format, means over domains."""
     rows = {}
     for key, run in runs.items():
@@ -64,7 +67,7 @@ def format_table(runs: Mapping[tuple[str, int], Any], domains: Sequence[str] = R
 
 
 def saved_table(
-    runs: Mapping[tuple[str, int], Any], arms: Sequence[str], reference: str = "math only", *, both: bool = True
+    runs: Mapping[tuple[str, int], Examined], arms: Sequence[str], reference: str = "math only", *, both: bool = True
 ) -> pd.DataFrame:
     """Tokens of right open answers that arms save against a reference, per cent, by (arm, seed): all, each domain.
 
@@ -82,7 +85,7 @@ def saved_table(
     return pd.DataFrame(rows).T.rename_axis(["arm", "seed"])
 
 
-def reward_curve(runs: Mapping[tuple[str, int], Any], arm: str, kind: str, window: int = 5) -> np.ndarray:
+def reward_curve(runs: Mapping[tuple[str, int], ArmResult], arm: str, kind: str, window: int = 5) -> np.ndarray:
     """Mean reward of an arm on the prompts of one kind, a running mean: one row a seed, one column a step."""
     names = MATH if kind == "math" else GENERAL
     rows = []
@@ -94,7 +97,7 @@ def reward_curve(runs: Mapping[tuple[str, int], Any], arm: str, kind: str, windo
     return np.array(rows)
 
 
-def flow(items: Sequence[Item]) -> dict[str, int]:
+def left_by_filters(items: Sequence[Item]) -> dict[str, int]:
     """What conversion to the open format and the filters leave of a set of questions.
 
     Returns:

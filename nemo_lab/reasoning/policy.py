@@ -2,20 +2,31 @@
 
 The engine needs five things of any model, ours from scratch or one of Hugging Face: weights, `encode`, `decode`,
 the end token and the padding token. The padding token must be another than the end token.
+
+    policy = small_policy(64, "*-*-")                          # untrained, over characters
+    policy = Policy.of(HybridLM(config), codec)                # any other shape
+    kept = policy.state()
+    before = policy.with_state(kept)                           # a policy of its own, with the weights kept
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from nemo_lab.errors import LabError
+from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.training.packing import IGNORE, Batch
+
+State = dict[str, Tensor]
+"""The weights of a policy by name, as `Policy.state` copies them."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,9 @@ class Policy:
         encode: text to token ids, without an end token. decode: ids to text, without special tokens.
         end: the token that closes a response. pad: what fills rows; not `end`. It is masked everywhere, so that any
             other token of the vocabulary will do where a tokenizer has none of its own.
+
+    Raises:
+        LabError: an end or padding token that is no token's id, or the same token for both.
     """
 
     model: Any
@@ -38,22 +52,92 @@ class Policy:
     def __post_init__(self) -> None:
         for name, token in (("end", self.end), ("pad", self.pad)):
             if type(token) is not int or token < 0:
-                raise ValueError(f"{name} is {token!r}; it must be the id of a token, a whole number")
+                raise LabError(f"{name} is {token!r}; it must be the id of a token, a whole number.")
         if self.end == self.pad:
-            raise ValueError(f"end and pad are both token {self.end}; give another pad, or the end is never learned")
+            raise LabError(f"end and pad are both token {self.end}; give another pad, or the end is never learned.")
 
     @classmethod
     def of(cls, model: HybridLM, codec: Codec) -> Policy:
         """A model that was trained with this codec.
 
         Raises:
-            ValueError: the model's vocabulary has another size.
+            LabError: the model's vocabulary has another size.
         """
         if model.config.vocab_size != codec.vocab_size:
-            raise ValueError(
+            raise LabError(
                 f"The model has {model.config.vocab_size} tokens and the codec {codec.vocab_size}; use its own codec."
             )
         return cls(model, codec.encode, codec.decode, codec.end, codec.pad)
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens that the model can draw."""
+        return int(self.model.config.vocab_size)
+
+    def state(self) -> State:
+        """A copy of the weights."""
+        return {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+
+    def with_state(self, state: Mapping[str, Tensor]) -> Policy:
+        """A policy of the same shape with these weights, free to be trained on; this one stays as it is.
+
+        Raises:
+            LabError: weights of another shape of model.
+        """
+        model = copy.deepcopy(self.model)
+        try:
+            model.load_state_dict(dict(state))
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise LabError(
+                "These are not the weights of such a model; give what `state()` of a policy of the same shape returned."
+            ) from error
+        return replace(self, model=model)
+
+
+def small_policy(width: int, pattern: str, seed: int = 0, codec: Codec | None = None, **shape: Any) -> Policy:
+    """An untrained policy over characters, for experiments on one machine.
+
+    Heads have 16 channels, feed-forward layers four times the width. Positions come from the Mamba-2 layers
+    where there are any, else from rotary embeddings.
+
+    Args:
+        width: of the model, a multiple of 16 as a rule. pattern: a letter a layer, as in `HybridConfig`.
+        seed: of the weights. codec: its tokens; None: `Codec()`.
+        shape: other fields of `HybridConfig`, in place of those above.
+
+    Raises:
+        LabError: a width, a pattern or a field that makes no model.
+    """
+    codec = codec or Codec()
+    try:
+        heads = max(1, width // 16)
+        usual = {
+            "d_ff": 4 * width,
+            "n_heads": heads,
+            "n_kv_heads": heads,
+            "head_dim": 16,
+            "rope_theta": 0.0 if "M" in pattern else 10_000.0,
+            "ssm_heads": heads,
+            "ssm_head_dim": 32,
+            "ssm_state": 16,
+            "ssm_groups": 1,
+            "chunk": 32,
+            "init_std": 0.05,
+        }
+        config = HybridConfig(pattern, codec.vocab_size, width, **usual | shape)
+    except (TypeError, ValueError) as error:
+        raise LabError(f"No policy of width {width!r} and pattern {pattern!r}: {error}.") from error
+    return Policy.of(HybridLM(config, seed=seed), codec)
+
+
+def check_policy(policy: object) -> None:
+    """Refuse what is no policy.
+
+    Raises:
+        LabError: it is something else, such as a bare model.
+    """
+    if not isinstance(policy, Policy):
+        raise LabError(f"The policy is of type {type(policy).__name__}; make one with Policy.of(model, codec).")
 
 
 def token_logprobs(model: Any, batch: Batch, temperature: float = 1.0) -> Tensor:

@@ -16,19 +16,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
-from nemo_lab.modeling.config import HybridConfig
-from nemo_lab.modeling.model import HybridLM
+from nemo_lab.lab.reasoning_settings import ToggleRL
 from nemo_lab.reasoning import curriculum
-from nemo_lab.reasoning.codec import Codec
+from nemo_lab.reasoning.domains import check_canaries
 from nemo_lab.reasoning.evaluate import answer, pass_at, pass_rates, score
 from nemo_lab.reasoning.experience import Prompt, Prompts, Reward
 from nemo_lab.reasoning.grpo import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.items import Item, draw
 from nemo_lab.reasoning.lessons import Teacher, lesson_pairs
-from nemo_lab.reasoning.policy import Policy
+from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import MODES, prompt_of, reward
 from nemo_lab.training import TrainSettings, train
@@ -41,7 +39,6 @@ ORDERS = {
     "fixed": curriculum.fixed_batches,
     "reversed": curriculum.reversed_batches,
 }
-State = dict[str, Tensor]
 Grades = dict[str, float]
 
 
@@ -80,49 +77,24 @@ class Practised:
     state: State
 
 
-def fresh_policy(settings: Any, seed: int) -> Policy:
+def _policy(settings: ToggleRL, seed: int = 0) -> Policy:
     """A small Transformer over the characters, untrained."""
-    codec = Codec()
-    heads = settings.d_model // 16
-    config = HybridConfig(
-        "*-" * settings.pairs,
-        vocab_size=codec.vocab_size,
-        d_model=settings.d_model,
-        d_ff=4 * settings.d_model,
-        n_heads=heads,
-        n_kv_heads=heads,
-        head_dim=16,
-        rope_theta=10000.0,
-        init_std=0.05,
-    )
-    return Policy.of(HybridLM(config, seed=seed), codec)
+    return small_policy(settings.d_model, "*-" * settings.pairs, seed)
 
 
-def policy_with(settings: Any, state: Mapping[str, Tensor]) -> Policy:
-    """The policy whose weights were kept as `state`."""
-    policy = fresh_policy(settings, 0)
-    policy.model.load_state_dict(dict(state))
-    return policy
-
-
-def state_of(policy: Policy) -> State:
-    """A copy of the weights."""
-    return {name: tensor.detach().clone() for name, tensor in policy.model.state_dict().items()}
-
-
-def training_items(settings: Any, seed: int) -> list[Item]:
+def training_items(settings: ToggleRL, seed: int) -> list[Item]:
     """Sums of two and of three digits, half and half, in random order: lessons go by an item's place."""
     count = settings.items // 2
     drawn = [item for level in sorted(LEVEL.values()) for item in draw("sum", count, seed=seed, level=level)]
     return [drawn[k] for k in np.random.default_rng(seed).permutation(len(drawn))]
 
 
-def exam_items(settings: Any, seed: int, mode: str) -> list[Item]:
+def exam_items(settings: ToggleRL, seed: int, mode: str) -> list[Item]:
     """Held-out sums that a mode is examined on."""
     return draw("sum", settings.exam_items, seed=seed, split="test", level=LEVEL[mode])
 
 
-def examine(settings: Any, policy: Policy, seed: int, samples: int = 0) -> Grades:
+def examine(settings: ToggleRL, policy: Policy, seed: int, samples: int = 0) -> Grades:
     """Greedy accuracy, adherence and tokens of both modes; with `samples`, pass@1 and pass@samples too."""
     grades: Grades = {}
     for mode in MODES:
@@ -149,16 +121,16 @@ def _powers(most: int) -> list[int]:
 
 
 def tune(
-    settings: Any, seed: int, lesson: str, *, steps: int = 0, peak_lr: float = 0.0, start: State | None = None
+    settings: ToggleRL, seed: int, lesson: str, *, steps: int = 0, peak_lr: float = 0.0, start: State | None = None
 ) -> Tuned:
     """Teach a fresh model (or `start`) by a lesson; keeps the weights early, in the middle and at the end.
 
     Args:
-        settings: a `ToggleRL` of `lab.settings`. lesson: one of `LESSONS`.
+        settings: as in `lab.settings`. lesson: one of `LESSONS`.
         steps, peak_lr: other than the settings' own. start: weights to go on from.
     """
     steps = steps or settings.sft_steps
-    policy = fresh_policy(settings, seed) if start is None else policy_with(settings, start)
+    policy = _policy(settings, seed) if start is None else _policy(settings).with_state(start)
     items, teacher = training_items(settings, seed), Teacher(settings.slip)
     pairs = lesson_pairs(lesson, items, teacher, steps=steps, batch_size=settings.batch_size, seed=seed)
     at = {max(1, round(settings.early * steps)): "early", max(1, round(settings.middle * steps)): "middle"}
@@ -170,7 +142,7 @@ def tune(
         if step in at or step % max(1, steps // settings.curve_points) == 0:
             rows.append({"step": step, **examine(settings, policy, seed)})
         if step in at:
-            states[at[step]] = state_of(policy)
+            states[at[step]] = policy.state()
 
     train(
         policy.model,
@@ -187,25 +159,25 @@ def tune(
         progress=False,
         on_step=look,
     )
-    return Tuned(pd.DataFrame(rows), states | {"late": state_of(policy)})
+    return Tuned(pd.DataFrame(rows), states | {"late": policy.state()})
 
 
-def measure_pass_rates(settings: Any, seed: int, start: State) -> list[float]:
+def measure_pass_rates(settings: ToggleRL, seed: int, start: State) -> list[float]:
     """Pass rates, by eight sampled answers each, of the prompts that the orders deal out."""
-    policy = policy_with(settings, start)
+    policy = _policy(settings).with_state(start)
     items = curriculum_items(settings, seed)
     drawn = answer(policy, items, mode="on", max_new_tokens=ROOM["on"], samples=8, temperature=1.0, seed=seed)
     return pass_rates(drawn)
 
 
-def curriculum_items(settings: Any, seed: int) -> list[Item]:
+def curriculum_items(settings: ToggleRL, seed: int) -> list[Item]:
     """Three times as many three-digit sums as a run of the orders uses: some are dropped, and bins must not run dry."""
     count = 3 * settings.rl_steps * settings.prompts
     return draw("sum", count, seed=seed, level=LEVEL["on"], start=settings.items)
 
 
 def practise(
-    settings: Any,
+    settings: ToggleRL,
     seed: int,
     start: State,
     practice: Practice,
@@ -220,8 +192,12 @@ def practise(
         rates: pass rates of `curriculum_items`, for orders other than fresh.
         samples: answers an item for pass@k before and after. examine_start: whether to grade the start too (`before`
             is empty otherwise). on_step: as in `grpo`.
+
+    Raises:
+        LabError: the checker that rewards come from fails one of its canaries.
     """
-    policy = policy_with(settings, start)
+    check_canaries(["sum"])
+    policy = _policy(settings).with_state(start)
     before = examine(settings, policy, seed, samples) if examine_start else {}
     chosen = GRPOSettings(
         **{
@@ -236,10 +212,10 @@ def practise(
     )
     prompts, verdict = _prompts(settings, seed, practice, rates), judge(practice, seed)
     history = grpo(policy, prompts, verdict, chosen, progress=False, on_step=on_step)
-    return Practised(history, before, examine(settings, policy, seed, samples), state_of(policy))
+    return Practised(history, before, examine(settings, policy, seed, samples), policy.state())
 
 
-def _prompts(settings: Any, seed: int, practice: Practice, rates: Sequence[float]) -> Prompts:
+def _prompts(settings: ToggleRL, seed: int, practice: Practice, rates: Sequence[float]) -> Prompts:
     modes = MODES if practice.mode == "both" else (practice.mode,)
     if practice.order != "fresh":
         items = curriculum_items(settings, seed)

@@ -9,18 +9,20 @@ import pytest
 import torch
 
 from nemo_lab.errors import LabError
+from nemo_lab.lab.reasoning_settings import CrossThink
 from nemo_lab.reasoning import blends, crossthink, crossthink_runs, crossthink_views
-from nemo_lab.reasoning.crossthink import Study
 from nemo_lab.reasoning.crossthink_runs import ARMS, Arm
+from nemo_lab.reasoning.domains import DOMAINS
 from nemo_lab.reasoning.evaluate import Answer
 from nemo_lab.reasoning.experience import Prompt
 from nemo_lab.reasoning.items import Item, draw, split_of
-from nemo_lab.reasoning.policy import Policy
+from nemo_lab.reasoning.policy import Policy, small_policy
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import as_choice, keep, parse
 from tests.recorders import record, spy
 
-TINY = Study(
+TINY = CrossThink(
+    seeds=1,
     pattern="M-*-",
     d_model=16,
     sft_steps=10,
@@ -100,6 +102,12 @@ def test_an_unknown_arm_is_refused(start: crossthink.Start) -> None:
         crossthink_runs.run("general 2:2", start, TINY)
 
 
+def test_no_reward_of_a_silent_checker_is_believed(start: crossthink.Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DOMAINS, "path", replace(DOMAINS["path"], check=lambda answer, item: False))
+    with pytest.raises(LabError, match="checker of 'path'"):
+        crossthink_runs.run("natural", start, TINY)
+
+
 def test_the_pool_holds_as_much_math_as_general_and_nothing_held_out() -> None:
     kinds = Counter(blends.kind_of((item.domain, "open")) for item in crossthink_runs.pool(TINY, 0))
     assert kinds["math"] == kinds["general"] == 6 * TINY.pool
@@ -130,7 +138,7 @@ def test_filters_drop_what_they_see_and_the_control_as_many(start: crossthink.St
 def test_hard_questions_are_failed_by_the_weaker_model(start: crossthink.Start) -> None:
     hard = crossthink_runs.questions(Arm(items="hard"), start, TINY)
     assert len(hard) == len(crossthink_runs.questions(Arm(items="as many"), start, TINY))
-    policy = crossthink.policy_from(TINY, start.early)
+    policy = small_policy(TINY.d_model, TINY.pattern).with_state(start.early)
     assert crossthink_runs.too_hard_for(policy, hard, TINY) == hard
 
 
@@ -176,7 +184,7 @@ def test_tables_have_a_row_an_arm_and_seed(start: crossthink.Start) -> None:
     assert crossthink_views.saved_table(runs, ["natural"], "start").shape == (1, 1 + len(crossthink.LEVELS))
 
 
-def test_the_flow_counts_every_question_once() -> None:
+def test_filters_and_conversion_count_every_question_once() -> None:
     four = ("one", "two", "three", "four")
     items = [
         Item("exam", "Which of the following is even?", "two", options=four),
@@ -184,7 +192,7 @@ def test_the_flow_counts_every_question_once() -> None:
         Item("exam", "What is said?", "so many words that no rule will ever want to check them", options=four),
         Item("exam", "How many?", "it depends"),
     ]
-    found = crossthink_views.flow(items)
+    found = crossthink_views.left_by_filters(items)
     assert found == {
         "choice": 3,
         "open": 1,
@@ -250,7 +258,7 @@ def test_the_seed_of_a_start_reaches_weights_lessons_updates_and_exams(monkeypat
     start = crossthink.start_model(TINY, 5)
     settings = trained.only("settings")
     assert (settings.seed, settings.steps, settings.batch_size) == (5, TINY.sft_steps, TINY.sft_batch)
-    fresh = crossthink.new_policy(TINY, 5)
+    fresh = small_policy(TINY.d_model, TINY.pattern, 5)
     assert same_weights(fresh, start.state)
     wanted = pair_source(crossthink.lessons(TINY, 5), fresh.encode, fresh.end, fresh.pad)
     assert all(torch.equal(a, b) for a, b in zip(trained.only("data")(3), wanted(3), strict=True))
@@ -300,7 +308,7 @@ def test_the_seed_of_a_run_reaches_prompts_rewards_and_updates(monkeypatch, star
     rewarded = spy(monkeypatch, crossthink_runs, "rewarder")
     sources = crossthink_runs.sources_of(crossthink_runs.pool(TINY, 5))
     blend = blends.natural({key: len(items) for key, items in sources.items()})
-    arm, policy = Arm(shift=shift), crossthink.policy_from(TINY, start.state)
+    arm, policy = Arm(shift=shift), crossthink_runs._policy(TINY, start.state)
     history, _ = crossthink_runs.learn(policy, blend, sources, arm, 5, TINY)
     settings = practised.only("settings")
     assert settings.seed == blended.only("seed") == rewarded.only("seed") == 5 + 100 * shift
@@ -323,7 +331,7 @@ def test_rewards_are_counted_by_step_and_domain(monkeypatch, start) -> None:
         return "history"
 
     record(monkeypatch, crossthink_runs, "grpo", rewards)
-    policy = crossthink.policy_from(TINY, start.state)
+    policy = crossthink_runs._policy(TINY, start.state)
     sources = {("sum", "open"): [sum_], ("path", "open"): [path]}
     _, found = crossthink_runs.learn(policy, {("sum", "open"): 1.0}, sources, Arm(), 5, TINY)
     assert sorted(found.itertuples(index=False, name=None)) == [
