@@ -18,19 +18,27 @@ from typing import Any
 
 import torch
 
-from nemo_lab.reasoning.retro_search import Continuation, Item, Search, advance, checked, continuations, trails_of
+from nemo_lab.reasoning.policy import Policy
+from nemo_lab.reasoning.retro_search import (
+    Continuation,
+    RevisionSettings,
+    Traced,
+    advance,
+    checked,
+    continuations,
+    trails_of,
+)
 from nemo_lab.reasoning.rollouts import Adjust, sample_responses
 from nemo_lab.reasoning.thoughts import join, segment, split_steps
 
-Drawn = tuple[list[Item], int]
+Drawn = tuple[list[Traced], int]
 """Items with the traces that were kept, and the tokens spent."""
 
 
 def sample_traces(
-    model: Any,
-    items: Sequence[Item],
-    codec: Any,
-    search: Search,
+    policy: Policy,
+    items: Sequence[Traced],
+    search: RevisionSettings,
     generator: torch.Generator | None = None,
     adjust: Adjust | None = None,
 ) -> list[Continuation]:
@@ -38,31 +46,30 @@ def sample_traces(
     found: list[Continuation] = []
     for first in range(0, len(items), search.rows):
         rollout = sample_responses(
-            model,
-            [codec.encode(item.prompt) for item in items[first : first + search.rows]],
+            policy.model,
+            [policy.encode(item.prompt) for item in items[first : first + search.rows]],
             search.max_new_tokens,
-            end=codec.end,
-            pad=codec.pad,
+            end=policy.end,
+            pad=policy.pad,
             temperature=search.temperature,
             generator=generator,
             adjust=adjust,
         )
         for tokens, ended in zip(rollout.responses(), rollout.ended_B.tolist(), strict=True):
-            found.append(Continuation(codec.decode(tokens), ended, len(tokens)))
+            found.append(Continuation(policy.decode(tokens), ended, len(tokens)))
     return found
 
 
-def correct_items(items: Sequence[Item], found: Sequence[Continuation]) -> list[Item]:
+def correct_items(items: Sequence[Traced], found: Sequence[Continuation]) -> list[Traced]:
     """The items whose new trace ended and is right, with that trace."""
     pairs = zip(items, found, strict=True)
     return [replace(item, trace=new.text) for item, new in pairs if new.ended and item.is_correct(new.text)]
 
 
 def shortest_correct(
-    model: Any,
-    items: Sequence[Item],
-    codec: Any,
-    search: Search,
+    policy: Policy,
+    items: Sequence[Traced],
+    search: RevisionSettings,
     budget: int,
     generator: torch.Generator | None = None,
 ) -> Drawn:
@@ -73,34 +80,32 @@ def shortest_correct(
         if len(split_steps(text)) < len(split_steps(best[index].trace)):
             best[index] = replace(best[index], trace=text)
 
-    spent = _spend(model, items, codec, search, budget, generator, None, keep)
+    spent = _spend(policy, items, search, budget, generator, None, keep)
     return best, spent
 
 
 def penalised(
-    model: Any,
-    items: Sequence[Item],
-    codec: Any,
-    search: Search,
+    policy: Policy,
+    items: Sequence[Traced],
+    search: RevisionSettings,
     budget: int,
     adjust: Adjust,
     generator: torch.Generator | None = None,
 ) -> Drawn:
     """The first right trace that is drawn under a penalty, else the original, until `budget` tokens are spent."""
-    first: dict[int, Item] = {}
+    first: dict[int, Traced] = {}
 
     def keep(index: int, text: str) -> None:
         first.setdefault(index, replace(items[index], trace=text))
 
-    spent = _spend(model, items, codec, search, budget, generator, adjust, keep)
+    spent = _spend(policy, items, search, budget, generator, adjust, keep)
     return [first.get(index, item) for index, item in enumerate(items)], spent
 
 
 def truncate_and_regenerate(
-    model: Any,
-    items: Sequence[Item],
-    codec: Any,
-    search: Search,
+    policy: Policy,
+    items: Sequence[Traced],
+    search: RevisionSettings,
     budget: int,
     generator: torch.Generator | None = None,
     seed: int = 0,
@@ -109,20 +114,20 @@ def truncate_and_regenerate(
 
     What is accepted, and its value, are those of Retro-Search; a later round cuts the trace as it is by then.
     """
-    rng, spent, price = random.Random(f"cuts {seed}"), 0, _price(items, codec) * search.alternatives / 2
+    rng, spent, price = random.Random(f"cuts {seed}"), 0, _price(policy, items) * search.alternatives / 2
     trails = trails_of(items, search)
     while spent < budget and (active := [trail for trail in trails if len(trail.thoughts) > 1]):
         part = _at_most(active, budget - spent, price, rng)
         for trail in part:
             trail.position = rng.randrange(len(trail.thoughts) - 1)
-        found = continuations(model, part, codec, search, generator, None)
+        found = continuations(policy, part, search, generator, None)
         advance(part, found, search)
         tokens = sum(one.tokens for alternatives in found for one in alternatives)
         spent, price = spent + tokens, tokens / len(part)
     return [replace(trail.item, trace=checked(trail.revision()).trace) for trail in trails], spent
 
 
-def cut_and_answered(items: Sequence[Item], search: Search, seed: int = 0) -> list[Item]:
+def cut_and_answered(items: Sequence[Traced], search: RevisionSettings, seed: int = 0) -> list[Traced]:
     """Each trace cut behind a random thought but the last, with its last step, the answer, put behind it."""
     rng, cut = random.Random(f"answered {seed}"), []
     for item in items:
@@ -133,20 +138,19 @@ def cut_and_answered(items: Sequence[Item], search: Search, seed: int = 0) -> li
 
 
 def _spend(
-    model: Any,
-    items: Sequence[Item],
-    codec: Any,
-    search: Search,
+    policy: Policy,
+    items: Sequence[Traced],
+    search: RevisionSettings,
     budget: int,
     generator: torch.Generator | None,
     adjust: Adjust | None,
     keep: Callable[[int, str], None],
 ) -> int:
     """Samples round after round and hands every right trace to `keep`; returns the tokens spent."""
-    rng, spent, price = random.Random("parts"), 0, _price(items, codec)
+    rng, spent, price = random.Random("parts"), 0, _price(policy, items)
     while spent < budget:
         part = sorted(_at_most(range(len(items)), budget - spent, price, rng))
-        found = sample_traces(model, [items[i] for i in part], codec, search, generator, adjust)
+        found = sample_traces(policy, [items[i] for i in part], search, generator, adjust)
         for index, new in zip(part, found, strict=True):
             if new.ended and items[index].is_correct(new.text):
                 keep(index, new.text)
@@ -161,6 +165,6 @@ def _at_most(these: Sequence[Any], left: int, price: float, rng: random.Random) 
     return list(these) if count >= len(these) else rng.sample(these, count)
 
 
-def _price(items: Sequence[Item], codec: Any) -> float:
+def _price(policy: Policy, items: Sequence[Traced]) -> float:
     """Tokens of a trace, the mean."""
-    return sum(len(codec.encode(item.trace)) for item in items) / len(items)
+    return sum(len(policy.encode(item.trace)) for item in items) / len(items)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Any
 
 import torch
 
 from nemo_lab.reasoning import rule_puzzles
+from nemo_lab.reasoning.policy import Policy
 from nemo_lab.reasoning.retro_baselines import correct_items, sample_traces
-from nemo_lab.reasoning.retro_search import Continuation, Item, Revision, Search
+from nemo_lab.reasoning.retro_search import Continuation, Revision, RevisionSettings, Traced
 from nemo_lab.reasoning.thoughts import Shape, shape
 
 KEYWORDS = tuple(word.lower() for word in rule_puzzles.SWITCHES)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ExamResult:
     """What a model does on held-out questions.
 
     Attributes:
@@ -55,13 +55,13 @@ class Cost:
     sound_after: float
 
 
-def measure(model: Any, items: Sequence[Item], search: Search, seed: int = 0) -> Outcome:
+def measure(policy: Policy, items: Sequence[Traced], search: RevisionSettings, seed: int = 0) -> ExamResult:
     """Greedy and sampled answers to held-out questions; the answer's place is taken from right samples."""
-    codec, generator = rule_puzzles.codec(), torch.Generator().manual_seed(seed)
-    greedy = sample_traces(model, items, codec, replace(search, temperature=0.0))
-    drawn = sample_traces(model, items, codec, search, generator)
+    generator = torch.Generator().manual_seed(seed)
+    greedy = sample_traces(policy, items, replace(search, temperature=0.0))
+    drawn = sample_traces(policy, items, search, generator)
     right = correct_items(items, drawn)
-    return Outcome(
+    return ExamResult(
         len(correct_items(items, greedy)) / len(items),
         _mean_tokens(greedy),
         len(right) / len(items),
@@ -70,7 +70,7 @@ def measure(model: Any, items: Sequence[Item], search: Search, seed: int = 0) ->
     )
 
 
-def shapes(items: Sequence[Item]) -> tuple[Shape, ...]:
+def shapes(items: Sequence[Traced]) -> tuple[Shape, ...]:
     """Counts of each item's trace; the answer is what the trace ends with."""
     encode = rule_puzzles.codec().encode
     return tuple(shape(i.trace, encode, rule_puzzles.answer_of(i.trace) or "", KEYWORDS) for i in items)
@@ -98,11 +98,11 @@ def cost_of(revisions: Sequence[Revision], hops: int) -> Cost:
     )
 
 
-def sound_share(items: Sequence[Item], hops: int) -> float:
+def sound_share(items: Sequence[Traced], hops: int) -> float:
     """Share of traces in which not only the answer is right but every step."""
     return fmean(rule_puzzles.is_sound(rule_puzzles.read(i.prompt, hops), i.trace) for i in items)
 
 
-def revised_items(revisions: Sequence[Revision]) -> list[Item]:
+def revised_items(revisions: Sequence[Revision]) -> list[Traced]:
     """The items with their revised traces."""
     return [replace(r.item, trace=r.trace) for r in revisions]

@@ -12,7 +12,7 @@ self-revision, with a smaller M̂ it is weak-to-strong.
 
 Confirmed are the thoughts, the right answer, the ban for one step and 'the same answer in fewer steps'. The formula
 of the value, γ, the strict inequality, the random start of a partial revision and the keywords are **our reading**,
-each a parameter of `Search`; so is how many continuations are tried. What never ends has value 0.
+each a parameter of `RevisionSettings`; so is how many continuations are tried. What never ends has value 0.
 
 All traces advance together: each round decodes one continuation, or a few, of every trace that has a thought left.
 """
@@ -22,11 +22,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
-from nemo_lab.errors import one_of
+from nemo_lab.errors import LabError, one_of
+from nemo_lab.reasoning.policy import Policy, check_policy
 from nemo_lab.reasoning.rollouts import Adjust, sample_responses
 from nemo_lab.reasoning.switch_bans import BANS, FORMS, ban_switches
 from nemo_lab.reasoning.thoughts import KEYWORDS, join, segment, split_steps
@@ -35,7 +35,7 @@ STARTS = ("first", "random")
 
 
 @dataclass(frozen=True)
-class Search:
+class RevisionSettings:
     """How to revise. What is not marked as the paper's is our reading or our choice.
 
     Attributes:
@@ -69,7 +69,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Item:
+class Traced:
     """A question with a trace that answers it.
 
     Attributes:
@@ -91,7 +91,7 @@ class Revision:
             were left before and after.
     """
 
-    item: Item
+    item: Traced
     trace: str
     rollouts: int
     tokens: int
@@ -111,7 +111,7 @@ class Continuation:
 class Trail:
     """A trace under revision: its thoughts by now, and the thought that is next."""
 
-    item: Item
+    item: Traced
     thoughts: list[list[str]]
     position: int = 0
     rollouts: int = 0
@@ -139,78 +139,74 @@ def value(steps_to_end: int, correct: bool, gamma: float) -> float:
 
 
 def revise(
-    model: Any,
-    items: Sequence[Item],
-    codec: Any,
-    search: Search,
+    policy: Policy,
+    items: Sequence[Traced],
+    search: RevisionSettings,
     generator: torch.Generator | None = None,
     seed: int = 0,
 ) -> list[Revision]:
     """Retro-Search over all traces at once.
 
     Args:
-        model: M̂, what `sample_responses` takes. codec: its text to tokens, with `end` and `pad`.
-        generator: of the draws. seed: of random starts.
+        policy: M̂. items: right traces. generator: of the draws. seed: of random starts.
 
     Returns:
         One revision an item, in order; each ends in the right answer and has no more steps than before.
 
     Raises:
-        ValueError: a trace whose answer is wrong: only right ones are revised.
+        LabError: a trace whose answer is wrong: only right ones are revised; or no policy.
     """
+    check_policy(policy)
     trails = trails_of(items, search)
     rng = random.Random(f"starts {seed}")
     for trail in trails:
         trail.position = rng.randrange(max(len(trail.thoughts) - 1, 1)) if search.start == "random" else 0
-    hook = ban_switches(codec, search.keywords, search.ban, search.form)
+    hook = ban_switches(policy, search.keywords, search.ban, search.form)
     while active := [trail for trail in trails if trail.has_switch]:
-        advance(active, continuations(model, active, codec, search, generator, hook), search)
+        advance(active, continuations(policy, active, search, generator, hook), search)
         for trail in active:
             trail.position += 1
     return [checked(trail.revision()) for trail in trails]
 
 
-def trails_of(items: Sequence[Item], search: Search) -> list[Trail]:
+def trails_of(items: Sequence[Traced], search: RevisionSettings) -> list[Trail]:
     """Traces cut into thoughts, after a look at their answers."""
     wrong = [number for number, item in enumerate(items) if not item.is_correct(item.trace)]
     if wrong:
-        raise ValueError(
-            f"{len(wrong)} traces do not end in the right answer, the first is {wrong[0]}; leave them out."
-        )
+        raise LabError(f"{len(wrong)} traces do not end in the right answer, the first is {wrong[0]}; leave them out.")
     return [Trail(item, segment(item.trace, search.keywords)) for item in items]
 
 
 def continuations(
-    model: Any,
+    policy: Policy,
     trails: Sequence[Trail],
-    codec: Any,
-    search: Search,
+    search: RevisionSettings,
     generator: torch.Generator | None,
     hook: Adjust | None,
 ) -> list[list[Continuation]]:
     """For each trail `search.alternatives` continuations from the end of its next thought."""
-    prompts = [[*codec.encode(trail.item.prompt), *codec.encode(trail.prefix)] for trail in trails]
+    prompts = [[*policy.encode(trail.item.prompt), *policy.encode(trail.prefix)] for trail in trails]
     found: list[Continuation] = []
     most = max(search.rows // search.alternatives, 1)
     for first in range(0, len(prompts), most):
         rollout = sample_responses(
-            model,
+            policy.model,
             prompts[first : first + most],
             search.max_new_tokens,
-            end=codec.end,
-            pad=codec.pad,
+            end=policy.end,
+            pad=policy.pad,
             group=search.alternatives,
             temperature=search.temperature,
             generator=generator,
             adjust=hook,
         )
         for tokens, ended in zip(rollout.responses(), rollout.ended_B.tolist(), strict=True):
-            found.append(Continuation(codec.decode(tokens), ended, len(tokens)))
+            found.append(Continuation(policy.decode(tokens), ended, len(tokens)))
     group = search.alternatives
     return [found[i * group : (i + 1) * group] for i in range(len(trails))]
 
 
-def advance(trails: Sequence[Trail], found: Sequence[Sequence[Continuation]], search: Search) -> None:
+def advance(trails: Sequence[Trail], found: Sequence[Sequence[Continuation]], search: RevisionSettings) -> None:
     """Where the best continuation is worth more than what there is, it takes its place."""
     for trail, alternatives in zip(trails, found, strict=True):
         trail.rollouts += len(alternatives)

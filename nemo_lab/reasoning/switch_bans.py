@@ -34,15 +34,18 @@ FORMS = ("first token", "completion")
 
 
 class Tokens(Protocol):
-    """What turns text into tokens and back; `Codec` does."""
+    """What turns text into tokens and back; a `Policy` does, and a `Codec`."""
 
-    vocab_size: int
+    @property
+    def vocab_size(self) -> int:
+        """Tokens in all."""
+        ...
 
-    def encode(self, text: str) -> list[int]:
+    def encode(self, text: str, /) -> list[int]:
         """Token ids of a text."""
         ...
 
-    def decode(self, tokens: Sequence[int]) -> str:
+    def decode(self, tokens: Sequence[int], /) -> str:
         """The text of tokens."""
         ...
 

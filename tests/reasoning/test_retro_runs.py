@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 import torch
 
+from nemo_lab.lab.reasoning_settings import RetroSearch
 from nemo_lab.lab.scales import resolve
 from nemo_lab.reasoning import retro_measures, retro_runs, rule_puzzles
 from nemo_lab.reasoning import retro_summary as summary
-from nemo_lab.reasoning.retro_runs import Plan, SeedResult, one_seed
+from nemo_lab.reasoning.retro_runs import SeedResult, one_seed
 from nemo_lab.reasoning.retro_search import Continuation
 from nemo_lab.reasoning.retro_view import SideBySide
 from tests.recorders import record, spy
 
-TINY = Plan(
+TINY = RetroSearch(
+    seeds=1,
+    ablations=10,
     rules=2,
     hops=2,
     leave=0.8,

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from nemo_lab.reasoning import retro_baselines, retro_search
 from nemo_lab.reasoning import rule_puzzles as rp
 from nemo_lab.reasoning.codec import Codec
+from nemo_lab.reasoning.policy import Policy
 from nemo_lab.reasoning.retro_baselines import (
     correct_items,
     cut_and_answered,
@@ -23,7 +24,16 @@ from nemo_lab.reasoning.retro_baselines import (
     shortest_correct,
     truncate_and_regenerate,
 )
-from nemo_lab.reasoning.retro_search import Continuation, Item, Search, Trail, advance, revise, value
+from nemo_lab.reasoning.retro_search import (
+    Continuation,
+    Item,
+    RevisionSettings,
+    Traced,
+    Trail,
+    advance,
+    revise,
+    value,
+)
 from nemo_lab.reasoning.switch_bans import ban_switches, open_step, penalise_switches, switch_tokens
 from nemo_lab.reasoning.thoughts import BLANK, segment, split_steps
 from tests.recorders import record
@@ -40,6 +50,8 @@ class Scripted:
 
     def __init__(self, policy: Callable[[rp.Puzzle, list[str]], list[str]]) -> None:
         self.policy = policy
+
+    config = SimpleNamespace(vocab_size=CODEC.vocab_size)
 
     def parameters(self) -> Any:
         return iter([torch.zeros(1)])
@@ -61,6 +73,10 @@ class Scripted:
         steps = [step.rstrip("\n") for step in split_steps(trace)[:finished]]
         whole = [step if step.startswith("so") else step + "\n\n" for step in self.policy(PUZZLES[prompt], steps)]
         return [step[len(written) :] for step in whole if step.startswith(written)]
+
+
+def scripted(policy: Callable[[rp.Puzzle, list[str]], list[str]]) -> Policy:
+    return Policy(Scripted(policy), CODEC.encode, CODEC.decode, CODEC.end, CODEC.pad)
 
 
 def patient(one: rp.Puzzle, steps: list[str]) -> list[str]:
@@ -93,12 +109,12 @@ def hop(number: int, rule: str) -> str:
     return f"{number:02d}{rule}={rp.apply(rule, number):02d}"
 
 
-def items_of(some: list[rp.Puzzle], leave: float = 0.6) -> list[Item]:
-    return [Item(one.prompt, rp.attempt(one, leave, 5), partial(rp.is_correct, one)) for one in some]
+def items_of(some: list[rp.Puzzle], leave: float = 0.6) -> list[Traced]:
+    return [Traced(one.prompt, rp.attempt(one, leave, 5), partial(rp.is_correct, one)) for one in some]
 
 
-def search(**changes: Any) -> Search:
-    return Search(**{"keywords": KEYWORDS, "temperature": 0.0, "max_new_tokens": 120} | changes)
+def search(**changes: Any) -> RevisionSettings:
+    return RevisionSettings(**{"keywords": KEYWORDS, "temperature": 0.0, "max_new_tokens": 120} | changes)
 
 
 PUZZLES = {one.prompt: one for one in (rp.puzzle(0, "train", n) for n in range(24))}
@@ -188,7 +204,7 @@ def test_a_larger_value_is_right_and_fewer_steps(now: int, new: int, correct: bo
 # --- revision
 
 
-def by_hand(model: Scripted, item: Item, ban: bool = True) -> str:
+def by_hand(model: Scripted, item: Traced, ban: bool = True) -> str:
     """Retro-Search on one trace, on texts: the definition again, without tokens, batches and values."""
     thoughts, at = segment(item.trace, KEYWORDS), 0
     while at < len(thoughts) - 1:
@@ -208,7 +224,7 @@ def by_hand(model: Scripted, item: Item, ban: bool = True) -> str:
     ("policy", "form"), [(patient, "first token"), (patient, "completion"), (hasty, "first token")]
 )  # hasty under "completion" would have to go on from half a keyword
 def test_the_known_right_revision_is_found(policy: Any, form: str) -> None:
-    revisions = revise(Scripted(policy), ITEMS, CODEC, search(form=form))
+    revisions = revise(scripted(policy), ITEMS, search(form=form))
     assert [r.trace for r in revisions] == [by_hand(Scripted(policy), item) for item in ITEMS]
     assert sum(bool(r.accepted) for r in revisions) > 3
 
@@ -308,14 +324,14 @@ def test_cuts_are_at_random_thoughts_of_the_seed() -> None:
 
 
 def test_batched_equals_one_by_one() -> None:
-    model = Scripted(patient)
-    together = revise(model, ITEMS, CODEC, search())
-    alone = [revise(model, [item], CODEC, search())[0] for item in ITEMS]
-    assert together == alone == revise(model, ITEMS, CODEC, search(rows=5))
+    model = scripted(patient)
+    together = revise(model, ITEMS, search())
+    alone = [revise(model, [item], search())[0] for item in ITEMS]
+    assert together == alone == revise(model, ITEMS, search(rows=5))
 
 
 def test_revisions_keep_their_promises_and_add_up() -> None:
-    for revision in revise(Scripted(hasty), ITEMS, CODEC, search(alternatives=2)):
+    for revision in revise(scripted(hasty), ITEMS, search(alternatives=2)):
         before, after = segment(revision.item.trace, KEYWORDS), segment(revision.trace, KEYWORDS)
         assert revision.item.is_correct(revision.trace)
         saved = sum(was - now for _, was, now in revision.accepted)
@@ -326,25 +342,25 @@ def test_revisions_keep_their_promises_and_add_up() -> None:
 
 
 def test_a_model_that_never_ends_changes_nothing() -> None:
-    restless = Scripted(lambda one, steps: ["Wait, " + hop(one.start, one.rules[0]), hop(one.start, one.rules[0])])
-    revisions = revise(restless, ITEMS[:4], CODEC, search(max_new_tokens=30))
+    restless = scripted(lambda one, steps: ["Wait, " + hop(one.start, one.rules[0]), hop(one.start, one.rules[0])])
+    revisions = revise(restless, ITEMS[:4], search(max_new_tokens=30))
     assert [r.trace for r in revisions] == [item.trace for item in ITEMS[:4]]
     assert all(r.tokens == 30 * r.rollouts for r in revisions)
 
 
 def test_at_gamma_one_length_does_not_count() -> None:
-    assert not any(r.accepted for r in revise(Scripted(patient), ITEMS, CODEC, search(gamma=1.0)))
+    assert not any(r.accepted for r in revise(scripted(patient), ITEMS, search(gamma=1.0)))
 
 
 def test_a_partial_revision_that_starts_at_the_first_thought_is_the_full_one() -> None:
     two = [item for item in ITEMS if len(segment(item.trace, KEYWORDS)) == 2]
-    full, partial_ = (revise(Scripted(patient), two, CODEC, search(start=start)) for start in ("first", "random"))
+    full, partial_ = (revise(scripted(patient), two, search(start=start)) for start in ("first", "random"))
     assert full == partial_
     assert two
 
 
 def test_a_partial_revision_costs_less() -> None:
-    full, part = (revise(Scripted(patient), ITEMS, CODEC, search(start=start)) for start in ("first", "random"))
+    full, part = (revise(scripted(patient), ITEMS, search(start=start)) for start in ("first", "random"))
     assert sum(r.rollouts for r in part) < sum(r.rollouts for r in full)
 
 
@@ -353,15 +369,15 @@ def test_a_partial_revision_costs_less() -> None:
 def test_any_model_leaves_traces_right_and_no_longer(seed: int, temperature: float, ban: str) -> None:
     generator = torch.Generator().manual_seed(seed)
     changed = search(temperature=temperature * 100, ban=ban, max_new_tokens=25, start="random")
-    for revision in revise(Scripted(patient), ITEMS[:3], CODEC, changed, generator, seed):
+    for revision in revise(scripted(patient), ITEMS[:3], changed, generator, seed):
         assert revision.item.is_correct(revision.trace)
         assert len(split_steps(revision.trace)) <= len(split_steps(revision.item.trace))
 
 
 def test_wrong_traces_are_refused() -> None:
-    wrong = Item(ITEMS[0].prompt, "so what", ITEMS[0].is_correct)
+    wrong = Traced(ITEMS[0].prompt, "so what", ITEMS[0].is_correct)
     with pytest.raises(ValueError, match=r"1 traces do not end in the right answer, the first is 1"):
-        revise(Scripted(patient), [ITEMS[0], wrong], CODEC, search())
+        revise(scripted(patient), [ITEMS[0], wrong], search())
 
 
 @pytest.mark.parametrize(
@@ -369,28 +385,28 @@ def test_wrong_traces_are_refused() -> None:
 )
 def test_a_search_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be|valid:"):
-        Search(**wrong)
+        RevisionSettings(**wrong)
 
 
 # --- baselines
 
 
 def test_samples_that_are_right_become_items() -> None:
-    found = sample_traces(Scripted(patient), ITEMS, CODEC, search(rows=7))
+    found = sample_traces(scripted(patient), ITEMS, search(rows=7))
     kept = correct_items(ITEMS, found)
     assert len(kept) == len(ITEMS)
     assert all(rp.is_sound(PUZZLES[item.prompt], item.trace) for item in kept)
-    assert not correct_items(ITEMS, sample_traces(Scripted(patient), ITEMS, CODEC, search(max_new_tokens=3)))
+    assert not correct_items(ITEMS, sample_traces(scripted(patient), ITEMS, search(max_new_tokens=3)))
 
 
 @pytest.mark.parametrize("budget", [1, 500, 3000])
 def test_baselines_stop_at_their_budget_and_keep_the_questions(budget: int) -> None:
-    model, generator = Scripted(patient), torch.Generator().manual_seed(0)
+    model, generator = scripted(patient), torch.Generator().manual_seed(0)
     tip = penalise_switches(CODEC, KEYWORDS)
     for made, spent in (
-        shortest_correct(model, ITEMS, CODEC, search(), budget, generator),
-        penalised(model, ITEMS, CODEC, search(), budget, tip, generator),
-        truncate_and_regenerate(model, ITEMS, CODEC, search(), budget, generator),
+        shortest_correct(model, ITEMS, search(), budget, generator),
+        penalised(model, ITEMS, search(), budget, tip, generator),
+        truncate_and_regenerate(model, ITEMS, search(), budget, generator),
     ):
         assert [item.prompt for item in made] == [item.prompt for item in ITEMS]
         assert all(item.is_correct(item.trace) for item in made)
@@ -398,7 +414,7 @@ def test_baselines_stop_at_their_budget_and_keep_the_questions(budget: int) -> N
 
 
 def test_the_shortest_is_kept() -> None:
-    made, _ = shortest_correct(Scripted(patient), ITEMS, CODEC, search(), 3000)
+    made, _ = shortest_correct(scripted(patient), ITEMS, search(), 3000)
     for item, new in zip(ITEMS, made, strict=True):
         assert len(split_steps(new.trace)) <= len(split_steps(item.trace))
 
