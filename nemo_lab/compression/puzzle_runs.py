@@ -5,11 +5,11 @@ A job opens the parent from its folder, in bf16, and returns numbers. Text comes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -26,8 +26,6 @@ from nemo_lab.compression.puzzle_start import open_parent, options_named
 from nemo_lab.errors import LabError
 from nemo_lab.progress import quiet
 
-K = TypeVar("K")
-T = TypeVar("T")
 RECORD = "record.safetensors"
 METHODS = ("search", "greedy", "uniform", "random", "most parameters")
 
@@ -243,23 +241,6 @@ def one_child(
         with quiet():
             cast(child, torch.bfloat16).save_pretrained(out)
     return Outcome(rows, known.held_out.loss)
-
-
-def in_groups(jobs: Mapping[K, Callable[[], T]], size: int) -> dict[tuple[K, ...], Callable[[], list[T]]]:
-    """Put jobs together, `size` to a group, so that a process that has opened the parent uses it for all of them.
-
-    Raises:
-        LabError: groups of none.
-    """
-    if size < 1:
-        raise LabError(f"Groups of {size} jobs hold none; give at least 1.")
-    names, count = list(jobs), -(-len(jobs) // size)
-    groups = [tuple(names[start::count]) for start in range(count)]
-    return {group: partial(_one_by_one, [jobs[name] for name in group]) for group in groups}
-
-
-def _one_by_one(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    return [job() for job in jobs]
 
 
 # --- fusion

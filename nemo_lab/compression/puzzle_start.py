@@ -1,4 +1,4 @@
-"""What comes before the jobs of notebook 08: settings refused in time, the parent opened, work that outlives a kill.
+"""What comes before the jobs of notebook 08: settings refused in time, the parent opened.
 
 The library takes minutes. So what would end in an error after it, or in numbers that mean nothing, is refused before
 it: a share of time that is none, options that are none, a folder that holds another model than it seems to.
@@ -7,8 +7,7 @@ it: a share of time that is none, options that are none, a folder that holds ano
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -100,23 +99,3 @@ def _config(folder: Path, layers: int) -> PuzzleConfig:
         raise LabError(f"layers is {layers}, expected 1 to {own.num_hidden_layers}, those of {str(folder)!r}.")
     given = own.to_dict() | {"num_hidden_layers": layers}
     return PuzzleConfig(**{key: value for key, value in given.items() if key not in ("model_type", "architectures")})
-
-
-# --- work that outlives a kill
-
-
-def resumed(job: Callable[[Path], None], work: Path, out: Path) -> None:
-    """Run a job in the folder `work`, which a killed run leaves and the next one finds, then move all to `out`.
-
-    For jobs that write each file whole or not at all and leave those that are there.
-
-    Args:
-        work: of this job alone; on the same disk as `out`, and gone at the end.
-    """
-    work.mkdir(parents=True, exist_ok=True)
-    job(work)
-    for rest in list(work.rglob("*.tmp")):  # a kill's, half written
-        rest.unlink()
-    for entry in list(work.iterdir()):
-        shutil.move(entry, out / entry.name)
-    work.rmdir()

@@ -2,7 +2,7 @@
 
 A `Recipe` says how a child is made, trained and named; `recover` runs a list of them with one teacher, whose
 answers are computed once for all, because all students see the same batches in the same order. What comes back
-are numbers only, so that lists of recipes run side by side in processes (`nemo_lab.training.train_many`).
+are numbers only, so that lists of recipes run side by side in processes (`nemo_lab.jobs.run_many`).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from nemo_lab.mixing.search import Run, Search, SearchSettings, climb
 def runner(plan: Plan, seed: int, folder: Path | None = None, n_jobs: int = 2, backend: str = "loky") -> Run:
     """Return what a search calls to train and score mixtures, `n_jobs` at a time.
 
-    `backend` is joblib's: "ray" spreads the proxies over a cluster (see `training.compare`).
+    `backend` is joblib's: "ray" spreads the proxies over a cluster (see `nemo_lab.jobs`).
     """
     return partial(_train, plan, {"seed": seed, "folder": folder, "n_jobs": n_jobs, "backend": backend})
 

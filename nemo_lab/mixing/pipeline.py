@@ -20,6 +20,7 @@ from nemo_lab.corpora.catalog import CORPORA
 from nemo_lab.corpora.loading import load
 from nemo_lab.corpora.mixtures import mixture
 from nemo_lab.corpora.store import present
+from nemo_lab.jobs import run_many
 from nemo_lab.mixing.climbmix import select_documents, write_climbmix
 from nemo_lab.mixing.cluster_map import describe
 from nemo_lab.mixing.clusters import Clustering, kmeans, merge
@@ -30,7 +31,7 @@ from nemo_lab.mixing.proxies import Plan, base_model, held_out_from
 from nemo_lab.mixing.pruning import prune, quality_scores
 from nemo_lab.mixing.search import Search, SearchSettings, climb
 from nemo_lab.modeling import HybridConfig, presets
-from nemo_lab.training import TrainSettings, train_many
+from nemo_lab.training import TrainSettings
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -92,7 +93,7 @@ def proxy_plan(pools: Pools, held_out: Any, recipe: Recipe, seed: int = 0) -> Pl
     if not recipe.base_steps:
         return plan
     # As a job of its own, like every proxy: on one thread, whatever the caller has.
-    (base,) = train_many([partial(base_model, plan, recipe.base_steps, seed)], n_jobs=1, progress=False)
+    (base,) = run_many([partial(base_model, plan, recipe.base_steps, seed)], n_jobs=1, progress=False)
     return Plan(pools, config, settings, held_out, base)
 
 

@@ -28,10 +28,11 @@ import numpy as np
 import pandas as pd
 
 from nemo_lab.files import replaced, write_tensors, write_text
+from nemo_lab.jobs import run_many
 from nemo_lab.lab.artifacts import artifact
 from nemo_lab.mixing.pools import Blend, Floats, MixingError, Pools, check_mixture, draw_table
 from nemo_lab.modeling import HybridConfig, HybridLM
-from nemo_lab.training import TrainSettings, bits_per_byte_by_domain, load_model, train, train_many
+from nemo_lab.training import TrainSettings, bits_per_byte_by_domain, load_model, train
 
 TABLE = "proxies.parquet"
 
@@ -105,7 +106,7 @@ def train_proxies(
             over seeds is the noise floor.
         first: number of the first one, for the rounds of a search.
         folder: where results are kept and looked up; None keeps nothing.
-        n_jobs: at a time. backend: of joblib; "ray" on a cluster, see `training.compare`.
+        n_jobs: at a time. backend: of joblib; "ray" on a cluster, see `nemo_lab.jobs`.
         desc: the words beside the progress bar.
 
     Raises:
@@ -119,7 +120,7 @@ def train_proxies(
     for weights_K in mixtures_MK:
         place = folder / _hash([whole, seed, weights_K.tolist()]) if folder else None
         jobs.append(partial(_proxy, plan, weights_K, seed, place))
-    scores = train_many(jobs, n_jobs=n_jobs, backend=backend, desc=desc)
+    scores = run_many(jobs, n_jobs=n_jobs, backend=backend, desc=desc)
     rows = pd.DataFrame({"number": range(first, first + len(jobs)), "seed": seed})
     weights = pd.DataFrame(mixtures_MK, columns=weight_columns(plan.pools.names))
     table = pd.concat([rows, weights, pd.DataFrame(scores)], axis=1)

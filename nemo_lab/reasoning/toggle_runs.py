@@ -3,7 +3,7 @@
     tuned = tune(lab.settings, seed, "paired")                       # SFT; keeps some checkpoints
     result = practise(lab.settings, seed, tuned.states["late"], Practice("main"))
 
-Jobs travel between processes (`training.train_many`), so they take and return numbers, frames and small tensors.
+Jobs travel between processes (`jobs.run_many`), so they take and return numbers, frames and small tensors.
 Everything of a seed starts from the same weights and meets the same prompts in the same order; runs of one seed
 differ in what their names say and in nothing else.
 """

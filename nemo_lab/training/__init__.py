@@ -1,4 +1,4 @@
-"""Training: packing, optimiser, schedule, loop, checkpoints, evaluation, many processes, many runs.
+"""Training: packing, optimiser, schedule, loop, checkpoints, evaluation, many processes.
 
 In one breath:
 
@@ -10,7 +10,6 @@ why.
 """
 
 from nemo_lab.training.checkpoints import load_model, read_history
-from nemo_lab.training.compare import train_many
 from nemo_lab.training.evaluate import bits_per_byte, bits_per_byte_by_domain, text_nats
 from nemo_lab.training.loop import NonFiniteLoss, train
 from nemo_lab.training.packing import IGNORE, Batch, Packed, batch, batches, load_packed, pack
@@ -34,5 +33,4 @@ __all__ = [
     "settings_from",
     "text_nats",
     "train",
-    "train_many",
 ]

@@ -2,7 +2,7 @@
 
 What is compared (patterns, recipes, mixtures) differs from notebook to notebook; that every side gets the
 same data in the same order, the same updates and the same evaluation should not depend on the notebook. So
-the runs of a comparison go through these functions, side by side by `train_many`.
+the runs of a comparison go through these functions, side by side by `run_many`.
 """
 
 from __future__ import annotations

@@ -138,14 +138,6 @@ def test_fusion_trial_against_models(lab):
         assert found[name] == pytest.approx(runs.true_scores(model, reference)["kl"], rel=0.05), name
 
 
-def test_groups_hold_every_job_once():
-    jobs = {name: (lambda name=name: name.upper()) for name in "abcdefg"}
-    groups = runs.in_groups(jobs, 3)
-    assert max(map(len, groups)) == 3
-    found = {name: one for group, job in groups.items() for name, one in zip(group, job(), strict=True)}
-    assert found == {name: name.upper() for name in "abcdefg"}
-
-
 @pytest.mark.parametrize(("rows", "length", "sources"), [(0, 8, {"a": ["x"]}), (2, 0, {"a": ["x"]}), (2, 8, {})])
 def test_no_text_is_refused(rows, length, sources):
     with pytest.raises(LabError, match="give at least one of each"):
@@ -158,8 +150,6 @@ def test_what_no_job_can_do(lab):
     for first, count in ((-1, 2), (0, 1), (1, 3), (0, 0)):
         with pytest.raises(LabError, match="no run of at least two of 3"):
             runs.fusion_trial(runs.load_parent(folder / "llama", 3), reference, first, count)
-    with pytest.raises(LabError, match="Groups of 0 jobs"):
-        runs.in_groups({"a": int}, 0)
     with pytest.raises(LabError, match="points is 0"):
         runs.one_child(folder / "llama", Sizes(), ["3", "24"] * 3, places, folder, points=0)
     with pytest.raises(LabError, match="no record"):

@@ -10,7 +10,6 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from nemo_lab.compression import puzzle_start
-from nemo_lab.compression.puzzle_library import Recipe, build_library
 from nemo_lab.errors import LabError
 from nemo_lab.progress import quiet
 
@@ -103,29 +102,3 @@ def test_models_that_only_look_like_a_llama(tmp_path):
         puzzle_start.open_parent(tmp_path / "qwen", 3)
     with pytest.raises(LabError, match="has biases"):
         puzzle_start.open_parent(tmp_path / "bias", 3)
-
-
-# --- work that outlives a kill
-
-
-def test_a_killed_job_goes_on_where_it_was(tmp_path):
-    model, made = tiny_puzzle.parent(), []
-
-    def job(folder, killed=False):
-        for layer in range(4):
-            if killed and layer == 2:
-                (folder / "layer-002.99.tmp").write_bytes(b"half")
-                raise KeyboardInterrupt
-            if not (folder / f"layer-{layer:03d}.safetensors").exists():
-                made.append(layer)
-            build_library(model, tiny_puzzle.rows(), Recipe((3, 1), (24, 12)), folder, [layer], progress=False)
-
-    work, out = tmp_path / "work", tmp_path / "out"
-    out.mkdir()
-    with pytest.raises(KeyboardInterrupt):
-        puzzle_start.resumed(lambda folder: job(folder, killed=True), work, out)
-    assert not list(out.iterdir())
-    puzzle_start.resumed(job, work, out)
-    assert made == [0, 1, 2, 3]  # none of them twice
-    assert sorted(file.name for file in out.iterdir()) == [f"layer-{layer:03d}.safetensors" for layer in range(4)]
-    assert not work.exists()

@@ -34,7 +34,7 @@ def test_the_shared_proxies_are_trained_once(found, tmp_path, monkeypatch):
     trained = []
     train = proxies.mixture_model
     monkeypatch.setattr(proxies, "mixture_model", lambda *a: trained.append(1) or train(*a))
-    monkeypatch.setattr(proxies, "train_many", lambda jobs, **_: [job() for job in jobs])
+    monkeypatch.setattr(proxies, "run_many", lambda jobs, **_: [job() for job in jobs])
     methods.searches(plan, methods.runner(plan, 1, tmp_path), "up", SIZES, seed=1)
     assert len(trained) == 6 + 3 + 3 + 3
 
