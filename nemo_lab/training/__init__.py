@@ -11,7 +11,8 @@ why.
 
 from nemo_lab.training.checkpoints import load_model, read_history
 from nemo_lab.training.evaluate import bits_per_byte, bits_per_byte_by_domain, text_nats
-from nemo_lab.training.loop import NonFiniteLoss, train
+from nemo_lab.training.identity import with_fingerprint
+from nemo_lab.training.loop import NonFiniteLoss, take_step, train
 from nemo_lab.training.packing import IGNORE, Batch, Packed, batch, batches, load_packed, pack
 from nemo_lab.training.settings import TrainingError, TrainSettings, settings_from
 
@@ -31,6 +32,8 @@ __all__ = [
     "pack",
     "read_history",
     "settings_from",
+    "take_step",
     "text_nats",
     "train",
+    "with_fingerprint",
 ]

@@ -11,7 +11,9 @@ and renamed when complete: whatever a kill leaves behind is not called `step-…
 run. The last two are kept.
 
 A resumed run must be the same run: settings, model and data are compared with those that the checkpoint
-names, and a difference is an error that says which. Only how often to save and to validate may change.
+names (`identity`), and a difference is an error that says which. Only how often to save and to validate may change.
+Format 1 did not know a model's recipe or teacher, nor what a function gives; its weights and its history can be read
+still, but no run goes on from it.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from nemo_lab.files import read_tensors, sync_folder, write_tensors, write_text
 from nemo_lab.training.distributed import gathered, rank, scattered, wait
 from nemo_lab.training.settings import TrainingError
 
-FORMAT = "nemo-lab training checkpoint 1"
+FORMAT = "nemo-lab training checkpoint 2"
+_FAMILY = FORMAT.rpartition(" ")[0]
 KEPT = 2
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 _FREE = ("settings.checkpoint_every", "settings.validate_every")
@@ -98,6 +101,11 @@ def latest(folder: Path) -> Path | None:
     return complete[-1] if complete else None
 
 
+def is_due(update: int, every: int, last: int) -> bool:
+    """Whether something is done after this update, from 1: the last, and each `every`-th where that is not 0."""
+    return update == last or (every > 0 and update % every == 0)
+
+
 def load_model(model: nn.Module, folder: Path) -> nn.Module:
     """Load the weights of a checkpoint, or of the last checkpoint of a run's folder, in place; returns it."""
     _load_weights(model, _checkpoint_in(Path(folder)) / "model.safetensors")
@@ -160,10 +168,16 @@ def _read_state(checkpoint: Path) -> dict[str, Any]:
     path = checkpoint / "state.json"
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
-        if state["format"] == FORMAT and isinstance(state["step"], int) and isinstance(state["run"], dict):
-            return state
+        found, fits = str(state["format"]), isinstance(state["step"], int) and isinstance(state["run"], dict)
     except (OSError, ValueError, KeyError, TypeError):
-        pass
+        found, fits = "", False
+    if found == FORMAT and fits:
+        return state
+    if found != FORMAT and found.startswith(_FAMILY):
+        raise TrainingError(
+            f"{checkpoint} is a {found!r}, which does not say enough of its run to go on with it; train in another "
+            "folder, or read its weights with load_model."
+        )
     raise TrainingError(f"{path} is missing or not a {FORMAT!r}; delete {checkpoint}.")
 
 

@@ -4,7 +4,7 @@ An update is: take batch number `step` (a function of the seed and the step), co
 predictions in micro-batches, clip the gradient's norm, set this update's learning rate, take AdamW's step.
 With `folder`, checkpoints are written there and a call with the same arguments goes on from the last one; the
 history is then bit for bit that of a run which was never stopped, on the same machine with the same number of
-threads, for `seconds` alone tells of the interruption.
+threads, for `seconds` alone tells of the interruption. What makes a run the same is in `identity`.
 
 Anything with `loss(tokens_BL, targets_BL, document_BL, reduction="none")` can be trained, a distillation
 wrapper around two models as well as `HybridLM`. Under bf16 the parameters, the optimizer's moments and the
@@ -19,8 +19,8 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, is_dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -30,6 +30,8 @@ from torch import nn
 
 from nemo_lab.progress import progress as progress_bar
 from nemo_lab.training import checkpoints, distributed
+from nemo_lab.training.checkpoints import is_due
+from nemo_lab.training.identity import fingerprint_of, identity_of
 from nemo_lab.training.memory import keep_freed_memory
 from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
 from nemo_lab.training.packing import IGNORE, Batch, Packed, batch
@@ -63,7 +65,8 @@ def train(
     Args:
         model: anything with `loss(tokens_BL, targets_BL, document_BL, reduction="none") -> [B, L]` in nats.
         data: packed rows, or a function from the step (from 0) to the whole batch of that step, for blends
-            that change during training; it must depend on nothing but the step for a resume to be exact.
+            that change during training; it must depend on nothing but the step for a resume to be exact, and
+            have a fingerprint where there is a folder (`identity.with_fingerprint`).
         settings: see `TrainSettings`.
         folder: where checkpoints go and where to go on from; None keeps nothing.
         validate: called with the model every `validate_every` updates and at the end; what it returns is
@@ -77,7 +80,7 @@ def train(
 
     Raises:
         NonFiniteLoss: the loss or the gradient became NaN or infinite.
-        TrainingError: the folder holds another run or a damaged checkpoint.
+        TrainingError: the folder holds another run or a damaged checkpoint, or the data has no fingerprint.
     """
     _check_vocabulary(model, data)
     keep_freed_memory()
@@ -89,11 +92,11 @@ def train(
     with _bar(settings, len(history), progress) as show:
         for step in range(len(history), settings.steps):
             row = _update(model, optimizer, data, settings, step, history)
-            if validate and _is_due(step + 1, settings.validate_every, settings.steps):
+            if validate and is_due(step + 1, settings.validate_every, settings.steps):
                 row |= _validated(model, validate)
             history.append(row)
             show(history)
-            if where and _is_due(step + 1, settings.checkpoint_every, settings.steps):
+            if where and is_due(step + 1, settings.checkpoint_every, settings.steps):
                 checkpoints.save(where, model, optimizer, history, run)
             if on_step:
                 on_step(row)
@@ -115,11 +118,8 @@ def _update(
     whole = _batch(data, settings, step)
     with _own_random_numbers(settings.seed, step, device):
         loss, targets = _accumulate(model, whole, settings, device)
-    norm = clip_gradients(model.parameters(), settings.clip)
-    _check_finite(loss, norm, step + 1, lr)
-    set_learning_rate(optimizer, lr)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    _check_finite(loss, f"The loss is {loss}", lr, step + 1)
+    norm = take_step(model, optimizer, lr, settings.clip, update=step + 1)
     before = history[-1] if history else {"tokens": 0, "seconds": 0.0}
     return {
         "step": step + 1,
@@ -129,6 +129,34 @@ def _update(
         "tokens": before["tokens"] + targets,
         "seconds": before["seconds"] + time.perf_counter() - began,
     }
+
+
+def take_step(
+    model: nn.Module | Iterable[nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    lr: float,
+    clip: float,
+    *,
+    update: int = 0,
+) -> float:
+    """One update from the gradients that `model`, or its parameters, hold: the loops of the package end in this.
+
+    Args:
+        lr: of this update. clip: the largest norm of all gradients together; `math.inf` leaves them as they are.
+        update: its number, from 1, for the error; 0 leaves it out.
+
+    Returns:
+        The gradient's norm before clipping. The gradients are gone.
+
+    Raises:
+        NonFiniteLoss: that norm is no number or infinite; no weight has changed.
+    """
+    norm = clip_gradients(model.parameters() if isinstance(model, nn.Module) else model, clip)
+    _check_finite(norm, "The gradient is not finite", lr, update)
+    set_learning_rate(optimizer, lr)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return norm
 
 
 def _accumulate(model: nn.Module, whole: Batch, settings: TrainSettings, device: torch.device) -> tuple[float, int]:
@@ -189,13 +217,12 @@ def _own_random_numbers(seed: int, step: int, device: torch.device) -> Iterator[
         yield
 
 
-def _check_finite(loss: float, norm: float, update: int, lr: float) -> None:
-    if math.isfinite(loss) and math.isfinite(norm):
+def _check_finite(value: float, said: str, lr: float, update: int) -> None:
+    if math.isfinite(value):
         return
-    what = f"The loss is {loss}" if not math.isfinite(loss) else "The gradient is not finite"
+    where = f" at update {update}" if update else ""
     raise NonFiniteLoss(
-        f"{what} at update {update} (learning rate {lr:.2g}); try a lower peak_lr, more warmup_steps or "
-        "precision='fp32'."
+        f"{said}{where} (learning rate {lr:.2g}); try a lower peak_lr, more warmup_steps or precision='fp32'."
     )
 
 
@@ -203,10 +230,6 @@ def _validated(model: nn.Module, validate: Validate) -> Row:
     values = {name: float(value) for name, value in validate(model).items()}
     model.train()
     return values
-
-
-def _is_due(update: int, every: int, last: int) -> bool:
-    return update == last or (every > 0 and update % every == 0)
 
 
 @contextlib.contextmanager
@@ -229,17 +252,11 @@ def _bar(settings: TrainSettings, done: int, wanted: bool) -> Iterator[Callable[
 
 
 def _identity(model: nn.Module, data: Source, settings: TrainSettings) -> dict[str, Any]:
-    """What must be the same when a run goes on: settings, the model's shape and configuration, the data."""
-    config: Any = getattr(model, "config", None)
-    known = is_dataclass(config) and not isinstance(config, type)
+    """What must be the same when a run goes on."""
     return {
         "settings": asdict(settings),
-        "model": {
-            "class": type(model).__name__.removeprefix("FSDP"),
-            "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "config": asdict(cast(Any, config)) if known else {},
-        },
-        "data": getattr(data, "fingerprint", ""),
+        "model": identity_of(model),
+        "data": fingerprint_of(data, "batches"),
     }
 
 

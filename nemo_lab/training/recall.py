@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from nemo_lab.training.identity import with_fingerprint
 from nemo_lab.training.packing import IGNORE, Batch
 from nemo_lab.training.settings import TrainingError
 
@@ -74,7 +75,7 @@ def recall_batch(task: RecallTask, batch_size: int, seed: int, step: int) -> Bat
 
 def recall_source(task: RecallTask, batch_size: int, seed: int) -> Callable[[int], Batch]:
     """The task as data for `train`: batch by step, endless, never the same row twice but by chance."""
-    return lambda step: recall_batch(task, batch_size, seed, step)
+    return with_fingerprint(lambda step: recall_batch(task, batch_size, seed, step), "recall", task, batch_size, seed)
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from tiny_lm import TinyConfig, TinyLM, tiny_data
 
 from nemo_lab.errors import LabError
 from nemo_lab.files import read_tensors
-from nemo_lab.training import TrainingError, load_model, read_history, train
+from nemo_lab.training import TrainingError, batch, load_model, read_history, train, with_fingerprint
 from nemo_lab.training.checkpoints import latest
 
 WORKER = Path(__file__).with_name("killed_worker.py")
@@ -36,6 +36,12 @@ def killed(folder, where, number):
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
+
+
+def frozen():
+    model = TinyLM(MODEL)
+    model.embedding.requires_grad_(False)
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +101,7 @@ def test_validation_values_survive_a_resume(tmp_path):
         ({"steps": 60}, "settings.steps=30, now it is 60"),
         ({"model": TinyLM(TinyConfig(width=32))}, "model.config.dropout=0.1, now it is 0.0"),
         ({"data": tiny_data(seed=1)}, "has data="),
+        ({"model": frozen()}, "model.trained="),
     ],
 )
 def test_another_run_in_the_same_folder_is_refused(finished, changes, said):
@@ -151,3 +158,32 @@ def test_tied_weights_are_saved_and_come_back(tmp_path):
     again.head.weight = again.embedding.weight
     assert run(tmp_path, again, steps=6).equals(history)
     assert torch.equal(again.head.weight, model.embedding.weight)
+
+
+def rows_of(step):
+    return batch(DATA, SETTINGS.batch_size, 0, step)
+
+
+def test_a_function_as_data_is_known_by_its_fingerprint(tmp_path):
+    with pytest.raises(TrainingError, match=r"function without a fingerprint.*give with_fingerprint"):
+        run(tmp_path, data=rows_of, steps=6)
+    first = run(tmp_path, data=with_fingerprint(rows_of, "tiny", 0), steps=6)
+    assert run(tmp_path, TinyLM(MODEL, seed=5), with_fingerprint(rows_of, "tiny", 0), steps=6).equals(first)
+    assert (run(data=rows_of, steps=6)["loss"] == first["loss"]).all()
+    with pytest.raises(TrainingError, match="has data="):
+        run(tmp_path, data=with_fingerprint(rows_of, "tiny", 1), steps=6)
+
+
+def test_a_folder_of_the_first_format_is_refused_and_its_weights_load(tmp_path):
+    model = TinyLM(MODEL)
+    run(tmp_path, model, steps=4)
+    path = latest(tmp_path) / "state.json"
+    path.write_text(path.read_text().replace("training checkpoint 2", "training checkpoint 1"))
+    with pytest.raises(
+        TrainingError, match=r"is a 'nemo-lab training checkpoint 1', which does not say enough.*another"
+    ):
+        run(tmp_path, steps=4)
+    assert torch.equal(load_model(TinyLM(MODEL, seed=3), tmp_path).head.weight, model.head.weight)
+    path.write_text(path.read_text().replace("nemo-lab training checkpoint 1", "something else"))
+    with pytest.raises(TrainingError, match="is missing or not a"):
+        run(tmp_path, steps=4)

@@ -10,7 +10,18 @@ import pytest
 import torch
 from tiny_lm import TinyConfig, TinyLM, tiny_data
 
-from nemo_lab.training import IGNORE, Batch, NonFiniteLoss, TrainingError, TrainSettings, batch, distributed, train
+from nemo_lab.training import (
+    IGNORE,
+    Batch,
+    NonFiniteLoss,
+    TrainingError,
+    TrainSettings,
+    batch,
+    distributed,
+    take_step,
+    train,
+)
+from nemo_lab.training.optimizer import adamw
 
 SETTINGS = TrainSettings(steps=30, batch_size=4, peak_lr=0.02, warmup_steps=3, precision="fp32")
 DATA = tiny_data()
@@ -167,3 +178,42 @@ def test_each_step_seed_and_process_has_a_dropout_of_its_own(monkeypatch):
     assert not set(losses) & set(dropped(seed=1))
     monkeypatch.setattr(distributed, "rank", lambda: 1)
     assert not set(losses) & set(dropped())
+
+
+def with_gradients():
+    model = TinyLM()
+    model.loss(*batch(DATA, 4, 0, 0)).backward()
+    return model, adamw(model, SETTINGS)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_step_clips_sets_the_rate_steps_and_forgets(whole):
+    (model, optimizer), (plain, other) = with_gradients(), with_gradients()
+    norm = take_step(model if whole else model.parameters(), optimizer, 0.05, 0.1)
+    assert norm == pytest.approx(float(torch.nn.utils.clip_grad_norm_(plain.parameters(), 0.1)))
+    assert norm > 0.1
+    for group in other.param_groups:
+        group["lr"] = 0.05
+    other.step()
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), plain.parameters(), strict=True))
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_step_without_a_limit_is_the_optimizers_bit_for_bit():
+    (model, optimizer), (plain, other) = with_gradients(), with_gradients()
+    take_step(model, optimizer, SETTINGS.peak_lr, math.inf)
+    other.step()
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), plain.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("clip", [1.0, math.inf])
+def test_a_gradient_that_is_no_number_changes_no_weight(bad, clip):
+    model, optimizer = with_gradients()
+    model.head.weight.grad[0, 0] = bad
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    with pytest.raises(NonFiniteLoss, match=r"gradient is not finite at update 7 \(learning rate 0.05\); try"):
+        take_step(model, optimizer, 0.05, clip, update=7)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), before, strict=True))
+    with pytest.raises(NonFiniteLoss, match=r"not finite \(learning"):
+        take_step(model, optimizer, 0.05, clip)
