@@ -102,8 +102,10 @@ def to_hf(model: HybridLM) -> Any:
     config = NemotronHConfig(**config_to_hf(model.config))
     with torch.device("meta"):  # no time and no random numbers for weights that are replaced
         hf = NemotronHForCausalLM(config)
+        plain = HybridLM(model.config)
+    plain.load_state_dict(model.state_dict(), assign=True)  # without what FP8 layers keep beside the weights
     tensors = {}
-    for name, tensor in model.state_dict().items():
+    for name, tensor in plain.state_dict().items():
         copy = tensor.detach().clone()
         tensors[hf_name(name)] = copy[:, None] if name.endswith("conv_weight") else copy
     hf.load_state_dict(tensors, strict=True, assign=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -86,7 +87,7 @@ def te_linear(linear: nn.Linear, recipe: Recipe) -> nn.Module:
         params_dtype=linear.weight.dtype,
         device=linear.weight.device,
     )
-    made.lab_recipe = te_recipe(recipe)
+    made.lab_recipe, made.lab_identity = te_recipe(recipe), {"engine": "Transformer Engine", "fp8": asdict(recipe)}
     with torch.no_grad():
         made.weight.copy_(linear.weight)
         if linear.bias is not None:
@@ -96,7 +97,7 @@ def te_linear(linear: nn.Linear, recipe: Recipe) -> nn.Module:
 
 def _layer_class(te: Any) -> Any:
     class TeLinear(te.Linear):  # type: ignore[misc]
-        """Transformer Engine's linear layer, with the two methods of `modeling.linear.Linear`."""
+        """Transformer Engine's linear layer, with the two methods of `modeling.linear.Linear` and its recipe."""
 
         def forward(self, x: Tensor) -> Tensor:
             with te.autocast(enabled=True, recipe=self.lab_recipe):
@@ -105,6 +106,10 @@ def _layer_class(te: Any) -> Any:
         def channel_first(self, x_TI: Tensor) -> Tensor:
             """W x^T: (T, in) -> (out, T)."""
             return self(x_TI).t()  # type: ignore[no-any-return]
+
+        def identity(self) -> dict[str, Any]:
+            """What a folder of checkpoints is to know of the layer: its recipe and whose it is."""
+            return dict(self.lab_identity)
 
     return TeLinear
 

@@ -19,6 +19,7 @@ a rounding of their own and are multiplied in float32, which is slower.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import torch
@@ -183,6 +184,10 @@ class Fp8Linear(nn.Linear):
         if self.bias is not None:
             raise LabError("channel_first is for layers without bias; call the layer itself.")
         return self._product(x_TI, channel_first=True)
+
+    def identity(self) -> dict[str, Any]:
+        """What a folder of checkpoints is to know of the layer: its recipe (`training.identity`)."""
+        return {"fp8": asdict(self.recipe)}
 
     def factor(self, role: str, x_MK: Tensor, along: int, dtype: torch.dtype, record: bool) -> Factor:
         """`factor_of` by this layer's recipe; `record` notes the amax where scales are delayed."""

@@ -56,8 +56,8 @@ def gemms(model: nn.Module) -> list[tuple[str, ...]]:
 def to_fp8(model: nn.Module, recipe: Recipe | str, backend: str = "auto") -> Swapped:
     """Replace, in place, all linear layers but the ends by FP8 layers; make the optimiser afterwards.
 
-    A folder of checkpoints does not know the recipe: give every recipe one of its own. To load the weights into a
-    plain model, or to save them for `transformers` from one, take `plain_state`.
+    A folder of checkpoints knows which layers are in FP8 and their recipe, and refuses another. The weights load into
+    a plain `HybridLM`, and `save_hf` saves them; any other plain model takes `plain_state`.
 
     Args:
         model: any model of `nn.Linear` layers; one that is in FP8 already gets the new recipe.
@@ -114,9 +114,9 @@ def _fp8_layer(linear: nn.Module, recipe: Recipe, name: str, backend: str) -> nn
 def plain_state(model: nn.Module) -> dict[str, Tensor]:
     """The state dict that the model would have without FP8: all weights, none of what FP8 layers add to them.
 
-    It loads into a fresh model of the same shape, which can then be saved for `transformers`, for example. The
-    model's own state dict also has what only an FP8 model can load: the scales of delayed scaling, and the entries
-    that Transformer Engine's layers call `_extra_state`.
+    It loads into a fresh model of the same shape. The model's own state dict also has the scales of delayed scaling,
+    and the entries that Transformer Engine's layers call `_extra_state`; of plain layers only `modeling.linear.Linear`
+    knows to leave them out.
     """
     delayed = tuple(f"{name}." for name, module in model.named_modules() if isinstance(module, DelayedScale))
     return {

@@ -8,7 +8,7 @@ stand-in needs no wheel: it has the same names, records what it is given and com
 import ast
 import sys
 import types
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import ClassVar
 
 import pytest
@@ -19,6 +19,7 @@ from nemo_lab.errors import LabError
 from nemo_lab.modeling import kernels, mamba2
 from nemo_lab.precision import RECIPES, Cast, engines, to_fp8
 from nemo_lab.precision.formats import E4M3, E5M2, scale_from_amax
+from nemo_lab.training.identity import identity_of
 from tests.precision import sources
 from tests.precision.sources import arguments, definition, fields
 
@@ -195,6 +196,8 @@ def test_layer_runs_under_its_recipe_with_our_weights() -> None:
     assert torch.equal(model[1].channel_first(torch.ones(2, 16)), model[1](torch.ones(2, 16)).t())
     assert _Linear.seen == ["Float8BlockScaling"] * 3
     assert not _Autocast.active
+    recipe = asdict(RECIPES["nano_v2"].with_(first_bf16=1, last_bf16=1))
+    assert identity_of(model)["parts"] == {"1": {"engine": "Transformer Engine", "fp8": recipe}}
     with pytest.raises(LabError, match="A layer is 20 wide; FP8 kernels need a multiple of 16"):
         engines.te_linear(nn.Linear(20, 16), RECIPES["nano_v2"])
 

@@ -10,6 +10,7 @@ from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM, huggingface
 from nemo_lab.precision import RECIPES, Fp8Linear, plain_state, to_fp8
 from nemo_lab.precision.swap import gemms, watching
+from nemo_lab.training import TrainingError, TrainSettings, load_model, pack, train
 
 SMALL = HybridConfig(
     pattern="M-*-M-",
@@ -166,3 +167,82 @@ def test_the_plain_state_loads_into_a_plain_model_and_opens_in_transformers(name
     assert torch.equal(fresh(TOKENS), plain(TOKENS))
     saved = huggingface.from_hf(huggingface.save_hf(fresh, tmp_path / "saved"))
     assert torch.equal(saved.head.weight, plain.head.weight)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_an_fp8_model_loads_into_a_plain_one_and_is_saved_for_transformers(name: str, tmp_path: Path) -> None:
+    model, plain, fresh = HybridLM(SMALL, seed=3), HybridLM(SMALL, seed=3), HybridLM(SMALL, seed=4)
+    to_fp8(model, RECIPES[name])
+    loss(model).backward()
+    fresh.load_state_dict(model.state_dict())
+    assert torch.equal(fresh(TOKENS), plain(TOKENS))
+    saved = huggingface.from_hf(huggingface.save_hf(model, tmp_path / "saved"))
+    assert torch.equal(saved(TOKENS), plain(TOKENS))
+
+
+def test_nothing_else_is_left_out_when_a_plain_model_loads() -> None:
+    state = HybridLM(SMALL).state_dict()
+    for name in ("blocks.2.mixer.q_proj.other", "blocks.2.mixer.scales.weight.history"):
+        with pytest.raises(RuntimeError, match="Unexpected key"):
+            HybridLM(SMALL).load_state_dict(state | {name: torch.zeros(1)})
+    model = HybridLM(SMALL)
+    model.blocks[0].added = nn.Linear(2, 2)
+    with pytest.raises(RuntimeError, match="Unexpected key"):
+        huggingface.to_hf(model)
+
+
+class Stop(Exception):
+    pass
+
+
+def stop(row: dict[str, float]) -> None:
+    if row["step"] == 5:
+        raise Stop
+
+
+ROWS = pack([list(range(1, 60))] * 4, 16, eos=0)
+FEW = TrainSettings(steps=8, batch_size=4, peak_lr=1e-2, checkpoint_every=2)
+
+
+def trained(recipe: object, folder: Path | None = None, **how: object) -> tuple[nn.Module, list[float]]:
+    model = HybridLM(SMALL, seed=1)
+    if recipe is not None:
+        to_fp8(model, recipe)  # type: ignore[arg-type]
+    history = train(model, ROWS, FEW, folder=folder, progress=False, **how)  # type: ignore[arg-type]
+    return model, history.loss.tolist()
+
+
+@pytest.mark.parametrize("name", ["nemotron_h", "delayed"])
+def test_a_stopped_fp8_run_goes_on_bit_for_bit(name: str, tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        trained(name, tmp_path, on_step=stop)
+    model, losses = trained(name, tmp_path)
+    whole, expected = trained(name)
+    assert losses == expected
+    state = whole.state_dict()
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (None, r"model.parts.blocks.2.mixer.k_proj.fp8.activation.format='e4m3', now it is None"),
+        ("nano_v2", r"k_proj.fp8.activation.power_of_two=False, now it is True"),
+        (
+            RECIPES["nemotron_h"].with_(first_bf16=3),
+            r"blocks.1.mixer.down_proj.fp8.activation.format=None, now it is 'e4m3'",
+        ),
+        (RECIPES["nemotron_h"].with_(history=7), r"k_proj.fp8.history=1024, now it is 7"),
+    ],
+    ids=["bf16", "nano_v2", "another layer", "another value"],
+)
+def test_the_folder_of_an_fp8_run_knows_its_layers_and_recipe(other: object, said: str, tmp_path: Path) -> None:
+    trained("nemotron_h", tmp_path)
+    with pytest.raises(TrainingError, match=said):
+        trained(other, tmp_path)
+
+
+def test_a_folder_with_delayed_scales_says_in_a_sentence_that_a_plain_model_does_not_fit(tmp_path: Path) -> None:
+    trained("delayed", tmp_path)
+    with pytest.raises(TrainingError, match=r"has in addition blocks.2.mixer.k_proj.scales.*use the model it was"):
+        load_model(HybridLM(SMALL), tmp_path)
