@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nemo_lab.errors import LabError, one_of
+from nemo_lab.training.identity import identity_of, weights_fingerprint
 
 IGNORE = -100  # a target that counts for nothing, as everywhere in the package
 
@@ -113,6 +114,11 @@ class Teacher:
         with torch.autocast(tokens_BL.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             return _wide(self.model.head(hidden_BLd))
 
+    def identity(self) -> dict[str, Any]:
+        """What decides its answers: the model, its weights, and the precision."""
+        weights = weights_fingerprint(self.model)
+        return {"model": identity_of(self.model), "weights": weights, "precision": self.precision}
+
 
 def _key(tokens_BL: Tensor, document_BL: Tensor | None) -> bytes:
     parts = [tokens_BL] if document_BL is None else [tokens_BL, document_BL]
@@ -148,6 +154,10 @@ class Distilled(nn.Module):
         if reduction == "mean":
             return losses_BL.sum() / (targets_BL != IGNORE).sum().clamp(min=1)
         return _reduce(losses_BL, reduction)
+
+    def identity(self) -> dict[str, Any]:
+        """What a folder of checkpoints is to know beside the student: the objective and the teacher."""
+        return {"objective": self.objective, "teacher": self._teacher[0].identity()}
 
 
 Term = Callable[[Tensor, Tensor, Teacher, Tensor, Tensor, Tensor | None], Tensor]

@@ -26,6 +26,7 @@ from nemo_lab.reasoning.domains import DOMAINS
 from nemo_lab.reasoning.experience import Prompt, Prompts
 from nemo_lab.reasoning.items import Item, generator
 from nemo_lab.reasoning.templates import MODES, TEMPLATES, prompt_of
+from nemo_lab.training import with_fingerprint
 
 Key = tuple[str, str]
 """A source: domain and template."""
@@ -123,7 +124,8 @@ def blend_prompts(
         asked = (chosen[k] for k in random.permutation(len(chosen)))
         return [Prompt(prompt_of(item, mode, template), (item, template)) for item, template in asked]
 
-    return prompts
+    asked_of = [(key, weight, items.get(key, ())) for key, weight in blend.items()]
+    return with_fingerprint(prompts, "blend", asked_of, seed, size, mode)
 
 
 def composition(prompts: Sequence[Prompt], side: Callable[[Key], str] = kind_of) -> dict[str, int]:

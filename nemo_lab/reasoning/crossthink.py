@@ -22,7 +22,7 @@ from nemo_lab.reasoning.items import Item, draw
 from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import TEMPLATES, as_choice, prompt_of, response_of
-from nemo_lab.training import TrainSettings, train
+from nemo_lab.training import TrainSettings, train, with_fingerprint
 
 LEVELS = {"sum": 3, "chain": 3, "logic": 2, "path": 2, "reverse": 4, "order": 3}  # count was not learned in pilots
 SHARES = {"sum": 1.6, "chain": 1.8, "logic": 0.6, "path": 1.4, "reverse": 0.6, "order": 0.9}  # of tuning's rows
@@ -121,7 +121,8 @@ def lessons(study: CrossThink, seed: int) -> Callable[[int], list[tuple[str, str
         short = study.short if step >= SHORT_LAST * study.sft_steps else SHORT_EARLY
         return [_pair(item, template, short, random) for item in rows]
 
-    return pairs
+    plan = (study.sft_steps, study.sft_batch, study.choice, study.short)
+    return with_fingerprint(pairs, "lessons", items, plan, seed)
 
 
 def _pair(item: Item, template: str, short: float, random: np.random.Generator) -> tuple[str, str]:

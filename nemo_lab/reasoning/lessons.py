@@ -24,6 +24,7 @@ from nemo_lab.reasoning.domains import mistaken_thought
 from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.sft import Pair
 from nemo_lab.reasoning.templates import MODES, prompt_of, response_of
+from nemo_lab.training.identity import with_fingerprint
 from nemo_lab.training.settings import TrainingError
 
 LESSONS = ("paired", "unpaired", "staged", "confused")
@@ -69,7 +70,7 @@ def lesson_pairs(
             shown = [(k, "on") for k, _ in shown]
         return [_pair(items[k % len(items)], mode, lesson, teacher, random) for k, mode in shown]
 
-    return pairs
+    return with_fingerprint(pairs, "lesson", lesson, items, teacher, steps, batch_size, seed)
 
 
 def _pair(item: Item, mode: str, lesson: str, teacher: Teacher, random: np.random.Generator) -> Pair:

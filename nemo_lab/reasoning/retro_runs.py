@@ -36,7 +36,7 @@ from nemo_lab.reasoning.retro_search import Revision, RevisionSettings, Traced, 
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.switch_bans import BANS, penalise_switches
 from nemo_lab.reasoning.thoughts import Shape
-from nemo_lab.training import TrainSettings, train
+from nemo_lab.training import TrainSettings, train, with_fingerprint
 
 
 @dataclass
@@ -99,10 +99,11 @@ def teach(
         puzzles = [rule_puzzles.puzzle(seed, "train", n, plan.rules, plan.hops) for n in numbers]
         return [(p.prompt, rule_puzzles.attempt(p, plan.leave, n)) for n, p in zip(numbers, puzzles, strict=True)]
 
+    known = with_fingerprint(pairs, "puzzles", plan.batch_size, plan.rules, plan.hops, plan.leave, seed)
     policy = untrained(d_model, seed)
     settings = TrainSettings(steps, plan.batch_size, peak_lr, steps // 20, seed=seed)
     seen = None if on_step is None else lambda row: on_step(policy, int(row["step"]))
-    source = pair_source(pairs, policy.encode, policy.end, policy.pad)
+    source = pair_source(known, policy.encode, policy.end, policy.pad)
     train(policy.model, source, settings, progress=False, on_step=seen)
     return policy
 
@@ -129,7 +130,8 @@ def tune(plan: RetroSearch, policy: Policy, items: Sequence[Traced], seed: int) 
         return [(items[i].prompt, items[i].trace) for i in chosen]
 
     settings = TrainSettings(plan.tune_steps, plan.batch_size, plan.tune_lr, plan.tune_steps // 10, seed=seed)
-    train(tuned.model, pair_source(pairs, tuned.encode, tuned.end, tuned.pad), settings, progress=False)
+    known = with_fingerprint(pairs, "traces", [(item.prompt, item.trace) for item in items], plan.batch_size, seed)
+    train(tuned.model, pair_source(known, tuned.encode, tuned.end, tuned.pad), settings, progress=False)
     return tuned
 
 

@@ -11,9 +11,11 @@ ships so) would otherwise never be taught to stop.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 
+from nemo_lab.training.identity import fingerprint, fingerprint_of
 from nemo_lab.training.packing import IGNORE, Batch
 
 Pair = tuple[str, str]  # prompt, response
@@ -41,11 +43,32 @@ def pair_source(
 ) -> Callable[[int], Batch]:
     """Data for `training.train`: the batch of a step from the pairs of that step.
 
-    `pairs` must depend on nothing but the step, so that a killed run resumes with the same data.
+    `pairs` must depend on nothing but the step, so that a killed run resumes with the same data; with a folder it
+    needs a fingerprint (`training.with_fingerprint`).
     """
+    return PairSource(pairs, encode, end, pad)
 
-    def batch(step: int) -> Batch:
-        prompts, responses = zip(*pairs(step), strict=True)
-        return pair_batch([encode(p) for p in prompts], [[*encode(r), end] for r in responses], pad)
 
-    return batch
+@dataclass(frozen=True)
+class PairSource:
+    """What `pair_source` returns: called with a step it gives the batch."""
+
+    pairs: Callable[[int], Sequence[Pair]]
+    encode: Callable[[str], list[int]]
+    end: int
+    pad: int
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of a step."""
+        prompts, responses = zip(*self.pairs(step), strict=True)
+        said = [[*self.encode(response), self.end] for response in responses]
+        return pair_batch([self.encode(prompt) for prompt in prompts], said, self.pad)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the pairs, and of the tokens that are made of the first step's, by which the codec is known.
+
+        Raises:
+            TrainingError: the pairs have none.
+        """
+        return fingerprint(fingerprint_of(self.pairs, "pairs"), self.end, self.pad, *self(0))

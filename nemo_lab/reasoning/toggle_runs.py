@@ -29,7 +29,7 @@ from nemo_lab.reasoning.lessons import Teacher, lesson_pairs
 from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import MODES, prompt_of, reward
-from nemo_lab.training import TrainSettings, train
+from nemo_lab.training import TrainSettings, train, with_fingerprint
 
 LEVEL = {"on": 3, "off": 2}  # digits of the numbers that a mode is practised and examined on
 ROOM = {"on": 20, "off": 7}  # tokens that an answer may take
@@ -220,7 +220,7 @@ def _prompts(settings: ToggleRL, seed: int, practice: Practice, rates: Sequence[
     if practice.order != "fresh":
         items = curriculum_items(settings, seed)
         batches = ORDERS[practice.order](rates, settings.rl_steps, settings.prompts, seed=seed)
-        return lambda step, attempt: [_prompt(items[k], "on") for k in batches[step]]
+        return with_fingerprint(lambda step, attempt: [_prompt(items[k], "on") for k in batches[step]], items, batches)
     pools = {mode: draw("sum", settings.items // 2, seed=seed, level=LEVEL[mode]) for mode in modes}
 
     def prompts(step: int, attempt: int) -> list[Prompt]:
@@ -228,7 +228,7 @@ def _prompts(settings: ToggleRL, seed: int, practice: Practice, rates: Sequence[
         chosen = [modes[i % len(modes)] for i in range(settings.prompts)]
         return [_prompt(pools[mode][int(random.integers(len(pools[mode])))], mode) for mode in chosen]
 
-    return prompts
+    return with_fingerprint(prompts, "fresh", pools, settings.prompts, seed)
 
 
 def _prompt(item: Item, mode: str) -> Prompt:
@@ -250,4 +250,5 @@ def judge(practice: Practice, seed: int) -> Reward:
         digest = np.random.SeedSequence([seed, *prompt.text.encode(), *text.encode()]).generate_state(1)[0]
         return 1.0 - worth if digest < wrong * 2**32 else worth
 
-    return verdict
+    errors = (practice.false_positives, practice.false_negatives)
+    return with_fingerprint(verdict, "verdict", practice.combine, errors, seed)

@@ -1,5 +1,7 @@
 """Distillation losses against torch's own, in float64 and by their properties; the teacher's memory."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,7 +19,7 @@ from nemo_lab.compression.distillation import (
 )
 from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
-from nemo_lab.training import TrainSettings, pack, train
+from nemo_lab.training import TrainingError, TrainSettings, pack, train
 
 TINY = HybridConfig(
     pattern="M-*-",
@@ -150,3 +152,55 @@ def test_cosine_of_logits_knows_no_size_and_takes_a_narrower_student() -> None:
         double.head.weight.mul_(2)
     assert Distilled(double, teacher, "cosine").loss(tokens, targets).abs() < 1e-6
     assert Distilled(double, teacher, "mse").loss(tokens, targets) > 1e-3
+
+
+ROWS = pack([[1, 2, 3, 4, 5, 6, 7, 8] * 4], 8, eos=0)
+
+
+def _teacher(place: str = "") -> HybridLM:
+    """A teacher, with one weight changed at `place`."""
+    model = HybridLM(TINY, seed=1)
+    if place:
+        with torch.no_grad():
+            model.get_parameter(place).flatten()[0].add_(1e-3)
+    return model
+
+
+def _distilled(
+    folder: Path | None, teacher: Teacher | None = None, objective: str = "kl", stop: int = 0
+) -> tuple[list[float], HybridLM]:
+    student = HybridLM(TINY, seed=2)
+    model = Distilled(student, teacher or Teacher(_teacher(), precision="fp32"), objective)
+
+    def end(row: dict[str, float]) -> None:
+        if row["step"] == stop:
+            raise KeyboardInterrupt
+
+    steps = TrainSettings(steps=8, batch_size=4, peak_lr=1e-2, precision="fp32", checkpoint_every=3)
+    return train(model, ROWS, steps, folder=folder, progress=False, on_step=end).loss.tolist(), student
+
+
+def test_a_stopped_distillation_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _distilled(tmp_path, stop=5)
+    (losses, student), (expected, whole) = _distilled(tmp_path), _distilled(None)
+    assert losses == expected
+    assert all(torch.equal(a, b) for a, b in zip(student.parameters(), whole.parameters(), strict=True))
+
+
+def test_a_folder_knows_its_teacher_and_its_objective(tmp_path: Path) -> None:
+    _distilled(tmp_path)
+    others = {
+        r"itself.objective='kl', now it is 'mse'": {"objective": "mse"},
+        r"itself.teacher.precision='fp32', now it is 'bf16'": {"teacher": Teacher(_teacher())},
+        r"itself.teacher.model.config.d_ff=24, now it is 32": {
+            "teacher": Teacher(HybridLM(TINY.with_(d_ff=32), seed=1), precision="fp32")
+        },
+    }
+    for place in ("head.weight", "blocks.0.norm.weight", "blocks.2.mixer.q_proj.weight"):
+        said = r"itself.teacher.weights='\w+', now it is"
+        with pytest.raises(TrainingError, match=said):
+            _distilled(tmp_path, Teacher(_teacher(place), precision="fp32"))
+    for said, changes in others.items():
+        with pytest.raises(TrainingError, match=said):
+            _distilled(tmp_path, **changes)  # type: ignore[arg-type]

@@ -87,6 +87,8 @@ def test_weights_by_usefulness_are_in_proportion_to_the_scores() -> None:
 def test_prompts_are_the_same_for_the_same_step_and_others_for_another() -> None:
     ask = blends.blend_prompts(blends.natural(dict.fromkeys(KEYS, 1)), POOL, 3, size=32)
     again = blends.blend_prompts(blends.natural(dict.fromkeys(KEYS, 1)), POOL, 3, size=32)
+    other = blends.blend_prompts(blends.natural(dict.fromkeys(KEYS, 1)), pool(11), 3, size=32)
+    assert ask.fingerprint == again.fingerprint != other.fingerprint
     assert ask(4, 0) == again(4, 0)
     assert ask(4, 0) != ask(5, 0)
     assert ask(4, 0) != ask(4, 1)

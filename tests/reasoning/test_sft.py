@@ -1,13 +1,17 @@
 """Supervised fine-tuning: the loss counts the response and its end, and padding changes nothing."""
 
+import pytest
 import tiny_policy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nemo_lab.reasoning.codec import Codec
+from nemo_lab.reasoning.items import draw
+from nemo_lab.reasoning.lessons import Teacher, lesson_pairs
 from nemo_lab.reasoning.policy import token_logprobs
 from nemo_lab.reasoning.sft import pair_batch, pair_source
-from nemo_lab.training import TrainSettings, train
+from nemo_lab.training import TrainingError, TrainSettings, train, with_fingerprint
 from nemo_lab.training.packing import IGNORE
 
 CODEC = tiny_policy.CODEC
@@ -46,3 +50,44 @@ def test_a_model_learns_its_pairs_and_to_stop():
     )
     assert [CODEC.decode(row) for row in rollout.responses()] == ["xy", "z"]
     assert rollout.ended_B.all()
+
+
+def tuned(folder, pairs, stop=0):
+    policy = tiny_policy.tiny_policy()
+
+    def end(row):
+        if row["step"] == stop:
+            raise KeyboardInterrupt
+
+    source = pair_source(pairs, policy.encode, policy.end, policy.pad)
+    settings = TrainSettings(6, 4, 1e-2, precision="fp32", checkpoint_every=2)
+    return train(policy.model, source, settings, folder=folder, progress=False, on_step=end)["loss"].tolist()
+
+
+def lesson(seed=0, name="paired", slip=0.8):
+    items = draw("sum", 20, seed=seed, level=2)
+    return lesson_pairs(name, items, Teacher(slip), steps=6, batch_size=4, seed=seed)
+
+
+def test_a_stopped_tuning_goes_on_bit_for_bit(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        tuned(tmp_path, lesson(), stop=3)
+    assert tuned(tmp_path, lesson()) == tuned(None, lesson())
+
+
+def test_a_folder_knows_its_pairs(tmp_path):
+    tuned(tmp_path, lesson())
+    for other in (lesson(seed=1), lesson(name="confused"), lesson(slip=0.5)):
+        with pytest.raises(TrainingError, match=r"has data='\w+', now it is '\w+'; use another folder"):
+            tuned(tmp_path, other)
+    with pytest.raises(TrainingError, match=r"The pairs come from a function without a fingerprint"):
+        tuned(tmp_path, lesson().function)
+
+
+def test_a_source_is_known_by_its_codec_too():
+    pairs = with_fingerprint(lambda step: [("a=", "xy")], "letters")
+    known = {
+        pair_source(pairs, codec.encode, end, 1).fingerprint for codec in (CODEC, Codec(("xy",))) for end in (0, 5)
+    }
+    assert len(known) == 4
+    assert pair_source(pairs, CODEC.encode, 0, 1).fingerprint in known

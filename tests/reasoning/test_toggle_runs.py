@@ -82,6 +82,7 @@ def test_a_judge_errs_as_often_as_told_and_the_same_way_twice():
     prompts = [Prompt(f"<off>{item.question}=", (item, "off")) for item in items]
     rejects = judge(Practice("r", mode="off", false_negatives=0.3), 0)
     accepts = judge(Practice("a", mode="off", false_positives=0.2), 0)
+    assert len({judge(Practice("r"), seed).fingerprint for seed in (0, 1)} | {rejects.fingerprint}) == 3
     right = [rejects(prompt, item.answer, True) for prompt, item in zip(prompts, items, strict=True)]
     assert 0.6 < np.mean(right) < 0.8
     assert right == [rejects(prompt, item.answer, True) for prompt, item in zip(prompts, items, strict=True)]
