@@ -17,7 +17,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,11 @@ from nemo_lab.compression.puzzle_scores import Reference, true_scores, walk_laye
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.files import write_tensors
 from nemo_lab.progress import progress as progress_bar
+from nemo_lab.training import checkpoints
+from nemo_lab.training.identity import fingerprint, identity_of, weights_fingerprint
+from nemo_lab.training.loop import take_step
 from nemo_lab.training.memory import keep_freed_memory
-from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
+from nemo_lab.training.optimizer import adamw
 from nemo_lab.training.schedules import learning_rate
 from nemo_lab.training.settings import TrainSettings
 
@@ -119,6 +122,8 @@ def distil_child(
     objective: str = "kl+cosine",
     shuffled: bool = False,
     points: Sequence[int] = (),
+    folder: Path | None = None,
+    checkpoint_every: int = 0,
     progress: bool = True,
 ) -> list[dict[str, float]]:
     """Distil `child`, its layers given in float32, in place.
@@ -129,17 +134,21 @@ def distil_child(
     Args:
         shuffled: the control of `distillation_loss`.
         points: after so many steps the child is compared with its parent on the text held out.
+        folder: where checkpoints go, every `checkpoint_every` steps and after the last, and where to go on from with
+            the same arguments and the child as it was assembled; None keeps nothing.
 
     Returns:
         One row a point: `tokens` read so far, and `kl`, `cosine`, `loss` of `true_scores`.
 
     Raises:
-        LabError: an unknown objective, a loss that is not a number, or a child that did not change.
+        LabError: an unknown objective, a loss or gradient that is not a number, a child that did not change, or the
+            folder of another run.
     """
     if objective not in OBJECTIVES:
         raise LabError(one_of("objective", objective, OBJECTIVES))
     keep_freed_memory()
     settings = TrainSettings(max(steps, 1), len(record.tokens_SBL[0]), lr, warmup_steps=steps // 10, weight_decay=0.0)
+    settings = replace(settings, checkpoint_every=checkpoint_every)
     child.requires_grad_(True)
     child.model.embed_tokens.requires_grad_(False)
     child.lm_head.requires_grad_(False)
@@ -148,24 +157,44 @@ def distil_child(
     before = _fingerprint(child)
     order_T = _order(record) if shuffled else None
     rows = [_row(fast, record, 0)] if 0 in points else []
-    for step in progress_bar(range(steps), desc="distilling", unit="step") if progress else range(steps):
-        loss = distillation_loss(fast, record, step, objective, order_T)
-        if not torch.isfinite(loss):
-            raise LabError(f"The loss is {float(loss)} at step {step}; lower lr, which is {lr}.")
-        loss.backward()
-        _hand_over(fast, child)
-        clip_gradients(child.parameters(), settings.clip)
-        set_learning_rate(optimizer, learning_rate(step + 1, settings))
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        _follow(fast, child)
-        if step + 1 in points:
-            rows.append(_row(fast, record, step + 1))
-            if not math.isfinite(rows[-1]["loss"]):
-                raise LabError(f"The child broke by step {step}: its held-out loss is no number; lower lr, {lr} now.")
+    run = _identity(child, record, settings, (objective, shuffled, sorted(points))) if folder else {}
+    history = checkpoints.resume(folder, child, optimizer, run) if folder else []
+    _follow(fast, child)
+    left = range(len(history), steps)
+    for step in progress_bar(left, desc="distilling", unit="step") if progress else left:
+        _update(fast, child, optimizer, distillation_loss(fast, record, step, objective, order_T), settings, step)
+        history.append(_row(fast, record, step + 1) if step + 1 in points else {})
+        if not math.isfinite(history[-1].get("loss", 0.0)):
+            raise LabError(f"The child broke by step {step}: its held-out loss is no number; lower lr, {lr} now.")
+        if folder and checkpoints.is_due(step + 1, checkpoint_every, steps):
+            checkpoints.save(folder, child, optimizer, history, run)
     if steps and _fingerprint(child) == before:
         raise LabError(f"{steps} steps with lr {lr} changed nothing; raise lr.")
-    return rows
+    return rows + [row for row in history if row]
+
+
+def _identity(child: Any, record: Record, settings: TrainSettings, how: tuple[str, bool, list[int]]) -> dict[str, Any]:
+    """What must be the same when a distillation goes on."""
+    said = (record.tokens_SBL, record.hidden_SBLD, record.streams_SKBLD, record.behind, record.held_out.tokens_NL)
+    return {
+        "settings": asdict(settings),
+        "how": dict(zip(("objective", "shuffled", "points"), how, strict=True)),
+        "model": identity_of(child),
+        "begins": weights_fingerprint(child),
+        "record": fingerprint(*said),
+    }
+
+
+def _update(
+    fast: Any, child: Any, optimizer: torch.optim.Optimizer, loss: Tensor, settings: TrainSettings, step: int
+) -> None:
+    """Take update `step`, from 0, of the weights in float32 by the loss of their bf16 copy."""
+    if not torch.isfinite(loss):
+        raise LabError(f"The loss is {float(loss)} at step {step}; lower lr, which is {settings.peak_lr}.")
+    loss.backward()
+    _hand_over(fast, child)
+    take_step(child, optimizer, learning_rate(step + 1, settings), settings.clip, update=step + 1)
+    _follow(fast, child)
 
 
 def _hand_over(fast: Any, child: Any) -> None:

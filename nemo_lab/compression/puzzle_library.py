@@ -22,6 +22,7 @@ Shapes: N rows, L length, D width of the stream, T = N·L tokens, F inputs of a 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,7 @@ from nemo_lab.compression.puzzle_parts import (
 from nemo_lab.errors import LabError
 from nemo_lab.files import replaced
 from nemo_lab.progress import progress as progress_bar
+from nemo_lab.training.loop import take_step
 
 
 @dataclass(frozen=True)
@@ -123,14 +125,11 @@ def distil(
     rows = max(1, len(normed_NLD) // 4)
     for step in range(recipe.steps):
         chosen = torch.randperm(len(normed_NLD), generator=generator)[:rows]
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.lr * (1 - step / recipe.steps)
         with torch.autocast(normed_NLD.device.type, torch.bfloat16):
             out_NLD = answer(trained, kind, normed_NLD[chosen], context)
         loss = relative_error(target_NLD[chosen], out_NLD)
-        optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        optimizer.step()
+        take_step(trained, optimizer, recipe.lr * (1 - step / recipe.steps), math.inf, update=step + 1)
     return trained
 
 

@@ -14,7 +14,9 @@ Shapes: K sources, S steps, B rows, L tokens.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,9 +24,11 @@ import torch
 from nemo_lab.mixing.pools import Blend, Floats, draw_table
 from nemo_lab.mixing.proxies import Plan, mixture_model, new_model
 from nemo_lab.modeling import HybridLM
-from nemo_lab.training.loop import prediction_nats
+from nemo_lab.training import checkpoints
+from nemo_lab.training.identity import identity_of, weights_fingerprint
+from nemo_lab.training.loop import prediction_nats, take_step
 from nemo_lab.training.memory import keep_freed_memory
-from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
+from nemo_lab.training.optimizer import adamw
 from nemo_lab.training.packing import IGNORE
 from nemo_lab.training.schedules import learning_rate
 
@@ -41,14 +45,19 @@ class DoReMi:
     tokens: int  # trained on by both models together
 
 
-def doremi(plan: Plan, proxies: int, seed: int = 0) -> DoReMi:
+def doremi(plan: Plan, proxies: int, seed: int = 0, folder: Path | None = None) -> DoReMi:
     """Return DoReMi's weights for the sources of a plan, for the token budget of so many of its proxies.
 
-    Half the budget goes to the reference model and half to the second one; `plan.held_out` is not read.
+    Half the budget goes to the reference model and half to the second one; `plan.held_out` is not read. In `folder`
+    both keep their checkpoints, every `plan.settings.checkpoint_every` updates, and go on from the last.
+
+    Raises:
+        TrainingError: a loss or gradient that is no number, or the folder of another run.
     """
     longer = _longer(plan, proxies)
-    reference = mixture_model(longer, plan.pools.uniform_K, seed).eval()
-    path_SK = _ascend(longer, reference, seed + 1)
+    reference_folder, own_folder = (folder / "reference", folder / "weights") if folder else (None, None)
+    reference = mixture_model(longer, plan.pools.uniform_K, seed, reference_folder).eval()
+    path_SK = _ascend(longer, reference, seed + 1, own_folder)
     return DoReMi(path_SK.mean(0), path_SK, 2 * longer.tokens)
 
 
@@ -63,7 +72,7 @@ def _longer(plan: Plan, proxies: int) -> Plan:
     return replace(plan, settings=replace(plan.settings, steps=steps, warmup_steps=warmup))
 
 
-def _ascend(plan: Plan, reference: HybridLM, seed: int) -> Floats:
+def _ascend(plan: Plan, reference: HybridLM, seed: int, folder: Path | None = None) -> Floats:
     """Train the second model and return the weights after every step."""
     settings = plan.settings
     keep_freed_memory()
@@ -71,17 +80,31 @@ def _ascend(plan: Plan, reference: HybridLM, seed: int) -> Floats:
     optimizer = adamw(model, settings)
     table_SB = draw_table(plan.pools.uniform_K, settings.steps, settings.batch_size, seed)
     blend, uniform_K = Blend(plan.pools, table_SB, seed), plan.pools.uniform_K
-    alpha_K, path = uniform_K, []
-    for step in range(settings.steps):
+    run = _identity(plan, model, blend, reference) if folder else {}
+    history = checkpoints.resume(folder, model, optimizer, run) if folder else []
+    path = [np.array(list(row.values())) for row in history]
+    alpha_K = path[-1] if path else uniform_K
+    for step in range(len(history), settings.steps):
         nats_K, excess_K, present_K = _losses(model, reference, blend, step, settings.precision)
         alpha_K = update_weights(alpha_K, np.where(present_K, excess_K.detach().numpy(), 0.0), uniform_K)
         (torch.from_numpy(alpha_K).float() * nats_K).sum().backward()
-        clip_gradients(model.parameters(), settings.clip)
-        set_learning_rate(optimizer, learning_rate(step + 1, settings))
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        take_step(model, optimizer, learning_rate(step + 1, settings), settings.clip, update=step + 1)
         path.append(alpha_K)
+        history.append(dict(zip(plan.pools.names, alpha_K.tolist(), strict=True)))
+        if folder and checkpoints.is_due(step + 1, settings.checkpoint_every, settings.steps):
+            checkpoints.save(folder, model, optimizer, history, run)
     return np.stack(path)
+
+
+def _identity(plan: Plan, model: HybridLM, blend: Blend, reference: HybridLM) -> dict[str, Any]:
+    """What must be the same when the second model goes on; it begins alike where its first weights are."""
+    return {
+        "settings": asdict(plan.settings),
+        "model": identity_of(model),
+        "begins": weights_fingerprint(model),
+        "reference": weights_fingerprint(reference),
+        "data": blend.fingerprint,
+    }
 
 
 def update_weights(alpha_K: Floats, excess_K: Floats, baseline_K: Floats, eta: float = ETA) -> Floats:

@@ -25,7 +25,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,10 @@ from nemo_lab.progress import progress as progress_bar
 from nemo_lab.progress import quiet
 from nemo_lab.reasoning.rollouts import sample_responses
 from nemo_lab.reasoning.templates import END_THINK, MODES, SYSTEM_OFF, SYSTEM_ON, THINK, adheres
-from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
+from nemo_lab.training import checkpoints
+from nemo_lab.training.identity import fingerprint, identity_of, weights_fingerprint
+from nemo_lab.training.loop import take_step
+from nemo_lab.training.optimizer import adamw
 from nemo_lab.training.packing import batch_rows
 from nemo_lab.training.schedules import learning_rate
 from nemo_lab.training.settings import TrainSettings
@@ -155,6 +158,8 @@ def tune_toggle(
     lr: float,
     trainable_layers: int,
     seed: int = 0,
+    folder: str | Path | None = None,
+    checkpoint_every: int = 0,
     progress: bool = True,
 ) -> list[dict[str, float]]:
     """Tune the last layers of `chat.model` in place and return a row an update: step, loss, lr, seconds.
@@ -171,41 +176,71 @@ def tune_toggle(
         examples: pairs of rows, as `toggle_examples` makes them.
         steps, batch_size, lr, seed: as in `TrainSettings`; `batch_size` counts rows.
         trainable_layers: how many of the last layers to tune.
+        folder: where checkpoints go, every `checkpoint_every` updates and after the last, and where to go on from with
+            the same arguments and the chat model as it was at first; None keeps nothing.
         progress: whether to show a bar where somebody watches.
 
     Raises:
-        LabError: rows without their pair, a trained weight that did not change, or a frozen one that did.
+        LabError: rows without their pair, a trained weight that did not change, a frozen one that did, a gradient that
+            is no number, or the folder of another run.
     """
     if len(examples) % 2 or batch_size % 2 or not examples:
         raise LabError(f"{len(examples)} examples in batches of {batch_size}: both must be even, rows go in pairs.")
     settings = TrainSettings(steps, batch_size, lr, warmup_steps=steps // 10, weight_decay=0.0, seed=seed)
+    settings = replace(settings, checkpoint_every=checkpoint_every)
     trained = freeze_all_but_last(chat.model, trainable_layers)
     before = _fingerprints(chat.model)
-    optimizer = adamw(chat.model, settings)
-    history: list[dict[str, float]] = []
-    chat.model.train()
-    began = time.perf_counter()
-    for step in progress_bar(range(steps), desc="tuning", unit="step") if progress else range(steps):
-        pairs = batch_rows(len(examples) // 2, batch_size // 2, seed, step)
-        rows = [examples[row] for pair in pairs for row in (2 * pair, 2 * pair + 1)]
-        rate = learning_rate(step + 1, settings)
-        set_learning_rate(optimizer, rate)
-        loss = _update(chat, rows, optimizer, settings.clip)
-        seconds = time.perf_counter() - began
-        history.append({"step": step + 1, "loss": loss, "lr": rate, "seconds": seconds})
-    chat.model.eval()
+    history = _tune(chat, examples, settings, Path(folder) if folder is not None else None, progress)
     _check_changes(before, _fingerprints(chat.model), trained)
     return history
 
 
-def _update(chat: Chat, rows: Sequence[Example], optimizer: torch.optim.Optimizer, clip: float) -> float:
+def _tune(
+    chat: Chat, examples: Sequence[Example], settings: TrainSettings, folder: Path | None, progress: bool
+) -> list[dict[str, float]]:
+    """Take the updates that the folder does not hold yet.
+
+    `training.train` would do but for its loss: it is a float64 mean of what is here one of float32.
+    """
+    optimizer = adamw(chat.model, settings)
+    run = _identity(chat, examples, settings) if folder else {}
+    history = checkpoints.resume(folder, chat.model, optimizer, run) if folder else []
+    chat.model.train()
+    began = time.perf_counter() - (history[-1]["seconds"] if history else 0.0)
+    steps = range(len(history), settings.steps)
+    for step in progress_bar(steps, desc="tuning", unit="step") if progress else steps:
+        rate = learning_rate(step + 1, settings)
+        loss = _backward(chat, _rows(examples, settings, step))
+        take_step(chat.model, optimizer, rate, settings.clip, update=step + 1)
+        history.append({"step": step + 1, "loss": loss, "lr": rate, "seconds": time.perf_counter() - began})
+        if folder and checkpoints.is_due(step + 1, settings.checkpoint_every, settings.steps):
+            checkpoints.save(folder, chat.model, optimizer, history, run)
+    chat.model.eval()
+    return history
+
+
+def _identity(chat: Chat, examples: Sequence[Example], settings: TrainSettings) -> dict[str, Any]:
+    """What must be the same when tuning goes on."""
+    return {
+        "settings": asdict(settings),
+        "model": identity_of(chat.model),
+        "begins": weights_fingerprint(chat.model),
+        "data": fingerprint(examples, chat.end),
+    }
+
+
+def _rows(examples: Sequence[Example], settings: TrainSettings, step: int) -> list[Example]:
+    """The rows of a step, both of each question."""
+    pairs = batch_rows(len(examples) // 2, settings.batch_size // 2, settings.seed, step)
+    return [examples[row] for pair in pairs for row in (2 * pair, 2 * pair + 1)]
+
+
+def _backward(chat: Chat, rows: Sequence[Example]) -> float:
+    """Add the gradient of the mean loss over rows; returns that loss."""
     device = next(chat.model.parameters()).device
     with torch.autocast(device.type, torch.bfloat16):
         loss = response_loss(chat, rows)
     loss.backward()
-    clip_gradients(chat.model.parameters(), clip)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
     return float(loss.detach())
 
 

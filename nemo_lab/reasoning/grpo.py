@@ -35,8 +35,10 @@ from nemo_lab.reasoning.experience import Experience, Prompts, Reward, Row, gath
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.policy import Policy, autocast, on_device, token_logprobs
 from nemo_lab.training import checkpoints
+from nemo_lab.training.identity import identity_of, weights_fingerprint
+from nemo_lab.training.loop import take_step
 from nemo_lab.training.memory import keep_freed_memory
-from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
+from nemo_lab.training.optimizer import adamw
 from nemo_lab.training.packing import IGNORE, Batch
 from nemo_lab.training.settings import TrainingError, TrainSettings
 
@@ -58,7 +60,8 @@ def grpo(
         prompts: `settings.prompts` prompts for (step, attempt). reward: scores one answer.
         reference: the frozen model of the KL term; needed where `settings.kl` is above 0.
         folder: where checkpoints go, every `settings.checkpoint_every` steps and after the last, and where to go on
-            from; None keeps nothing. That prompts and reward are those of the earlier run is not checked.
+            from; None keeps nothing. Prompts and reward are compared with those of the earlier run by their
+            fingerprint (`training.with_fingerprint`); those without one are not.
         on_step: called after each step with its row of the history.
 
     Returns:
@@ -70,7 +73,8 @@ def grpo(
 
     Raises:
         TrainingError: no reference for a KL term, a wrong number of prompts or something else than prompts, a reward
-            that is no finite number, a folder of other settings or another model.
+            that is no finite number, a gradient that is not, a folder of other settings, another model, another
+            reference, or prompts or a reward of another fingerprint.
     """
     if settings.kl and reference is None:
         raise TrainingError("kl is above 0, but there is no reference model; pass reference=… or set kl=0.")
@@ -78,20 +82,33 @@ def grpo(
     optimizer = adamw(policy.model, _optimizer_settings(settings))
     optimizer.zero_grad(set_to_none=True)  # what a run that failed half way may have left
     where = Path(folder) if folder is not None else None
-    run = {"settings": asdict(settings), "model": {"parameters": sum(p.numel() for p in policy.model.parameters())}}
+    run = _identity(policy, prompts, reward, settings, reference) if where else {}
     history = checkpoints.resume(where, policy.model, optimizer, run) if where else []
     with progress_bar(total=settings.steps, desc="GRPO", unit="step") if progress else _NoBar() as bar:
         bar.update(len(history))
         for step in range(len(history), settings.steps):
             history.append(_step(policy, optimizer, prompts, reward, settings, step, reference, history))
-            due = settings.checkpoint_every and (step + 1) % settings.checkpoint_every == 0
-            if where and (due or step + 1 == settings.steps):
+            if where and checkpoints.is_due(step + 1, settings.checkpoint_every, settings.steps):
                 checkpoints.save(where, policy.model, optimizer, history, run)
             if on_step:
                 on_step(history[-1])
             bar.set_postfix({"reward": f"{history[-1]['reward']:.2f}"}, refresh=False)
             bar.update()
     return pd.DataFrame(history).astype({"step": int})
+
+
+def _identity(
+    policy: Policy, prompts: Prompts, reward: Reward, settings: GRPOSettings, reference: Any
+) -> dict[str, Any]:
+    """What must be the same when a run goes on; the reference counts where there is a KL term."""
+    return {
+        "settings": asdict(settings),
+        "model": identity_of(policy.model),
+        "tokens": {"end": policy.end, "pad": policy.pad},
+        "prompts": getattr(prompts, "fingerprint", ""),
+        "reward": getattr(reward, "fingerprint", ""),
+        "reference": weights_fingerprint(reference) if settings.kl else "",
+    }
 
 
 class _NoBar:
@@ -127,9 +144,8 @@ def _step(
     experience, attempts = gather(policy, prompts, reward, settings, step)
     sampled = time.perf_counter()
     lr = settings.peak_lr * min(1.0, (step + 1) / (settings.warmup_steps + 1))
-    set_learning_rate(optimizer, lr)
     policy.model.train()
-    updated = _update(policy.model, optimizer, experience, settings, reference)
+    updated = _update(policy.model, optimizer, experience, settings, reference, lr)
     row = {"step": step + 1.0} | summary(experience, settings) | updated
     before = history[-1]["tokens"] if history else 0.0
     return row | {
@@ -142,7 +158,12 @@ def _step(
 
 
 def _update(
-    model: Any, optimizer: torch.optim.Optimizer, experience: Experience, settings: GRPOSettings, reference: Any
+    model: Any,
+    optimizer: torch.optim.Optimizer,
+    experience: Experience,
+    settings: GRPOSettings,
+    reference: Any,
+    lr: float,
 ) -> Row:
     """Take `settings.updates` optimiser updates on an experience; returns means over them."""
     rows = len(experience.reward_B) // settings.updates
@@ -152,11 +173,7 @@ def _update(
         span = slice(start, start + rows)
         before = None if before_BL is None else before_BL[span]
         result = accumulate(model, rows_of(experience, span), settings, reference, before)
-        result["grad_norm"] = clip_gradients(model.parameters(), settings.clip)
-        if not np.isfinite(result["grad_norm"]):
-            raise TrainingError(f"The gradient is not finite; try a lower peak_lr than {settings.peak_lr:.2g}.")
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        result["grad_norm"] = take_step(model, optimizer, lr, settings.clip)
         results.append(result)
     return {name: float(np.mean([result[name] for result in results])) for name in results[0]}
 

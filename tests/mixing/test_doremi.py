@@ -1,5 +1,7 @@
 """DoReMi: the update is the paper's, and weight goes where there is something left to learn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny_plan
@@ -11,7 +13,9 @@ from nemo_lab.mixing import doremi as module
 from nemo_lab.mixing.doremi import SMOOTHING, doremi, update_weights
 from nemo_lab.mixing.pools import Blend, draw_table
 from nemo_lab.modeling import HybridLM
+from nemo_lab.training import TrainingError
 from nemo_lab.training.loop import prediction_nats
+from tests.interrupted import updates
 from tests.recorders import spy
 
 UNIFORM = np.full(3, 1 / 3)
@@ -78,3 +82,34 @@ def test_reference_and_second_model_differ_in_their_seed_and_share_the_uniform_b
     assert np.array_equal(updated.all("alpha_K")[0], UNIFORM)
     assert all(np.array_equal(a, b) for a, b in zip(updated.all("alpha_K")[1:], found.path_SK, strict=False))
     assert np.array_equal(found.weights_K, found.path_SK.mean(0))
+
+
+def saving(**changes):
+    return tiny_plan.plan(settings=replace(tiny_plan.SETTINGS, checkpoint_every=5, **changes))
+
+
+def test_an_interrupted_search_goes_on_bit_for_bit(tmp_path):
+    with updates(module, before=14):
+        doremi(saving(), 4, seed=1, folder=tmp_path)
+    with updates(module) as taken:
+        found = doremi(saving(), 4, seed=1, folder=tmp_path)
+    assert taken == list(range(11, 25))
+    whole = doremi(saving(), 4, seed=1)
+    assert np.array_equal(found.path_SK, whole.path_SK)
+    assert np.array_equal(doremi(saving(), 4, seed=1, folder=tmp_path).path_SK, whole.path_SK)
+
+
+def test_a_folder_of_another_search_is_refused(tmp_path):
+    doremi(saving(), 2, seed=1, folder=tmp_path)
+    with pytest.raises(TrainingError, match=r"settings.peak_lr=0.03, now it is 0.02"):
+        doremi(saving(peak_lr=0.02), 2, seed=1, folder=tmp_path)
+    with pytest.raises(TrainingError, match=r"has data="):
+        doremi(saving(), 2, seed=2, folder=tmp_path)
+
+
+def test_the_second_model_knows_its_reference(tmp_path):
+    plan = saving()
+    ours, other = (module.mixture_model(plan, plan.pools.uniform_K, seed) for seed in range(2))
+    module._ascend(plan, ours, 3, tmp_path / "weights")
+    with pytest.raises(TrainingError, match=r"has reference="):
+        module._ascend(plan, other, 3, tmp_path / "weights")

@@ -20,6 +20,7 @@ from nemo_lab.reasoning.chat import (
     toggle_examples,
     tune_toggle,
 )
+from tests.interrupted import updates
 
 END = "<|im_end|>"
 TEMPLATE = (
@@ -283,3 +284,45 @@ def test_what_is_no_model_is_said_at_once(tmp_path, monkeypatch, name):
     (tmp_path / "file").write_text("{}")
     with pytest.raises(LabError, match="is no folder of a model: it has no config"):
         chats.load_chat(name)
+
+
+# --- checkpoints
+
+
+def tune(chat, folder, pairs=PAIRS, **changes):
+    how = TUNING | {"steps": 9, "seed": 1, "folder": folder, "checkpoint_every": 2} | changes
+    return [(row["loss"], row["lr"]) for row in tune_toggle(chat, toggle_examples(pairs, chat), **how)]
+
+
+def test_an_interrupted_tuning_goes_on_bit_for_bit(chat, tmp_path):
+    again, whole = copy.deepcopy(chat), copy.deepcopy(chat)
+    with updates(chats, before=6):
+        tune(chat, tmp_path)
+    with updates(chats) as taken:
+        found = tune(again, tmp_path)
+    assert taken == [5, 6, 7, 8, 9]
+    assert found == tune(whole, None)
+    for ours, theirs in zip(again.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"lr": 1e-3}, "settings.peak_lr=0.003, now it is 0.001"),
+        ({"pairs": PAIRS[::-1]}, "has data="),
+        ({"trainable_layers": 1}, "model.trained="),
+        ({"seed": 2}, "settings.seed=1, now it is 2"),
+    ],
+)
+def test_a_folder_of_another_tuning_is_refused(chat, tmp_path, changes, said):
+    fresh = copy.deepcopy(chat)
+    tune(chat, tmp_path, steps=3)
+    with pytest.raises(LabError, match=said):
+        tune(fresh, tmp_path, steps=3, **changes)
+
+
+def test_a_folder_knows_the_weights_it_began_from(chat, tmp_path):
+    tune(chat, tmp_path, steps=3)
+    with pytest.raises(LabError, match="has begins="):
+        tune(chat, tmp_path, steps=3)

@@ -33,6 +33,7 @@ from nemo_lab.reasoning.grpo_settings import CHOICES, GRPOSettings
 from nemo_lab.reasoning.policy import token_logprobs
 from nemo_lab.reasoning.rollouts import sample_responses
 from nemo_lab.reasoning.sft import pair_batch
+from nemo_lab.training import with_fingerprint
 from nemo_lab.training.packing import IGNORE
 from nemo_lab.training.settings import TrainingError
 from tests.recorders import spy
@@ -381,3 +382,48 @@ def test_a_reward_sees_no_end_token():
 def test_an_end_that_is_no_token_is_named(end):
     with pytest.raises(ValueError, match=r"end is .*; it must be the id of a token"):
         replace(tiny_policy.tiny_policy(), end=end)
+
+
+KNOWN = {
+    "prompts": with_fingerprint(lambda step, attempt: PROMPTS, "three"),
+    "reward": with_fingerprint(letters, "letters"),
+    "settings": replace(SETTINGS, kl=0.1),
+    "seed": 3,
+    "reference": 5,
+}
+
+
+def known_run(folder, **changes):
+    how = KNOWN | changes
+    policy, reference = (tiny_policy.tiny_policy(seed=how[name]) for name in ("seed", "reference"))
+    if how.get("wide"):
+        policy = tiny_policy.tiny_policy(seed=3, d_ff=48)
+    reference = reference.model
+    return grpo(policy, how["prompts"], how["reward"], how["settings"], reference=reference, folder=folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"prompts": with_fingerprint(lambda step, attempt: PROMPTS, "others")}, "has prompts="),
+        ({"prompts": lambda step, attempt: PROMPTS}, r"has prompts='\w+', now it is ''"),
+        ({"reward": with_fingerprint(letters, "numbers")}, "has reward="),
+        ({"reference": 6}, "has reference="),
+        ({"wide": True}, "model.config.d_ff=32, now it is 48"),
+        ({"settings": replace(SETTINGS, kl=0.2)}, "settings.kl=0.1, now it is 0.2"),
+    ],
+)
+def test_a_folder_knows_what_it_learned_from(tmp_path, changes, said):
+    first = known_run(tmp_path)
+    assert known_run(tmp_path).equals(first)
+    with pytest.raises(TrainingError, match=said):
+        known_run(tmp_path, **changes)
+
+
+def test_a_gradient_that_is_no_number_spoils_nothing(monkeypatch):
+    policy, control = tiny_policy.tiny_policy(), tiny_policy.tiny_policy()
+    policy.model.head.weight.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(TrainingError, match="The gradient is not finite"):
+        grpo(policy, lambda step, attempt: PROMPTS, letters, SETTINGS)
+    for ours, theirs in zip(policy.model.parameters(), control.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
