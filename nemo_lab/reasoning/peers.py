@@ -13,27 +13,23 @@ does not pad 24 tokens to 64; the hybrid's update runs in four micro-batches on 
 no reference model, no logging. Each side multiplies in bf16 or float32, whichever is faster for it (`--precision`
 overrides). What makes TRL fast on GPUs (vLLM, Mamba's kernels) is not to be had on a CPU.
 
-Each prints one line of JSON; `measure` starts such a process.
+`measure` starts such a process, see `nemo_lab.sides`.
 """
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import io
-import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import torch
 
-from nemo_lab.errors import one_of
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
 from nemo_lab.reasoning.codec import END, PAD, Codec
@@ -42,17 +38,16 @@ from nemo_lab.reasoning.grpo import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.items import draw
 from nemo_lab.reasoning.policy import Policy
-from nemo_lab.training.peers import run_side
-from nemo_lab.training.settings import TrainingError
+from nemo_lab.sides import Benchmark, Result, main, run_side
 
 SIDES = ("ours", "trl")
 MODELS = ("hybrid", "llama")
+PRECISIONS = ("fp32", "bf16")
 WARMUP = 2  # steps that are not counted
 FASTER_IN_BF16 = {("ours", "hybrid")}  # of side and model, on a CPU; the others are faster in float32
 MICRO_BATCHES = {"hybrid": 4, "llama": 1}  # of an update, on both sides
 LEARNING_RATE = 1e-4
 CODEC = Codec(words=())
-Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -63,6 +58,10 @@ class Sizes:
     group: int = 16
     new_tokens: int = 16
     steps: int = 4
+    precision: str = ""  # of matrix products, fp32 or bf16; empty: what is faster for the side
+
+
+BENCHMARK = Benchmark("nemo_lab.reasoning.peers", {"side": SIDES, "model": MODELS}, Sizes)
 
 
 def measure(side: str, model: str, sizes: Sizes) -> Result:
@@ -71,12 +70,9 @@ def measure(side: str, model: str, sizes: Sizes) -> Result:
     Returns: seconds of each step, tokens sampled a step, mean reward of the first step, parameters.
 
     Raises:
-        TrainingError: an unknown side or model, or the process failed; the sentence gives its last line.
+        LabError: an unknown side or model, or the process failed; the sentence gives its last line.
     """
-    for kind, value, known in (("side", side, SIDES), ("model", model, MODELS)):
-        if value not in known:
-            raise TrainingError(one_of(kind, value, known))
-    return run_side("nemo_lab.reasoning.peers", [side, model], sizes)
+    return run_side(BENCHMARK, [side, model], sizes)
 
 
 def questions(count: int) -> list[str]:
@@ -243,24 +239,15 @@ def tokenizer() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=made, pad_token=PAD, eos_token=END, padding_side="left")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Time one side as the command line says and print the result as JSON."""
-    parser = argparse.ArgumentParser(prog="nemo_lab.reasoning.peers", description="Time one side.")
-    parser.add_argument("side", choices=SIDES)
-    parser.add_argument("model", choices=MODELS)
-    for field in fields(Sizes):
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=int, default=field.default, metavar="N")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), help="of matrix products; what suits the side")
-    options = parser.parse_args(arguments)
-    run: Callable[[str, Sizes, str], Result] = {"ours": run_ours, "trl": run_trl}[options.side]
-    sizes = Sizes(**{field.name: getattr(options, field.name) for field in fields(Sizes)})
-    precision = options.precision or ("bf16" if (options.side, options.model) in FASTER_IN_BF16 else "fp32")
-    with contextlib.redirect_stdout(io.StringIO()):  # TRL prints its summary
-        result = run(options.model, sizes, precision)
-    about = {"side": options.side, "model": options.model, "precision": precision, "threads": torch.get_num_threads()}
-    print(json.dumps(about | result))
-    return 0
+def run(words: Sequence[str], sizes: Sizes) -> Result:
+    """Time the side and model that the words name."""
+    side, model = words
+    precision = sizes.precision or ("bf16" if (side, model) in FASTER_IN_BF16 else "fp32")
+    if precision not in PRECISIONS:
+        raise LabError(one_of("precision", precision, PRECISIONS))
+    result = {"ours": run_ours, "trl": run_trl}[side](model, sizes, precision)
+    return {"model": model, "precision": precision, "threads": torch.get_num_threads()} | result
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(BENCHMARK, run))

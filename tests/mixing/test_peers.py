@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from nemo_lab.errors import LabError
 from nemo_lab.mixing import peers
 from nemo_lab.mixing.samplers import sample_mixtures
-from nemo_lab.training.settings import TrainingError
 
 TINY = peers.Sizes(proxies=2, steps=3, batch_size=2, length=32, vocab_size=300, pairs=1)
 
@@ -28,7 +28,7 @@ def test_a_process_of_its_own_says_what_it_did():
 
 
 def test_mistakes_are_named():
-    with pytest.raises(TrainingError, match="side 'theirs'"):
+    with pytest.raises(LabError, match="side 'theirs'"):
         peers.measure("theirs", TINY)
-    with pytest.raises(TrainingError, match="failed with status"):
+    with pytest.raises(LabError, match="failed with status"):
         peers.measure("ours", peers.Sizes(vocab_size=3))

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from nemo_lab.errors import LabError
 from nemo_lab.modeling.huggingface import to_hf
 from nemo_lab.reasoning import peers
-from nemo_lab.training.settings import TrainingError
 
 SIZES = peers.Sizes(prompts=2, group=2, new_tokens=4, steps=1)
 
@@ -36,7 +36,7 @@ def test_the_tokenizer_is_the_codec():
 
 
 def test_mistakes_are_named():
-    with pytest.raises(TrainingError, match="side"):
+    with pytest.raises(LabError, match="side"):
         peers.measure("theirs", "llama", SIZES)
-    with pytest.raises(TrainingError, match="model"):
+    with pytest.raises(LabError, match="model"):
         peers.measure("trl", "gpt", SIZES)

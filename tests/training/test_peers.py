@@ -5,8 +5,9 @@ import json
 import pytest
 import torch
 
+from nemo_lab.errors import LabError
+from nemo_lab.sides import main
 from nemo_lab.training import peer_tasks, peers
-from nemo_lab.training.settings import TrainingError
 
 TINY = peers.Sizes(batch_size=2, length=24, steps=1, new_tokens=3)
 
@@ -64,7 +65,7 @@ def test_the_matmuls_alone_are_a_bound_on_decoding() -> None:
 
 
 def test_the_command_prints_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert peers.main(["ours", "train", "--length=16", "--batch-size=1", "--steps=1"]) == 0
+    assert main(peers.BENCHMARK, peers.run, ["ours", "train", "--length=16", "--batch-size=1", "--steps=1"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["side"] == "ours"
     assert printed["train"]["tokens"] == 16
@@ -78,12 +79,12 @@ def test_the_command_prints_one_line_of_json(capsys: pytest.CaptureFixture[str])
     ],
 )
 def test_a_misspelt_name_is_refused(side: str, tasks: list[str], sentence: str) -> None:
-    with pytest.raises(TrainingError, match=sentence):
+    with pytest.raises(LabError, match=sentence):
         peers.measure(side, tasks, TINY)
 
 
 def test_a_process_that_fails_is_one_sentence() -> None:
-    with pytest.raises(TrainingError, match="Timing ours failed with status 1: "):
+    with pytest.raises(LabError, match="Timing ours failed with status 1: "):
         peers.measure("ours", ["train"], peers.Sizes(batch_size=0))
 
 
