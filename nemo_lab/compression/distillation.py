@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nemo_lab.errors import LabError, one_of
+from nemo_lab.modeling.linear import wide
 from nemo_lab.training.identity import identity_of, weights_fingerprint
 
 IGNORE = -100  # a target that counts for nothing, as everywhere in the package
@@ -51,7 +52,7 @@ def kl_loss(
     if not temperature > 0:
         raise LabError(f"temperature is {temperature}; it must be above 0, and 1 is the papers' choice.")
     student, teacher = (
-        torch.log_softmax(_wide(logits) / temperature, -1) for logits in (student_logits, teacher_logits)
+        torch.log_softmax(wide(logits) / temperature, -1) for logits in (student_logits, teacher_logits)
     )
     first, second = (student, teacher) if reverse else (teacher, student)
     return _reduce((first.exp() * (first - second)).sum(-1) * temperature**2, reduction)
@@ -60,18 +61,18 @@ def kl_loss(
 def cosine_loss(student_hidden: Tensor, teacher_hidden: Tensor, *, reduction: str = "mean") -> Tensor:
     """1 - cosine of the angle between two hidden states (…, d), or between two rows of logits (…, V)."""
     _check(student_hidden, teacher_hidden, "hidden states")
-    return _reduce(1 - F.cosine_similarity(_wide(student_hidden), _wide(teacher_hidden), dim=-1), reduction)
+    return _reduce(1 - F.cosine_similarity(wide(student_hidden), wide(teacher_hidden), dim=-1), reduction)
 
 
 def mse_loss(student: Tensor, teacher: Tensor, *, reduction: str = "mean") -> Tensor:
     """Mean squared difference over the last dimension, of logits or of hidden states."""
     _check(student, teacher, "tensors")
-    return _reduce((_wide(student) - _wide(teacher)).square().mean(-1), reduction)
+    return _reduce((wide(student) - wide(teacher)).square().mean(-1), reduction)
 
 
 def cross_entropy_loss(student_logits: Tensor, targets: Tensor, *, reduction: str = "mean") -> Tensor:
     """-log p(target) in nats, 0 where the target is -100; the mean is over the others."""
-    logits = _wide(student_logits).flatten(0, -2)
+    logits = wide(student_logits).flatten(0, -2)
     losses = F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORE, reduction="none").view_as(targets)
     if reduction == "mean":
         return losses.sum() / (targets != IGNORE).sum().clamp(min=1)
@@ -112,7 +113,7 @@ class Teacher:
         """Next-token logits, (B, L, V), float32."""
         hidden_BLd = self.hidden(tokens_BL, document_BL)
         with torch.autocast(tokens_BL.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            return _wide(self.model.head(hidden_BLd))
+            return wide(self.model.head(hidden_BLd))
 
     def identity(self) -> dict[str, Any]:
         """What decides its answers: the model, its weights, and the precision."""
@@ -198,11 +199,6 @@ OBJECTIVES: dict[str, tuple[Term, ...]] = {
     "ce+kl": (_ce, _kl),
     "ce+cosine": (_ce, _cosine),  # of hidden states, of equal width
 }
-
-
-def _wide(t: Tensor) -> Tensor:
-    """At least float32."""
-    return t.to(torch.promote_types(t.dtype, torch.float32))
 
 
 def _check(student: Tensor, teacher: Tensor, what: str) -> None:

@@ -27,7 +27,7 @@ def pages(file: Path, place: str, skip: Skip, limit: int) -> Iterator[tuple[str,
         skip: called with (where, why) for each record that is damaged, too large or not readable.
         limit: bytes of one record's content that are read at most.
     """
-    for record in _records(file, place, skip):
+    for record in records(file, place, skip):
         address = record.rec_headers.get_header("WARC-Target-URI") or ""
         kind = _kind(record)
         if kind is None:
@@ -71,8 +71,8 @@ def _decoded(content: bytes, record: Any) -> bytes | str:
     return content
 
 
-def _records(file: Path, place: str, skip: Skip) -> Iterator[Any]:
-    """Yield warcio's records; after a damaged one go on where the next one seems to start."""
+def records(file: Path, place: str, skip: Skip) -> Iterator[Any]:
+    """Yield warcio's records; after a damaged one go on where the next one seems to start, and tell `skip` of it."""
     from warcio.archiveiterator import ArchiveIterator
     from warcio.exceptions import ArchiveLoadFailed
 

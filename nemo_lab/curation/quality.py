@@ -52,12 +52,12 @@ def signs(text: str) -> Signs:
     lines = [line for line in outside.split("\n") if line.strip()]
     long_lines = sum(len(line) >= 80 for line in lines) / max(1, len(lines))
     return Signs(
-        prose=_ramp(len(_FUNCTION_WORDS.findall(lower)) / count, 0.05, 0.3),
-        mathematics=_ramp(math.log2(1 + formulas) / 5 + terms / count * 8, 0.05, 1.0),
-        explanation=_ramp(len(_REASONING.findall(lower)) / count, 0.0, 0.04),
-        substance=_ramp(math.log2(1 + len(words)), 5.5, 9.0),
-        integrity=0.5 * _ramp(long_lines, 0.0, 0.4)
-        + 0.5 * _ramp(len(set(map(str.lower, words))) / count**0.75, 0.4, 1.6),
+        prose=ramp(len(_FUNCTION_WORDS.findall(lower)) / count, 0.05, 0.3),
+        mathematics=ramp(math.log2(1 + formulas) / 5 + terms / count * 8, 0.05, 1.0),
+        explanation=ramp(len(_REASONING.findall(lower)) / count, 0.0, 0.04),
+        substance=ramp(math.log2(1 + len(words)), 5.5, 9.0),
+        integrity=0.5 * ramp(long_lines, 0.0, 0.4)
+        + 0.5 * ramp(len(set(map(str.lower, words))) / count**0.75, 0.4, 1.6),
     )
 
 
@@ -66,5 +66,6 @@ def score(text: str) -> float:
     return round(signs(text).score, 3)
 
 
-def _ramp(value: float, low: float, high: float) -> float:
+def ramp(value: float, low: float, high: float) -> float:
+    """Return where a value lies between `low`, 0, and `high`, 1; beyond them it is 0 or 1."""
     return min(1.0, max(0.0, (value - low) / (high - low)))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nemo_lab.corpora.warc import _records as warc_records  # recovery behind damaged records lives there
+from nemo_lab.corpora import warc
 from nemo_lab.errors import LabError
 
 LIMIT = 16 * 2**20  # bytes of one page
@@ -112,7 +112,7 @@ def _limited(page: Page, limit: int) -> Record:
 def _warc(file: Path, passed: Counter[str], limit: int) -> Iterator[Record]:
     damaged: list[Damaged] = []
     named: set[str] = set()
-    found = warc_records(file, file.name, lambda place, reason: damaged.append(Damaged("", place, reason)))
+    found = warc.records(file, file.name, lambda place, reason: damaged.append(Damaged("", place, reason)))
     for number, record in enumerate(found, 1):
         named.update(one.place for one in damaged)
         yield from damaged

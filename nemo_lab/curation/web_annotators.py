@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nemo_lab.curation.quality import ramp
 from nemo_lab.progress import progress
 
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
@@ -76,16 +77,12 @@ def _signs(text: str) -> tuple[float, ...]:
     sentences = len(_SENTENCE.findall(text))
     letters = sum(map(len, words)) / max(1, len(text))
     return (
-        _ramp(len(_FUNCTION_WORD.findall(low)) / count, 0.15, 0.40) * _ramp(letters, 0.5, 0.75),
-        _ramp(sentences / count * 20, 0.2, 0.9) * _ramp(count / max(1, sentences), 4, 10),
-        _ramp(len(_EXPLAINING.findall(text)) / count, 0.0, 0.03),
-        _ramp(math.log2(1 + len(words)), 5.5, 9.0),
-        _ramp(len(set(_WORD.findall(low))) / count**0.8, 0.6, 1.6),
+        ramp(len(_FUNCTION_WORD.findall(low)) / count, 0.15, 0.40) * ramp(letters, 0.5, 0.75),
+        ramp(sentences / count * 20, 0.2, 0.9) * ramp(count / max(1, sentences), 4, 10),
+        ramp(len(_EXPLAINING.findall(text)) / count, 0.0, 0.03),
+        ramp(math.log2(1 + len(words)), 5.5, 9.0),
+        ramp(len(set(_WORD.findall(low))) / count**0.8, 0.6, 1.6),
     )
-
-
-def _ramp(value: float, low: float, high: float) -> float:
-    return min(1.0, max(0.0, (value - low) / (high - low)))
 
 
 def _prompt(text: str, tokenizer: Any, tokens: int) -> list[int]:

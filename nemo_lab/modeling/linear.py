@@ -1,4 +1,4 @@
-"""The linear map of every layer, in the two memory layouts that the layers use."""
+"""The linear map of every layer, in the two memory layouts that the layers use, and what is wider than its inputs."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ class Linear(nn.Linear):
         for name in [name for name in state_dict if name.startswith(beside)]:
             del state_dict[name]
         super()._load_from_state_dict(state_dict, prefix, *rest)  # type: ignore[no-untyped-call]
+
+
+def wide(t: Tensor) -> Tensor:
+    """Return a tensor in at least float32, which sums, exponentials and losses need whatever the layers compute in."""
+    return t.to(torch.promote_types(t.dtype, torch.float32))

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from nemo_lab.modeling import kernels
 from nemo_lab.modeling.config import HybridConfig
-from nemo_lab.modeling.linear import Linear
+from nemo_lab.modeling.linear import Linear, wide
 
 
 def gated_rms_norm(y_BLD: Tensor, z_BLD: Tensor, weight_D: Tensor, groups: int, eps: float) -> Tensor:
@@ -42,7 +42,7 @@ class _GatedNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, y_DT: Tensor, z_DT: Tensor, weight_D: Tensor, groups: int, eps: float) -> Tensor:
-        u = F.silu(_wide(z_DT)).mul_(_wide(y_DT))
+        u = F.silu(wide(z_DT)).mul_(wide(y_DT))
         u_GDT = u.view(groups, -1, u.shape[-1])
         rstd_GT = (u_GDT * u_GDT).mean(1).add_(eps).rsqrt_()
         ctx.save_for_backward(y_DT, z_DT, weight_D, rstd_GT)
@@ -52,7 +52,7 @@ class _GatedNorm(torch.autograd.Function):
     def backward(ctx: Any, dout_DT: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         y_DT, z_DT, weight_D, rstd_GT = ctx.saved_tensors
         G, T = rstd_GT.shape
-        y, z, dout = _wide(y_DT), _wide(z_DT), _wide(dout_DT)
+        y, z, dout = wide(y_DT), wide(z_DT), wide(dout_DT)
         gate = torch.sigmoid(z)
         silu = z * gate
         n = torch.mul(silu, y).view(G, -1, T).mul_(rstd_GT[:, None])  # the normalised value
@@ -65,11 +65,6 @@ class _GatedNorm(torch.autograd.Function):
         dsilu = torch.sub(z, silu).add_(1).mul_(gate)  # SiLU'(z) = gate (1 + z - SiLU(z))
         dz = dsilu.mul_(y).mul_(du)
         return silu.mul_(du).to(y_DT.dtype), dz.to(z_DT.dtype), dweight.to(weight_D.dtype), None, None
-
-
-def _wide(t: Tensor) -> Tensor:
-    """At least float32: the accuracy of sums and exponentials."""
-    return t.to(torch.promote_types(t.dtype, torch.float32))
 
 
 def causal_conv_silu(x_CBL: Tensor, weight_CK: Tensor, bias_C: Tensor, document_BL: Tensor | None = None) -> Tensor:
@@ -93,15 +88,15 @@ class _ConvSiLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x_CBL: Tensor, weight_CK: Tensor, bias_C: Tensor, document_BL: Tensor | None) -> Tensor:
         leaks = _leaks(document_BL, weight_CK.shape[1])
-        u = _convolve(_wide(x_CBL), _wide(weight_CK), bias_C, leaks)
+        u = _convolve(wide(x_CBL), wide(weight_CK), bias_C, leaks)
         ctx.save_for_backward(x_CBL, u, weight_CK, bias_C, *leaks)
         return F.silu(u).to(x_CBL.dtype)
 
     @staticmethod
     def backward(ctx: Any, dout_CBL: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         x_CBL, u, weight_CK, bias_C, *leaks = ctx.saved_tensors
-        x, w = _wide(x_CBL), _wide(weight_CK)
-        du = torch.ops.aten.silu_backward(_wide(dout_CBL), u)
+        x, w = wide(x_CBL), wide(weight_CK)
+        du = torch.ops.aten.silu_backward(wide(dout_CBL), u)
         scratch = du * x
         dx, dw = du * w[:, -1:, None], [scratch.sum((1, 2))]
         for k, pairs in zip(range(1, w.shape[1]), leaks, strict=False):
@@ -175,7 +170,7 @@ class Mamba2(nn.Module):
         y, state = kernels.ssd(
             _heads(x, c.ssm_heads),
             self._step_sizes(dt).view(-1, B, L).movedim(1, 0),
-            -torch.exp(_wide(self.A_log)),
+            -torch.exp(wide(self.A_log)),
             _heads(Bm, c.ssm_groups),
             _heads(Cm, c.ssm_groups),
             self.D,
@@ -190,7 +185,7 @@ class Mamba2(nn.Module):
         return self.out_proj(y_DT.t()).view(B, L, d)
 
     def _step_sizes(self, dt_HT: Tensor) -> Tensor:
-        dt = F.softplus(_wide(dt_HT) + self.dt_bias[:, None])
+        dt = F.softplus(wide(dt_HT) + self.dt_bias[:, None])
         return dt.clamp(min=self.config.dt_min) if self.config.dt_min else dt
 
 

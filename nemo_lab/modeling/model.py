@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from nemo_lab.errors import LabError, check_whole
 from nemo_lab.modeling.attention import Attention
 from nemo_lab.modeling.config import HybridConfig
-from nemo_lab.modeling.linear import Linear
+from nemo_lab.modeling.linear import Linear, wide
 from nemo_lab.modeling.loss import linear_cross_entropy
 from nemo_lab.modeling.mamba2 import Mamba2
 from nemo_lab.modeling.mlp import MLP
@@ -94,7 +94,7 @@ class HybridLM(nn.Module):
                 and attention start afresh where the number changes.
         """
         logits = self.head(self.hidden(tokens_BL, document_BL))
-        return logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return wide(logits)
 
     def loss(
         self, tokens_BL: Tensor, targets_BL: Tensor, document_BL: Tensor | None = None, reduction: str = "mean"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.curation.quality import score, signs
+from nemo_lab.curation.quality import ramp, score, signs
 
 LESSON = (
     "Let $f$ be a function that is defined for all real numbers $x$. We have $f(x) = x^2$, and therefore the "
@@ -35,3 +35,7 @@ def test_what_makes_it_up() -> None:
 @given(st.text(max_size=200))
 def test_bounds(text: str) -> None:
     assert 0 <= score(text) <= 5
+
+
+def test_a_ramp_rises_from_its_foot_to_its_top_and_no_further() -> None:
+    assert [ramp(value, 2.0, 4.0) for value in (1.0, 2.0, 2.5, 4.0, 9.0)] == [0.0, 0.0, 0.25, 1.0, 1.0]
