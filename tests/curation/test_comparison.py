@@ -1,9 +1,12 @@
 """Samples of the claims come out as planted, their controls fail, and a peer that raises loses a page and no more."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from nemo_lab.curation import comparison, format_matrix, peers
-from nemo_lab.curation.extraction_scores import boilerplate_f1
+from nemo_lab.curation.extraction_scores import NONE, PageScores, boilerplate_f1
 from nemo_lab.curation.manuals import KnownPage, is_aside
 from nemo_lab.curation.spans import (
     captured_again,
@@ -131,3 +134,72 @@ def test_copies_are_near_duplicates_and_go() -> None:
     assert len(more) == 8 + 4 * 3
     assert not set(more[8:]) & set(texts), "none is a plain copy"
     assert without_copies(more) == texts
+
+
+# --- samples of the claims from scores made up
+
+
+def scores(**counts: int) -> PageScores:
+    return replace(NONE, **counts)
+
+
+def made(pages: list[KnownPage], **by_name: list[PageScores]) -> comparison.Comparison:
+    names = {name.replace("_", " "): found for name, found in by_name.items()}
+    return comparison.Comparison(pages, {name: [""] * len(pages) for name in names}, names, dict.fromkeys(names, 1.0))
+
+
+def test_each_page_is_compared_with_the_peer_that_is_best_on_it() -> None:
+    def of(*recovered: int) -> list[PageScores]:
+        return [scores(formulas=10, recovered=n) for n in recovered]
+
+    found = made(
+        PAGES,
+        ours=of(9, 5, 0, 10),
+        trafilatura=of(1, 7, 0, 2),
+        Resiliparse=of(5, 2, 4, 9),
+        plain_text=of(10, 10, 10, 10),
+    )
+    assert comparison.recovery_gaps(found) == pytest.approx([0.4, -0.2, -0.4, 0.1]), "plain text is no peer"
+    assert comparison.best_peer(found) == "Resiliparse"
+    some = replace(
+        found, pages=[replace(page, formulas=[] if k == 1 else page.formulas) for k, page in enumerate(PAGES)]
+    )
+    assert comparison.recovery_gaps(some) == pytest.approx([0.4, -0.4, 0.1]), "pages without formulas say nothing"
+
+
+def test_gains_of_cleaning_count_what_is_harmed() -> None:
+    found = made(
+        PAGES, ours=[scores(chrome=8, chrome_gone=6, content=20, content_kept=15)] * 2 + [scores(content=5)] * 2
+    )
+    assert comparison.cleaning_gains(found) == pytest.approx([0.75 - 0.25]), "a manual without chrome says nothing"
+
+
+def test_the_random_cleaner_removes_as_many_lines_and_gains_nothing() -> None:
+    """The control of cleaning: it looks at the number of lines that went and not at which."""
+    pages, one = [PAGES[0]], scores(chrome=30, chrome_gone=30, content=70, content_kept=70)
+    gains = np.array([comparison.random_cleaning_gains(made(pages, ours=[one]), seed) for seed in range(300)]).ravel()
+    assert abs(gains.mean()) < 0.02
+    assert 0.05 < gains.std() < 0.2
+    assert comparison.cleaning_gains(made(pages, ours=[one])) == [1.0]
+    other = scores(chrome=30, chrome_gone=0, content=70, content_kept=40)
+    again = [comparison.random_cleaning_gains(made(pages, ours=[other]), seed) for seed in range(300)]
+    assert np.array(again).ravel().tolist() == gains.tolist()
+    hits = 21 * gains + 9  # as the gain is hits / 30 - (30 - hits) / 70
+    assert hits == pytest.approx(np.rint(hits)), "whole lines, 30 of them in all"
+
+
+def test_every_extractor_reads_every_page_and_is_scored_on_its_own() -> None:
+    seen: list[bytes] = []
+    found = comparison.compare(
+        PAGES, {"ours": lambda html: seen.append(html) or html.decode(), "none": lambda html: ""}
+    )
+    assert seen == [page.html for page in PAGES]
+    assert found.texts == {"ours": [page.html.decode() for page in PAGES], "none": [""] * 4}
+    assert [score.recovered for score in found.scores["ours"]] == [1] * 4
+    assert [score.recovered for score in found.scores["none"]] == [0] * 4
+
+
+def test_shuffled_words_and_copies_depend_on_the_seed() -> None:
+    assert shuffled_words(PROSE.decode(), 1) != shuffled_words(PROSE.decode(), 2)
+    texts = [f"Line {n}\nand more of {n}\nand an end" for n in range(20)]
+    assert captured_again(texts, 0.5, 1, seed=1) != captured_again(texts, 0.5, 1, seed=2)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.curation.decontamination import SHORTEST, TestSet, read_items, words
+from nemo_lab.curation.decontamination import SHORTEST, N, TestSet, read_items, words
 from nemo_lab.errors import LabError
 
 ITEM = "A train leaves the station at 9 and travels 60 miles per hour for 3 hours; how far does it go before it stops?"
@@ -48,3 +48,41 @@ def test_items_come_from_lines_or_columns(tmp_path: Path) -> None:
     assert read_items(tmp_path / "b.jsonl") == ["first", "second"]
     with pytest.raises(LabError, match="no file"):
         read_items(tmp_path / "c.txt")
+
+
+LETTERS = [f"word{n}" for n in range(30)]
+ALL = " ".join(LETTERS)
+
+
+def test_every_window_of_thirteen_words_is_a_quote_and_none_of_twelve() -> None:
+    """Thirteen in a row, as GPT-3's report: one more and quotes of thirteen words would pass."""
+    tests = TestSet.of([ALL])
+    assert N == tests.n == 13
+    for start in range(len(LETTERS) - 13 + 1):
+        assert tests.match(" ".join(["before", *LETTERS[start : start + 13], "after"])) == ALL
+    for start in range(len(LETTERS) - 12 + 1):
+        assert tests.match(" ".join(["before", *LETTERS[start : start + 12], "after"])) == ""
+    broken = [*LETTERS[:12], "other", *LETTERS[12:24], "other", *LETTERS[24:]]
+    assert tests.match(" ".join(broken)) == ""
+
+
+@pytest.mark.parametrize("n", [8, 13, 20])
+def test_the_length_of_a_window_is_the_one_asked_for(n: int) -> None:
+    tests = TestSet.of([ALL], n)
+    assert tests.match(" ".join(LETTERS[4 : 4 + n])) == ALL
+    assert tests.match(" ".join(LETTERS[4 : 4 + n - 1])) == ""
+
+
+@pytest.mark.parametrize("length", range(SHORTEST - 2, 14))
+def test_a_shorter_item_is_looked_for_whole(length: int) -> None:
+    item = " ".join(LETTERS[:length])
+    tests = TestSet.of([item])
+    assert SHORTEST == 8
+    assert tests.skipped == (length < 8)
+    assert tests.match(f"before {item} after") == (item if length >= 8 else "")
+    assert tests.match(" ".join(LETTERS[: length - 1])) == tests.match(" ".join(LETTERS[1:length])) == ""
+
+
+def test_the_item_that_is_quoted_is_named() -> None:
+    first, second = " ".join(LETTERS[:15]), " ".join(LETTERS[15:])
+    assert TestSet.of([first, second]).match(f"before {second}") == second

@@ -70,6 +70,18 @@ def test_every_form_gives_its_formula_once(name: str) -> None:
     assert prepared.shelf.held[0].kind == ("d" if "display" in name or name in ("environment", "stdlib") else "i")
 
 
+def test_a_formula_of_wikipedia_is_known_without_its_image() -> None:
+    """As the servers write it for readers without images; else it would be counted as MathML."""
+    hidden = f'<span style="display: none;"><math alttext="{{\\displaystyle {TEX}}}">{MATHML}</math></span>'
+    prepared = prepare(page(f'<p>Before <span class="mwe-math-element">{hidden}</span> after.</p>'))
+    assert prepared.forms == {"Wikipedia": 1}
+    assert [canonical(held.content) for held in prepared.shelf.held] == [canonical(TEX)]
+    image = f'<img alt="{{\\displaystyle {TEX}}}" src="x.svg">'
+    alone = prepare(page(f'<p>Before <span class="mwe-math-element">{image}</span> after.</p>'))
+    assert alone.forms == {"Wikipedia": 1}
+    assert [canonical(held.content) for held in alone.shelf.held] == [canonical(TEX)]
+
+
 @pytest.mark.parametrize(
     ("markup", "shown"),
     [

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nemo_lab.curation import web_ablations as web
 from nemo_lab.errors import LabError
+from tests.recorders import spy
 
 TEXTS = [f"document number {n} says this and no more" for n in range(10)]
 WHOLE = sum(map(web.size_of, TEXTS))
@@ -107,3 +108,62 @@ def test_counting_tokens_by_hand():
     documents = {"text": ["aaaa", "ä"], "corpus": ["one", "other"]}
     one, other = (2 * np.log2(6 / 4) + np.log2(6 / 2)) / 4, np.log2(6 / 2) / 2
     assert web.unigram_bits([[0, 0, 1], [0]], [[0, 0, 1], [1]], documents) == pytest.approx((one + other) / 2)
+
+
+# --- seeds, and what stands beside what
+
+
+NEW = [text.upper() for text in TEXTS]
+
+
+def places(texts, chosen):
+    return [at for at, text in enumerate(texts) if text in chosen]
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_halves_are_read_by_seeds_of_their_own_and_shuffled_into_each_other(monkeypatch, seed):
+    read = spy(monkeypatch, web, "read")
+    swapped = web.swapped(TEXTS, NEW, 4, seed)
+    annealed = web.annealed(TEXTS, NEW, WHOLE, seed)
+    for old, new in (read.calls[:2], read.calls[2:]):
+        assert (old["texts"], new["texts"]) == (TEXTS, NEW)
+        assert old["seed"] == seed != new["seed"]
+    assert [call["budget"] for call in read.calls] == [2 * WHOLE, 2 * WHOLE, round(0.34 * WHOLE), round(0.66 * WHOLE)]
+    for found in (swapped.texts, annealed.texts):
+        ours = places(found, TEXTS)
+        assert ours not in ([*range(len(ours))], [*range(len(found) - len(ours), len(found))])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda seed: web.swapped(TEXTS, NEW, 4, seed).texts,
+        lambda seed: web.swapped(TEXTS, [], 4, seed).texts,
+        lambda seed: web.annealed(TEXTS, NEW, WHOLE, seed).texts,
+        lambda seed: web.words_shuffled(TEXTS, seed),
+        lambda seed: web.shuffled(TEXTS, seed),
+    ],
+)
+def test_the_seed_decides(make):
+    assert make(0) == make(0)
+    assert make(0) != make(1)
+
+
+def test_seeds_of_neighbouring_repeats_share_no_draw(monkeypatch):
+    """Else the rephrased half of one repeat would come in the order of another's raw half."""
+    read = spy(monkeypatch, web, "read")
+    for seed in range(20):
+        web.swapped(TEXTS, NEW, 2, seed)
+        web.annealed(TEXTS, NEW, WHOLE, seed)
+    assert len(set(read.all("seed"))) == 40
+
+
+def test_the_control_shuffles_each_text_for_itself():
+    twice = web.words_shuffled([TEXTS[0], TEXTS[0]], 0)
+    assert twice[0] != twice[1]
+    assert [sorted(text.split()) for text in web.words_shuffled(TEXTS, 3)] == [sorted(text.split()) for text in TEXTS]
+
+
+def test_the_best_come_first_and_are_the_highest():
+    assert web.best([1, 5, 3, 4], [1, 1, 1, 1], 0.5).tolist() == [1, 3]
+    assert web.best([1, 5, 3, 4], [1, 8, 1, 1], 0.5).tolist() == [], "the best alone is more than half of the bytes"

@@ -1,5 +1,7 @@
 """The pool's books: origins, lengths, seeds, refusals; on corpora made up for the test."""
 
+from itertools import pairwise
+
 import pytest
 
 from nemo_lab.curation import web_pool as web
@@ -54,3 +56,35 @@ def test_refusals():
 def test_short_texts_are_joined_to_one_length():
     assert web.joined(["ab", " ", "cd"], 3) == ["ab\n", "\ncd"]
     assert web.joined(["abc"], 2) == ["ab"]
+
+
+def test_documents_are_of_the_split_asked_for():
+    corpora = Corpora(("python-manual", "law"))
+    for split in ("train", "test"):
+        documents = web.pool(corpora, 7, split=split)
+        assert all(
+            f"{d.origin} {split} " in d.text for d in documents if d.origin != web.BOILERPLATE and d.text[0] != "x"
+        )
+    asked = []
+    corpora.load = lambda name, split: asked.append(split) or Corpora.load(corpora, name, split)
+    web.pool(corpora, 7)
+    assert asked == ["train", "train"]
+
+
+def test_what_counts_as_good_is_fixed_and_the_rest_is_not():
+    assert not set(web.GOOD) & set(web.OTHER)
+    documents = web.pool(Corpora((*web.GOOD, *web.OTHER)), 3)
+    assert {document.origin for document in documents if document.good} == set(web.GOOD)
+    assert {document.origin for document in documents if not document.good} == {*web.OTHER, web.BOILERPLATE}
+
+
+def test_documents_are_drawn_at_random_and_mixed():
+    """Neither the first ones, nor one origin after the other, nor all from their beginning."""
+    documents = web.pool(Corpora(length=1500), 7, seed=3)
+    numbers = sorted(int(d.text.split()[2]) for d in documents if d.origin == "law")
+    assert len(set(numbers)) == 7
+    assert numbers != [*range(7)]
+    origins = [document.origin for document in documents]
+    assert len([1 for one, other in pairwise(origins) if one != other]) > 4
+    long = web.pool(Corpora(), 20, seed=3)
+    assert any(not d.text.startswith("law") for d in long if d.origin == "law")
