@@ -1,6 +1,8 @@
 """Both sides of the comparison do what is said of them: the same pages, all counted; killed and resumed, the same."""
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from nemo_lab.curation import throughput
 from nemo_lab.errors import LabError
 from tests.curation.pages import article
+from tests.recorders import record
 
 
 @pytest.fixture
@@ -66,3 +69,36 @@ def test_real_pages_are_of_the_promised_size() -> None:
     sizes = [len(content) for _, (_, content) in zip(range(20), throughput.real_pages(), strict=False)]
     assert len(sizes) == 20
     assert throughput.SMALLEST <= min(sizes) <= max(sizes) <= throughput.LARGEST
+
+
+# --- what is equal on both sides
+
+
+def test_both_sides_get_the_same_archive_and_as_many_processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ran = record(monkeypatch, throughput.subprocess, "run", SimpleNamespace(returncode=0, stdout='{"seconds": 1}'))
+    for side in throughput.SIDES:
+        throughput.measure(side, tmp_path / "a", tmp_path / "out", jobs=3)
+    first, second = (call["popenargs"][0] for call in ran.calls)
+    assert [word for word in first if word not in throughput.SIDES] == [w for w in second if w not in throughput.SIDES]
+    assert [[side for side in throughput.SIDES if side in words] for words in (first, second)] == [
+        [side] for side in throughput.SIDES
+    ]
+
+
+@pytest.mark.parametrize("side", throughput.SIDES)
+def test_the_command_runs_the_side_that_it_names(monkeypatch: pytest.MonkeyPatch, capsys, side: str) -> None:
+    called = {name: record(monkeypatch, throughput, f"run_{name}", {"ran": name}) for name in throughput.SIDES}
+    assert throughput.main([side, "archive", "out", "--jobs", "3"]) == 0
+    assert json.loads(capsys.readouterr().out)["ran"] == side
+    assert {name for name, recorder in called.items() if recorder.calls} == {side}
+    assert called[side].calls == [{"archive": Path("archive"), "out": Path("out"), "jobs": 3}]
+
+
+def test_our_side_is_the_whole_command_with_as_many_jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    outcomes = {throughput.KEPT: 5, "failed: why": 2, "near-duplicate": 3}
+    ran = record(monkeypatch, throughput, "extract_to", SimpleNamespace(outcomes=outcomes))
+    record(monkeypatch, throughput, "_records", 10)
+    found = throughput.run_ours(tmp_path / "a", tmp_path, 3)
+    assert (ran.only("jobs"), ran.only("out")) == (3, tmp_path)
+    assert [found[name] for name in ("pages", "kept", "failed", "dropped")] == [10, 5, 2, 3]
+    assert ran.only("options") == throughput.Options(shard=throughput.SHARD)
