@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from nemo_lab.errors import LabError, one_of
+from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.domains import DOMAINS
 from nemo_lab.reasoning.experience import Prompt, Prompts
 from nemo_lab.reasoning.items import Item, generator
@@ -110,8 +111,11 @@ def blend_prompts(
         seed: decides which. size: prompts of a step, the `prompts` of GRPO's settings. mode: on or off.
 
     Raises:
-        LabError: a source without questions, a weight that is negative, or weights that do not sum to 1.
+        LabError: a source without questions, a weight that is negative, weights that do not sum to 1, or a number of
+            prompts or a seed that is none.
     """
+    expect.whole("size", size)
+    expect.whole("seed", seed, 0)
     _check(blend, items, mode)
 
     def prompts(step: int, attempt: int) -> list[Prompt]:
@@ -155,6 +159,7 @@ def _sides(
 
 def _ordered(sizes: Mapping[Key, float], side: Callable[[Key], str]) -> list[Key]:
     """The sources, those of one side next to each other."""
+    expect.instance("The table of sources", sizes, Mapping, "give a number for each (domain, template)")
     return sorted(sizes, key=lambda key: (side(key), kind_of(key), key))
 
 
@@ -170,7 +175,7 @@ def _check(blend: Mapping[Key, float], items: Mapping[Key, Sequence[Item]], mode
     empty = [key for key, weight in blend.items() if weight > 0 and not items.get(key)]
     if empty:
         raise LabError(f"Source {empty[0]} has a weight and no questions.")
-    if min(blend.values(), default=0) < 0 or abs(sum(blend.values()) - 1) > 1e-6:
+    if min(blend.values(), default=0) < 0 or not abs(sum(blend.values()) - 1) <= 1e-6:
         raise LabError(f"Weights must be at least 0 and sum to 1; got {dict(blend)}.")
 
 

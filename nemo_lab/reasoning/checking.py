@@ -32,6 +32,7 @@ from pathlib import Path
 from types import TracebackType
 
 from nemo_lab.errors import LabError, one_of
+from nemo_lab.reasoning import expect
 
 KINDS = ("exact", "number", "math")
 MAX_CHARACTERS = 2000  # of an answer that is looked at
@@ -61,8 +62,10 @@ def same_answer(gold: str, given: str, *, kind: str = "exact", seconds: float = 
         seconds: for math, how long the comparison may take before it counts as different.
 
     Raises:
-        LabError: an unknown kind, no time.
+        LabError: answers that are no texts, an unknown kind, no time.
     """
+    expect.instance("gold", gold, str, "give the text of the right answer")
+    expect.instance("given", given, str, "give the text of the answer to judge")
     if kind not in KINDS:
         raise LabError(one_of("kind of answer", kind, KINDS))
     if kind == "math":
@@ -147,8 +150,7 @@ class MathChecker:
         Raises:
             LabError: no time was given, or no process can be started here.
         """
-        if seconds <= 0:
-            raise LabError(f"seconds is {seconds}, expected a positive number.")
+        expect.number("seconds", seconds, above=True)
         if refusal(gold) or refusal(given):
             self.refused += 1
             return False

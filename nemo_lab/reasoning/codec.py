@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from nemo_lab.errors import LabError
+from nemo_lab.reasoning import expect
+
 END, PAD = "<|end|>", "<|pad|>"
 CONTROL_WORDS = ("<on>", "<off>", "<think>", "</think>")
 CHARACTERS = "\n" + "".join(map(chr, range(32, 127)))
@@ -24,11 +27,17 @@ class Codec:
 
     Attributes:
         end, pad: ids of the two special tokens. vocab_size: tokens in all.
+
+    Raises:
+        LabError: something else than words, an empty one or one that comes twice.
     """
 
     end, pad = 0, 1
 
     def __init__(self, words: Sequence[str] = CONTROL_WORDS) -> None:
+        expect.each("words", words, str)
+        if not all(words) or len({*words, *CHARACTERS}) < len(words) + len(CHARACTERS):
+            raise LabError(f"words is {expect.shown(words)}; expected different strings, no single character.")
         self.words = tuple(words)
         self._pieces = [END, PAD, *words, *CHARACTERS]
         self._ids = {piece: index for index, piece in enumerate(self._pieces)}
@@ -40,15 +49,25 @@ class Codec:
         """Token ids of a text, without an end token. In text the special tokens are ordinary characters.
 
         Raises:
-            ValueError: a character that is neither newline nor printable ASCII.
+            LabError: no text, or a character that is neither newline nor printable ASCII.
         """
+        expect.instance("text", text, str, "give a text")
         try:
             return [self._ids[piece] for piece in self._split.findall(text)]
         except KeyError as error:
-            raise ValueError(
+            raise LabError(
                 f"The text has the character {error.args[0]!r}; this codec knows newline and printable ASCII only."
             ) from None
 
     def decode(self, tokens: Iterable[int]) -> str:
-        """The text of tokens; end and padding are left out."""
-        return "".join(self._pieces[token] for token in tokens if token > 1)
+        """The text of tokens; end and padding are left out.
+
+        Raises:
+            LabError: a token that this codec does not have.
+        """
+        try:
+            return "".join(self._pieces[token] for token in tokens if token > 1)
+        except (IndexError, TypeError) as error:
+            raise LabError(
+                f"Tokens are whole numbers below {self.vocab_size} here; got {expect.shown(tokens)}."
+            ) from error

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from nemo_lab.reasoning import expect
 from nemo_lab.training.settings import TrainingError
 
 ANSWERS = 8  # a prompt, by which its pass rate is measured
@@ -40,8 +41,13 @@ def gaussian_batches(
         centres: of the Gaussian in the first and the last batch. sigma: its width. drop: see above.
 
     Raises:
+        LabError: batches, a size or centres that are no numbers.
         TrainingError: too few prompts are left for so many batches, or a rate or sigma out of range.
     """
+    expect.whole("batches", batches)
+    expect.whole("size", size)
+    for centre in centres:
+        expect.number("A centre", centre, -np.inf)
     bins_N = _bins(pass_rates)
     random = np.random.default_rng(seed)
     usable = np.flatnonzero(np.asarray(pass_rates) < drop)

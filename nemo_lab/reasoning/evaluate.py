@@ -15,8 +15,10 @@ from dataclasses import dataclass
 
 import torch
 
+from nemo_lab.errors import LabError
+from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.items import Item
-from nemo_lab.reasoning.policy import Policy
+from nemo_lab.reasoning.policy import Policy, check_policy
 from nemo_lab.reasoning.rollouts import sample_responses
 from nemo_lab.reasoning.templates import adheres, prompt_of, reward
 
@@ -59,7 +61,14 @@ def answer(
     """`samples` answers to every item; at temperature 0 the greedy one.
 
     An answer is right when it ended by itself and its final part is, whatever the mode it was given in.
+
+    Raises:
+        LabError: no policy, something else than items, an unknown mode or template, a number out of range.
     """
+    check_policy(policy)
+    expect.each("items", items, Item)
+    expect.whole("samples", samples)
+    expect.whole("seed", seed, 0)
     found: list[list[Answer]] = []
     generator = torch.Generator(next(policy.model.parameters()).device).manual_seed(seed)
     policy.model.eval()
@@ -92,6 +101,7 @@ def _judge(item: Item, text: str, tokens: int, ended: bool, mode: str, template:
 
 def score(answers: Sequence[Sequence[Answer]]) -> Score:
     """Means over all answers."""
+    expect.each("answers", answers, Sequence)
     flat = [one for group in answers for one in group]
     right = [one.tokens for one in flat if one.right]
     return Score(
@@ -104,6 +114,7 @@ def score(answers: Sequence[Sequence[Answer]]) -> Score:
 
 def pass_rates(answers: Sequence[Sequence[Answer]]) -> list[float]:
     """Share of right answers of every item."""
+    expect.each("answers", answers, Sequence)
     return [_mean([one.right for one in group]) for group in answers]
 
 
@@ -111,11 +122,13 @@ def pass_at(answers: Sequence[Sequence[Answer]], k: int) -> float:
     """pass@k, mean over items: 1 - C(n - c, k) / C(n, k) with c right of n answers.
 
     Raises:
-        ValueError: k is below 1 or above the number of answers.
+        LabError: k is below 1 or above the number of answers, or there are none.
     """
+    expect.each("answers", answers, Sequence, some=True)
+    expect.whole("k", k)
     n = min(map(len, answers))
-    if not 1 <= k <= n:
-        raise ValueError(f"k is {k}; it must be from 1 to the {n} answers of an item")
+    if k > n:
+        raise LabError(f"k is {k}; it must be from 1 to the {n} answers of an item.")
     return _mean([_pass_at(len(group), sum(one.right for one in group), k) for group in answers])
 
 

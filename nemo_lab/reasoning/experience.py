@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.policy import Policy, autocast
 from nemo_lab.reasoning.rollouts import Rollout, sample_responses
@@ -29,10 +30,17 @@ RATE_BINS = 8  # of the histogram of pass rates, beside the one for groups that 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is asked, and whatever the reward needs to judge the answer (an `Item`, a mode, …)."""
+    """What is asked, and whatever the reward needs to judge the answer (an `Item`, a mode, …).
+
+    Raises:
+        LabError: the text is none.
+    """
 
     text: str
     about: Any = None
+
+    def __post_init__(self) -> None:
+        expect.instance("text", self.text, str, "give the text of the prompt")
 
 
 Prompts = Callable[[int, int], Sequence[Prompt]]
@@ -87,7 +95,9 @@ def gather(
 def _attempt(
     policy: Policy, prompts: Prompts, reward: Reward, settings: GRPOSettings, step: int, attempt: int
 ) -> Experience:
-    asked = list(prompts(step, attempt))
+    asked = prompts(step, attempt)
+    if not isinstance(asked, Sequence):
+        raise TrainingError(f"The prompts of step {step} are {expect.shown(asked)}; return a list of Prompt.")
     if len(asked) != settings.prompts:
         raise TrainingError(f"The prompts of step {step} are {len(asked)}, not prompts={settings.prompts}.")
     if strange := [prompt for prompt in asked if not isinstance(prompt, Prompt)]:

@@ -31,9 +31,10 @@ import torch
 from torch import Tensor
 
 from nemo_lab.progress import progress as progress_bar
+from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.experience import Experience, Prompts, Reward, Row, gather, rows_of, summary
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
-from nemo_lab.reasoning.policy import Policy, autocast, on_device, token_logprobs
+from nemo_lab.reasoning.policy import Policy, autocast, check_policy, on_device, token_logprobs
 from nemo_lab.training import checkpoints
 from nemo_lab.training.identity import identity_of, weights_fingerprint
 from nemo_lab.training.loop import take_step
@@ -72,12 +73,12 @@ def grpo(
         grad_norm, lr, attempts, tokens (sampled so far), seconds_sampling and seconds_update (of this step).
 
     Raises:
+        LabError: no policy, or something else than functions and settings.
         TrainingError: no reference for a KL term, a wrong number of prompts or something else than prompts, a reward
             that is no finite number, a gradient that is not, a folder of other settings, another model, another
             reference, or prompts or a reward of another fingerprint.
     """
-    if settings.kl and reference is None:
-        raise TrainingError("kl is above 0, but there is no reference model; pass reference=… or set kl=0.")
+    _check(policy, prompts, reward, settings, reference)
     keep_freed_memory()
     optimizer = adamw(policy.model, _optimizer_settings(settings))
     optimizer.zero_grad(set_to_none=True)  # what a run that failed half way may have left
@@ -109,6 +110,15 @@ def _identity(
         "reward": getattr(reward, "fingerprint", ""),
         "reference": weights_fingerprint(reference) if settings.kl else "",
     }
+
+
+def _check(policy: object, prompts: object, reward: object, settings: GRPOSettings, reference: Any) -> None:
+    check_policy(policy)
+    expect.function("prompts", prompts, "give a function of step and attempt that returns a list of Prompt")
+    expect.function("reward", reward, "give a function of prompt, text and whether it ended")
+    expect.instance("settings", settings, GRPOSettings, "make it with GRPOSettings(steps=...)")
+    if settings.kl and reference is None:
+        raise TrainingError("kl is above 0, but there is no reference model; pass reference=… or set kl=0.")
 
 
 class _NoBar:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nemo_lab.errors import LabError, one_of
+from nemo_lab.reasoning import expect
 
 SPLITS = ("train", "test")
 TEST_SHARE = 5  # one question in so many is a test question
@@ -24,13 +25,22 @@ ATTEMPTS = 1000  # for one index; with a fifth of the questions in the test, all
 
 @dataclass(frozen=True)
 class Item:
-    """One question of `domain`: `thought` is a worked solution, `options` is empty for an open question."""
+    """One question of `domain`: `thought` is a worked solution, `options` is empty for an open question.
+
+    Raises:
+        LabError: a field that is no text, options that are no tuple.
+    """
 
     domain: str
     question: str
     answer: str
     thought: str = ""
     options: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("domain", "question", "answer", "thought"):
+            expect.instance(name, getattr(self, name), str, "give a text")
+        expect.instance("options", self.options, tuple, "give a tuple of texts")
 
 
 def split_of(item: Item) -> str:
@@ -64,8 +74,8 @@ def draw(
         raise LabError(one_of("domain", domain, sorted(DOMAINS)))
     if split not in SPLITS:
         raise LabError(one_of("split", split, SPLITS))
-    if min(count, seed, start) < 0:
-        raise LabError(f"count {count}, seed {seed} and start {start} must not be negative.")
+    for name, value in (("count", count), ("seed", seed), ("start", start)):
+        expect.whole(name, value, 0)
     chosen = DOMAINS[domain].level(level)
     return [_item(domain, chosen, seed, index, split) for index in range(start, start + count)]
 

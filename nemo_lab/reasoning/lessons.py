@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nemo_lab.errors import one_of
+from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.domains import mistaken_thought
 from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.sft import Pair
@@ -37,6 +38,9 @@ class Teacher:
 
     slip: float = 0.8
 
+    def __post_init__(self) -> None:
+        expect.number("slip", self.slip, 0, 1)
+
     def solve(self, item: Item, random: np.random.Generator) -> Item:
         """The item with the teacher's thought and answer in place of the right ones."""
         if random.random() >= self.slip:
@@ -46,6 +50,7 @@ class Teacher:
 
     def accuracy(self, items: Sequence[Item], seed: int = 0) -> float:
         """Share of items that the teacher gets right."""
+        expect.each("items", items, Item, some=True)
         random = np.random.default_rng([seed, 17])
         return float(np.mean([self.solve(item, random).answer == item.answer for item in items]))
 

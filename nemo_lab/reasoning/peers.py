@@ -51,7 +51,7 @@ CODEC = Codec(words=())
 
 
 @dataclass(frozen=True)
-class Sizes:
+class StepSizes:
     """How much a step samples, and how many steps are timed after the warm-up."""
 
     prompts: int = 32
@@ -61,10 +61,10 @@ class Sizes:
     precision: str = ""  # of matrix products, fp32 or bf16; empty: what is faster for the side
 
 
-BENCHMARK = Benchmark("nemo_lab.reasoning.peers", {"side": SIDES, "model": MODELS}, Sizes)
+BENCHMARK = Benchmark("nemo_lab.reasoning.peers", {"side": SIDES, "model": MODELS}, StepSizes)
 
 
-def measure(side: str, model: str, sizes: Sizes) -> Result:
+def measure(side: str, model: str, sizes: StepSizes) -> Result:
     """Time one side in a process of its own.
 
     Returns: seconds of each step, tokens sampled a step, mean reward of the first step, parameters.
@@ -130,7 +130,7 @@ class _Log:
         }
 
 
-def run_ours(name: str, sizes: Sizes, precision: str) -> Result:
+def run_ours(name: str, sizes: StepSizes, precision: str) -> Result:
     """Our engine; the hybrid as it is, the Llama through its own forward pass and cache."""
     model = hybrid() if name == "hybrid" else llama()
     policy = Policy(model, CODEC.encode, CODEC.decode, CODEC.end, CODEC.pad)
@@ -161,7 +161,7 @@ def run_ours(name: str, sizes: Sizes, precision: str) -> Result:
     return log.result(sum(p.numel() for p in model.parameters()))
 
 
-def run_trl(name: str, sizes: Sizes, precision: str) -> Result:
+def run_trl(name: str, sizes: StepSizes, precision: str) -> Result:
     """TRL's trainer on the same weights."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     from datasets import Dataset
@@ -239,7 +239,7 @@ def tokenizer() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=made, pad_token=PAD, eos_token=END, padding_side="left")
 
 
-def run(words: Sequence[str], sizes: Sizes) -> Result:
+def run(words: Sequence[str], sizes: StepSizes) -> Result:
     """Time the side and model that the words name."""
     side, model = words
     precision = sizes.precision or ("bf16" if (side, model) in FASTER_IN_BF16 else "fp32")

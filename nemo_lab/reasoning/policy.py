@@ -22,6 +22,7 @@ from torch import Tensor
 from nemo_lab.errors import LabError
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
+from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.training.packing import IGNORE, Batch
 
@@ -40,7 +41,7 @@ class Policy:
             other token of the vocabulary will do where a tokenizer has none of its own.
 
     Raises:
-        LabError: an end or padding token that is no token's id, or the same token for both.
+        LabError: no model, no functions, an end or padding token that is no token's id, or the same token for both.
     """
 
     model: Any
@@ -50,6 +51,10 @@ class Policy:
     pad: int
 
     def __post_init__(self) -> None:
+        if not callable(getattr(self.model, "parameters", None)):
+            raise LabError(f"The model is {expect.shown(self.model)}; give a HybridLM or a model of Hugging Face.")
+        expect.function("encode", self.encode, "give a function from text to token ids")
+        expect.function("decode", self.decode, "give a function from token ids to text")
         for name, token in (("end", self.end), ("pad", self.pad)):
             if type(token) is not int or token < 0:
                 raise LabError(f"{name} is {token!r}; it must be the id of a token, a whole number.")
@@ -61,8 +66,10 @@ class Policy:
         """A model that was trained with this codec.
 
         Raises:
-            LabError: the model's vocabulary has another size.
+            LabError: something else than model and codec, or the model's vocabulary has another size.
         """
+        expect.instance("model", model, HybridLM, "give a HybridLM, or make a Policy(...) of another model")
+        expect.instance("codec", codec, Codec, "give the Codec that the model was trained with")
         if model.config.vocab_size != codec.vocab_size:
             raise LabError(
                 f"The model has {model.config.vocab_size} tokens and the codec {codec.vocab_size}; use its own codec."
@@ -106,8 +113,9 @@ def small_policy(width: int, pattern: str, seed: int = 0, codec: Codec | None = 
         shape: other fields of `HybridConfig`, in place of those above.
 
     Raises:
-        LabError: a width, a pattern or a field that makes no model.
+        LabError: a width, a pattern, a seed or a field that makes no model.
     """
+    expect.whole("seed", seed, 0)
     codec = codec or Codec()
     try:
         heads = max(1, width // 16)

@@ -6,7 +6,8 @@
     cut_and_answered            cut at a random thought and write the answer: short and right, without its reason
 
 Each takes the budget of tokens that a revision spent, and stops at it within one batch of continuations. All but
-the last keep the original where they find nothing better, so that every method trains on the same questions.
+the last keep the original where they find nothing better, so that every method trains on the same questions. Each
+raises `LabError` for a wrong or empty trace and for a budget that is no number.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from typing import Any
 
 import torch
 
-from nemo_lab.reasoning.policy import Policy
+from nemo_lab.reasoning import expect
+from nemo_lab.reasoning.policy import Policy, check_policy
 from nemo_lab.reasoning.retro_search import (
     Continuation,
     RevisionSettings,
     Traced,
     advance,
+    check_traces,
     checked,
     continuations,
     trails_of,
@@ -42,7 +45,13 @@ def sample_traces(
     generator: torch.Generator | None = None,
     adjust: Adjust | None = None,
 ) -> list[Continuation]:
-    """One whole trace for every item's prompt; the items' own traces are not looked at."""
+    """One whole trace for every item's prompt; the items' own traces are not looked at.
+
+    Raises:
+        LabError: no policy, or something else than `Traced`.
+    """
+    check_policy(policy)
+    expect.each("items", items, Traced)
     found: list[Continuation] = []
     for first in range(0, len(items), search.rows):
         rollout = sample_responses(
@@ -74,6 +83,7 @@ def shortest_correct(
     generator: torch.Generator | None = None,
 ) -> Drawn:
     """The trace with the fewest steps among the original and new samples, until `budget` tokens are spent."""
+    check_traces(items)
     best = list(items)
 
     def keep(index: int, text: str) -> None:
@@ -93,6 +103,7 @@ def penalised(
     generator: torch.Generator | None = None,
 ) -> Drawn:
     """The first right trace that is drawn under a penalty, else the original, until `budget` tokens are spent."""
+    check_traces(items)
     first: dict[int, Traced] = {}
 
     def keep(index: int, text: str) -> None:
@@ -114,8 +125,8 @@ def truncate_and_regenerate(
 
     What is accepted, and its value, are those of Retro-Search; a later round cuts the trace as it is by then.
     """
-    rng, spent, price = random.Random(f"cuts {seed}"), 0, _price(policy, items) * search.alternatives / 2
     trails = trails_of(items, search)
+    rng, spent, price = random.Random(f"cuts {seed}"), 0, _price(policy, items, budget) * search.alternatives / 2
     while spent < budget and (active := [trail for trail in trails if len(trail.thoughts) > 1]):
         part = _at_most(active, budget - spent, price, rng)
         for trail in part:
@@ -128,7 +139,12 @@ def truncate_and_regenerate(
 
 
 def cut_and_answered(items: Sequence[Traced], search: RevisionSettings, seed: int = 0) -> list[Traced]:
-    """Each trace cut behind a random thought but the last, with its last step, the answer, put behind it."""
+    """Each trace cut behind a random thought but the last, with its last step, the answer, put behind it.
+
+    Raises:
+        LabError: as `check_traces`.
+    """
+    check_traces(items)
     rng, cut = random.Random(f"answered {seed}"), []
     for item in items:
         thoughts = segment(item.trace, search.keywords)
@@ -147,7 +163,7 @@ def _spend(
     keep: Callable[[int, str], None],
 ) -> int:
     """Samples round after round and hands every right trace to `keep`; returns the tokens spent."""
-    rng, spent, price = random.Random("parts"), 0, _price(policy, items)
+    rng, spent, price = random.Random("parts"), 0, _price(policy, items, budget)
     while spent < budget:
         part = sorted(_at_most(range(len(items)), budget - spent, price, rng))
         found = sample_traces(policy, [items[i] for i in part], search, generator, adjust)
@@ -165,6 +181,8 @@ def _at_most(these: Sequence[Any], left: int, price: float, rng: random.Random) 
     return list(these) if count >= len(these) else rng.sample(these, count)
 
 
-def _price(policy: Policy, items: Sequence[Traced]) -> float:
-    """Tokens of a trace, the mean."""
+def _price(policy: Policy, items: Sequence[Traced], budget: int) -> float:
+    """Tokens of a trace, the mean; after a look at who is to pay."""
+    check_policy(policy)
+    expect.number("budget", budget)
     return sum(len(policy.encode(item.trace)) for item in items) / len(items)

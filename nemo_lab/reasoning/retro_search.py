@@ -26,10 +26,11 @@ from dataclasses import dataclass, field
 import torch
 
 from nemo_lab.errors import LabError, one_of
+from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.policy import Policy, check_policy
 from nemo_lab.reasoning.rollouts import Adjust, sample_responses
 from nemo_lab.reasoning.switch_bans import BANS, FORMS, ban_switches
-from nemo_lab.reasoning.thoughts import KEYWORDS, join, segment, split_steps
+from nemo_lab.reasoning.thoughts import KEYWORDS, check_keywords, join, segment, split_steps
 
 STARTS = ("first", "random")
 
@@ -46,6 +47,9 @@ class RevisionSettings:
         form: of the ban, of `switch_bans.FORMS`. keywords: what opens a thought.
         max_new_tokens: of a continuation; one that has not ended by then has value 0.
         temperature: of the draws. rows: decoded together.
+
+    Raises:
+        LabError: a value that makes no search.
     """
 
     gamma: float = 0.9
@@ -59,13 +63,15 @@ class RevisionSettings:
     rows: int = 512
 
     def __post_init__(self) -> None:
-        if not 0 < self.gamma <= 1:
-            raise ValueError(f"gamma is {self.gamma}; it must be above 0 and at most 1")
-        if self.alternatives < 1 or self.rows < 1:
-            raise ValueError(f"alternatives={self.alternatives} and rows={self.rows} must be at least 1")
+        """Refuse values that cannot work, each with a sentence of its own."""
+        expect.number("gamma", self.gamma, 0, 1, above=True)
+        expect.number("temperature", self.temperature)
+        for name in ("alternatives", "max_new_tokens", "rows"):
+            expect.whole(name, getattr(self, name))
+        check_keywords(self.keywords)
         for name, known in (("start", STARTS), ("ban", BANS), ("form", FORMS)):
             if getattr(self, name) not in known:
-                raise ValueError(one_of(name, getattr(self, name), known))
+                raise LabError(one_of(name, getattr(self, name), known))
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,21 @@ class Traced:
     """A question with a trace that answers it.
 
     Attributes:
-        prompt, trace: texts. is_correct: judges a whole trace.
+        prompt, trace: texts; a question that is still to be answered has an empty trace.
+        is_correct: judges a whole trace.
+
+    Raises:
+        LabError: something else than two texts and a function.
     """
 
     prompt: str
     trace: str
     is_correct: Callable[[str], bool]
+
+    def __post_init__(self) -> None:
+        expect.instance("prompt", self.prompt, str, "give the text of the question")
+        expect.instance("trace", self.trace, str, "give the text of the trace")
+        expect.function("is_correct", self.is_correct, "give a function of a trace")
 
 
 @dataclass(frozen=True)
@@ -134,7 +149,13 @@ class Trail:
 
 
 def value(steps_to_end: int, correct: bool, gamma: float) -> float:
-    """V = γ^(N−i) · R: the worth of standing N − i steps before the end of a trace (our reading)."""
+    """V = γ^(N−i) · R: the worth of standing N − i steps before the end of a trace (our reading).
+
+    Raises:
+        LabError: fewer than 0 steps, or γ out of range.
+    """
+    expect.whole("steps_to_end", steps_to_end, 0)
+    expect.number("gamma", gamma, 0, 1, above=True)
     return gamma**steps_to_end if correct else 0.0
 
 
@@ -154,7 +175,7 @@ def revise(
         One revision an item, in order; each ends in the right answer and has no more steps than before.
 
     Raises:
-        LabError: a trace whose answer is wrong: only right ones are revised; or no policy.
+        LabError: a trace whose answer is wrong or that is empty: only right ones are revised; no trace, no policy.
     """
     check_policy(policy)
     trails = trails_of(items, search)
@@ -170,11 +191,26 @@ def revise(
 
 
 def trails_of(items: Sequence[Traced], search: RevisionSettings) -> list[Trail]:
-    """Traces cut into thoughts, after a look at their answers."""
-    wrong = [number for number, item in enumerate(items) if not item.is_correct(item.trace)]
+    """Traces cut into thoughts, after a look at their answers.
+
+    Raises:
+        LabError: as `check_traces`, or other settings.
+    """
+    check_traces(items)
+    expect.instance("search", search, RevisionSettings, "make it with RevisionSettings(...)")
+    return [Trail(item, segment(item.trace, search.keywords)) for item in items]
+
+
+def check_traces(items: Sequence[Traced]) -> None:
+    """Refuse traces that are no start for a revision.
+
+    Raises:
+        LabError: no trace at all, one that is empty or wrong, something else than `Traced`.
+    """
+    expect.each("items", items, Traced, some=True)
+    wrong = [number for number, item in enumerate(items) if not item.trace or not item.is_correct(item.trace)]
     if wrong:
         raise LabError(f"{len(wrong)} traces do not end in the right answer, the first is {wrong[0]}; leave them out.")
-    return [Trail(item, segment(item.trace, search.keywords)) for item in items]
 
 
 def continuations(

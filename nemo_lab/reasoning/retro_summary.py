@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nemo_lab.errors import LabError
 from nemo_lab.reasoning.retro_measures import Cost
 from nemo_lab.reasoning.retro_runs import SeedResult
 from nemo_lab.reasoning.thoughts import Shape
@@ -73,12 +74,12 @@ def bootstrap_median(values: Sequence[float], draws: int = 1000, seed: int = 0) 
     """The median of values that are numbers, and the ends of its 95 % percentile-bootstrap interval.
 
     Raises:
-        ValueError: there is no value, or all are NaN.
+        LabError: there is no value, or all are NaN.
     """
     finite = np.asarray(values, dtype=float)
     finite = finite[~np.isnan(finite)]
     if not finite.size:
-        raise ValueError("A median needs at least one value that is a number.")
+        raise LabError("A median needs at least one value that is a number.")
     drawn = np.random.default_rng(seed).choice(finite, (draws, finite.size))
     low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
     return float(np.median(finite)), float(low), float(high)

@@ -18,8 +18,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from nemo_lab.errors import LabError
 from nemo_lab.modeling.generation import Decoder
 from nemo_lab.modeling.model import HybridLM
+from nemo_lab.reasoning import expect
 
 Adjust = Callable[[Tensor, list[list[int]]], Tensor]
 """Changes the logits (B, V) before a token is drawn, given the new tokens of each row so far."""
@@ -86,9 +88,12 @@ def sample_responses(
         generator: makes the draw reproducible. adjust: changes logits before each draw, for example to ban words.
 
     Raises:
-        ValueError: an empty prompt, no new tokens asked for, or `pad` equal to `end`.
+        LabError: no model, no prompt or an empty one, tokens that the model does not know, a number out of range,
+            or `pad` equal to `end`.
     """
-    _check(prompts, max_new_tokens, end, pad)
+    _check_numbers(max_new_tokens, group, temperature, end, pad)
+    _check_model(model, generator, adjust)
+    _check_prompts(model, prompts, end, pad)
     rows = [list(prompt) for prompt in prompts for _ in range(group)]
     longest = max(map(len, rows))
     tokens_BL = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=_device(model))
@@ -197,10 +202,33 @@ def _device(model: Any) -> torch.device:
     return device
 
 
-def _check(prompts: Sequence[Sequence[int]], max_new_tokens: int, end: int, pad: int) -> None:
-    if not prompts or not all(len(prompt) for prompt in prompts):
-        raise ValueError("Every rollout needs a prompt of at least one token; give an opening token.")
-    if max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens is {max_new_tokens}; it must be at least 1")
+def _check_numbers(max_new_tokens: int, group: int, temperature: float, end: int, pad: int) -> None:
+    for name, value, least in (("max_new_tokens", max_new_tokens, 1), ("group", group, 1), ("end", end, 0)):
+        expect.whole(name, value, least)
+    expect.whole("pad", pad, 0)
+    expect.number("temperature", temperature)
     if end == pad:
-        raise ValueError(f"end and pad are both token {end}: hiding the padding would hide where responses end")
+        raise LabError(f"end and pad are both token {end}: hiding the padding would hide where responses end.")
+
+
+def _check_model(model: Any, generator: object, adjust: object) -> None:
+    if not callable(getattr(model, "parameters", None)):
+        raise LabError(f"The model is of type {type(model).__name__}; give the model of a policy, policy.model.")
+    if generator is not None:
+        expect.instance("generator", generator, torch.Generator, "give torch.Generator().manual_seed(...)")
+    if adjust is not None:
+        expect.function("adjust", adjust, "give a function of logits and new tokens, such as `ban_switches` makes")
+
+
+def _check_prompts(model: Any, prompts: Sequence[Sequence[int]], end: int, pad: int) -> None:
+    """Every prompt has a token, and the model knows all of them."""
+    expect.each("prompts", prompts, Sequence, some=True)
+    if not all(map(len, prompts)):
+        raise LabError("Every rollout needs a prompt of at least one token; give an opening token.")
+    tokens = {token for prompt in prompts for token in prompt} | {end, pad}
+    if strange := [token for token in tokens if type(token) is not int]:
+        raise LabError(f"A prompt has {strange[0]!r} for a token; encode texts first, with policy.encode(text).")
+    known = getattr(getattr(model, "config", None), "vocab_size", max(tokens) + 1)
+    if min(tokens) < 0 or max(tokens) >= known:
+        wrong = min(tokens) if min(tokens) < 0 else max(tokens)
+        raise LabError(f"Token {wrong} is asked for, but the model has {known}, from 0; use the model's own codec.")

@@ -26,6 +26,8 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+from nemo_lab.errors import LabError
+from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.thoughts import BLANK, split_steps
 
@@ -90,12 +92,14 @@ def puzzle(seed: int, split: str, index: int, rules: int = 3, hops: int = 3) -> 
     """Puzzle number `index` of a split; two indices may by chance give the same puzzle, two splits never.
 
     Raises:
-        ValueError: an unknown split, a number of rules that there is not, or fewer than two hops.
+        LabError: an unknown split, a number of rules that there is not, or fewer than two hops.
     """
     if split not in SPLITS:
-        raise ValueError(f"split is {split!r}; expected train or test")
-    if not 2 <= rules <= len(RULES) or hops < 2:
-        raise ValueError(f"rules={rules} must be 2 to {len(RULES)} and hops={hops} at least 2")
+        raise LabError(f"split is {split!r}; expected train or test.")
+    expect.whole("hops", hops, 2)
+    expect.whole("rules", rules, 2)
+    if rules > len(RULES):
+        raise LabError(f"rules is {rules}; there are {len(RULES)} to choose among.")
     rng = random.Random(f"puzzle {seed} {split} {index}")
     while True:
         found = _draw(rng, rules, hops)
@@ -107,15 +111,15 @@ def read(prompt: str, hops: int = 3) -> Puzzle:
     """The puzzle of a prompt.
 
     Raises:
-        ValueError: it is no prompt of a puzzle, or not one rule leads to the goal.
+        LabError: it is no prompt of a puzzle, or not one rule leads to the goal.
     """
     found = re.fullmatch(r"([+x\d ]+):(\d\d)\?(\d\d)=", prompt)
     if found is None:
-        raise ValueError(f"{prompt!r} is no prompt; expected something like '+8 +5 x2:03?01='")
+        raise LabError(f"{prompt!r} is no prompt; expected something like '+8 +5 x2:03?01='.")
     rules, start, goal = tuple(found[1].split()), int(found[2]), int(found[3])
     right = [rule for rule in rules if run(rule, start, hops)[-1] == goal]
     if len(right) != 1:
-        raise ValueError(f"{len(right)} rules lead to the goal of {prompt!r} in {hops} steps; expected 1")
+        raise LabError(f"{len(right)} rules lead to the goal of {prompt!r} in {hops} steps; expected 1.")
     return Puzzle(start, goal, rules, right[0], hops)
 
 

@@ -22,9 +22,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from nemo_lab.errors import one_of
+from nemo_lab.errors import LabError, one_of
+from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.rollouts import Adjust
-from nemo_lab.reasoning.thoughts import KEYWORDS, split_steps, starts_with_keyword
+from nemo_lab.reasoning.thoughts import KEYWORDS, check_keywords, split_steps, starts_with_keyword
 
 Banned = Callable[[Tensor, Mapping[int, list[int]]], Tensor]
 """Sets logits (B, V) of the rows that are named, given their new tokens, to −∞ and returns them."""
@@ -55,7 +56,13 @@ def switch_tokens(codec: Tokens, keywords: Sequence[str] = KEYWORDS) -> list[int
 
     A first token that is blank (a space of its own) is passed over for the next one: banning it would ban
     spaces.
+
+    Raises:
+        LabError: what has no tokens, or keywords that are none.
     """
+    if not hasattr(codec, "encode") or not hasattr(codec, "decode"):
+        raise LabError(f"The tokens are to come from {expect.shown(codec)}; give a Policy or a Codec.")
+    check_keywords(keywords)
     found = set()
     for keyword in keywords:
         for cased in {keyword.lower(), keyword.capitalize(), keyword.upper()}:
@@ -76,11 +83,12 @@ def ban_switches(
         form: see the head of this module.
 
     Raises:
-        ValueError: an unknown ban or form.
+        LabError: an unknown ban or form, or keywords that are none.
     """
+    check_keywords(keywords)
     for name, value, known in (("ban", ban, BANS), ("form", form, FORMS)):
         if value not in known:
-            raise ValueError(one_of(name, value, known))
+            raise LabError(one_of(name, value, known))
     if ban == "never":
         return None
     banned_in = _banned_first(codec, keywords) if form == "first token" else _banned_completions(codec, keywords)
@@ -125,7 +133,12 @@ def penalise_switches(codec: Tokens, keywords: Sequence[str] = KEYWORDS, alpha: 
 
     It holds for the first `beta` tokens of a thought, counted from the switch token drawn last, or from the
     beginning. 3 and 600 are the paper's values, for thoughts of hundreds of tokens.
+
+    Raises:
+        LabError: a penalty below 0, a number of tokens that is none, keywords that are none.
     """
+    expect.number("alpha", alpha)
+    expect.whole("beta", beta, 0)
     switches = switch_tokens(codec, keywords)
     index = torch.tensor(switches)
 

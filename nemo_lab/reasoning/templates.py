@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from nemo_lab.errors import LabError, one_of
+from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.checking import as_number, plain, same_answer
 from nemo_lab.reasoning.domains import DOMAINS
 from nemo_lab.reasoning.items import Item
@@ -75,9 +76,10 @@ def prompt_of(item: Item, mode: str, template: str = "open") -> str:
     """Return the prompt: the mode's token, the question, for choice its lettered options, and `=`.
 
     Raises:
-        LabError: an unknown mode or template, or choice without options.
+        LabError: no item, an unknown mode or template, or choice without options.
     """
     _known(mode, template)
+    _is_item(item)
     return f"{ON if mode == 'on' else OFF}{item.question}{_options(item) if template == 'choice' else ''}="
 
 
@@ -88,6 +90,7 @@ def response_of(item: Item, mode: str, template: str = "open") -> str:
         LabError: as `prompt_of`, or choice with a gold answer that is not an option.
     """
     _known(mode, template)
+    _is_item(item)
     answer = gold_letter(item) if template == "choice" else item.answer
     return f"{THINK}{item.thought}{END_THINK}{answer}" if mode == "on" else answer
 
@@ -96,15 +99,24 @@ def gold_letter(item: Item) -> str:
     """Return the letter of the right option.
 
     Raises:
-        LabError: the gold answer is not among the options.
+        LabError: no item, the gold answer is not among the options, or they are too many for letters.
     """
+    _is_item(item)
     if item.answer not in item.options:
         raise LabError(f"The answer {item.answer!r} is not among the options {list(item.options)}.")
-    return LETTERS[item.options.index(item.answer)]
+    place = item.options.index(item.answer)
+    if place >= len(LETTERS):
+        raise LabError(f"{item.question[:60]!r} has {len(item.options)} options; there are {len(LETTERS)} letters.")
+    return LETTERS[place]
 
 
 def parse(text: str) -> Parsed:
-    """Return a response in its parts; any text is one."""
+    """Return a response in its parts; any text is one.
+
+    Raises:
+        LabError: it is no text.
+    """
+    expect.instance("text", text, str, "give the text of a response")
     opened, closed = text.count(THINK), text.count(END_THINK)
     if not opened and not closed:
         return Parsed("off", "", text)
@@ -121,8 +133,10 @@ def as_choice(item: Item, rng: np.random.Generator) -> Item:
 
     Raises:
         LabError: the item has fewer than three wrong options, and it is of no domain, or its gold answer is none
-            of that domain, so that they cannot be made.
+            of that domain, so that they cannot be made; or what is no item, no generator.
     """
+    _is_item(item)
+    expect.instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(...)")
     others = list(dict.fromkeys(option for option in item.options if option != item.answer))
     if len(others) >= 3:
         others = [others[k] for k in rng.permutation(len(others))[:3]]
@@ -136,6 +150,7 @@ def as_choice(item: Item, rng: np.random.Generator) -> Item:
 
 def as_open(item: Item) -> Item | None:
     """Return the item without its options, or None when it could not be answered without them."""
+    _is_item(item)
     return None if needs_options(item.question) else replace(item, options=())
 
 
@@ -148,12 +163,21 @@ def needs_options(question: str) -> bool:
     English only and misses superlatives among unnamed things ('the most likely cause') and sentences that stop
     elsewhere; recall and precision are in the tests.
     """
+    expect.instance("question", question, str, "give the text of a question")
     return bool(_NEEDS_OPTIONS.search(question[:4000]))
 
 
 def items_from(dataset: Iterable[Mapping[str, Any]]) -> list[Item]:
-    """Return the rows of a question set (`corpora.questions`) as items; the set's name is their domain."""
-    return [Item(row["domain"], row["question"], row["answer"], options=tuple(row["options"] or ())) for row in dataset]
+    """Return the rows of a question set (`corpora.questions`) as items; the set's name is their domain.
+
+    Raises:
+        LabError: no rows, or one that lacks a column or an answer.
+    """
+    expect.instance("dataset", dataset, Iterable, "give the rows of a question set")
+    try:
+        return [Item(r["domain"], r["question"], r["answer"], options=tuple(r["options"] or ())) for r in dataset]
+    except KeyError as error:
+        raise LabError(f"A row has no {error}; expected domain, question, answer and options.") from error
 
 
 # --- filters
@@ -161,6 +185,7 @@ def items_from(dataset: Iterable[Mapping[str, Any]]) -> list[Item]:
 
 def filter_reasons(item: Item) -> list[str]:
     """Return why an item should not be learned from, none for a good one."""
+    _is_item(item)
     reasons = {
         "empty answer": not item.answer.strip(),
         "gold not among options": bool(item.options) and item.answer not in item.options,
@@ -180,6 +205,7 @@ def _verifiable(item: Item) -> bool:
 
 def keep(items: Sequence[Item]) -> tuple[list[Item], dict[str, int]]:
     """Return the items without a reason to drop them, and how many each reason concerns."""
+    expect.each("items", items, Item)
     reasons = [filter_reasons(item) for item in items]
     kept = [item for item, why in zip(items, reasons, strict=True) if not why]
     return kept, dict(Counter(reason for why in reasons for reason in why))
@@ -197,9 +223,13 @@ def corrupt(items: Sequence[Item], share: float, rng: np.random.Generator, *, vi
         share: of the items that get a wrong answer, rounded to whole items.
         rng: decides which and how.
         visible: share of the wrong answers that the filters can see.
+
+    Raises:
+        LabError: shares that are none, something else than items, or no wrong answer at hand.
     """
-    if not (0 <= share <= 1 and 0 <= visible <= 1):
-        raise LabError(f"share {share} and visible {visible} must lie between 0 and 1.")
+    expect.each("items", items, Item)
+    expect.number("share", share, 0, 1)
+    expect.number("visible", visible, 0, 1)
     wrong = round(share * len(items))
     seen = round(visible * wrong)
     found = list(items)
@@ -238,7 +268,12 @@ def is_right(item: Item, answer: str, template: str = "open") -> bool:
     """Return whether an answer is right: by the domain's checker, else as number, formula or text.
 
     In choice it is the letter of the right option, with or without brackets around it.
+
+    Raises:
+        LabError: no item, or an answer that is no text.
     """
+    _is_item(item)
+    expect.instance("answer", answer, str, "give the text of an answer")
     if template == "choice":
         return item.answer in item.options and answer.strip() in (gold_letter(item), f"({gold_letter(item)})")
     if item.domain in DOMAINS:
@@ -278,6 +313,10 @@ def _known(mode: str, template: str = "open") -> None:
         raise LabError(one_of("mode", mode, MODES))
     if template not in TEMPLATES:
         raise LabError(one_of("template", template, TEMPLATES))
+
+
+def _is_item(item: object) -> None:
+    expect.instance("item", item, Item, "give an Item, such as items.draw makes")
 
 
 def _options(item: Item) -> str:

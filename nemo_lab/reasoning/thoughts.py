@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
+from nemo_lab.errors import LabError
+from nemo_lab.reasoning import expect
+
 BLANK = "\n\n"
 KEYWORDS = (
     "but",
@@ -68,7 +71,11 @@ def split_steps(trace: str) -> list[str]:
 
     A blank line at the very beginning belongs to the first step. An opening `$$` or fence that is never closed
     protects nothing.
+
+    Raises:
+        LabError: it is no text.
     """
+    expect.instance("trace", trace, str, "give the text of a trace")
     fenced = [match.span() for match in _FENCED.finditer(trace)]
     ends = [match.end() for match in _BORDER.finditer(trace) if not _inside(match.start(), fenced)]
     ends = [end for end in ends if trace[:end].strip() and end < len(trace)]
@@ -76,9 +83,25 @@ def split_steps(trace: str) -> list[str]:
     return [trace[a:b] for a, b in pairwise(borders) if a < b]
 
 
+def check_keywords(keywords: object) -> None:
+    """Refuse what is no list of transition keywords.
+
+    Raises:
+        LabError: one string, no keyword at all, or one that is blank or no text.
+    """
+    if not isinstance(keywords, list | tuple) or not keywords:
+        raise LabError(f"keywords is {expect.shown(keywords)}; expected a list of words, such as ('wait', 'but').")
+    if wrong := [word for word in keywords if not isinstance(word, str) or not word.strip()]:
+        raise LabError(f"The keyword {wrong[0]!r} is no word; every transition keyword must be one.")
+
+
 def starts_with_keyword(step: str, keywords: Sequence[str] = KEYWORDS) -> bool:
-    """Whether a step begins with a transition keyword as a whole word, in any case."""
-    return _opening(tuple(keywords)).match(step) is not None
+    """Whether a step begins with a transition keyword as a whole word, in any case.
+
+    Raises:
+        LabError: as `check_keywords`.
+    """
+    return _opening(tuple(keywords) if isinstance(keywords, list) else keywords).match(step) is not None
 
 
 def segment(trace: str, keywords: Sequence[str] = KEYWORDS) -> list[Thought]:
@@ -110,7 +133,12 @@ def shape(
     Args:
         trace: its text. encode: text to tokens.
         answer: what is looked for as a whole word; empty: nothing.
+
+    Raises:
+        LabError: a trace that is no text, an `encode` that is no function, keywords that are none.
     """
+    expect.function("encode", encode, "give a function from text to tokens, such as that of a Policy")
+    check_keywords(keywords)
     thoughts = segment(trace, keywords)
     found = re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", trace) if answer else None
     where = found.start() / len(trace) if found else float("nan")
@@ -122,9 +150,8 @@ def _inside(position: int, spans: Sequence[tuple[int, int]]) -> bool:
 
 
 @cache
-def _opening(keywords: tuple[str, ...]) -> re.Pattern[str]:
+def _opening(keywords: Sequence[str]) -> re.Pattern[str]:
     """What a step that opens a thought begins with; words of one keyword may have any space between them."""
-    if not all(keyword.strip() for keyword in keywords) or not keywords:
-        raise ValueError("Transition keywords must be words; one of them is blank, or there are none.")
+    check_keywords(keywords)
     words = "|".join(r"\s+".join(map(re.escape, keyword.split())) for keyword in keywords)
     return re.compile(rf"\s*(?:{words})(?!\w)", re.IGNORECASE)

@@ -81,9 +81,9 @@ KNOWN = [Item("sum", "961+133", "1094", "04,09,10"), Item("sum", "867+304", "117
         (("sums", 1, {"seed": 0}), "domain 'sums', did you mean 'sum'"),
         (("sum", 1, {"seed": 0, "split": "validation"}), "split 'validation'"),
         (("sum", 1, {"seed": 0, "level": 6}), "no level 6; valid: 1, 2, 3, 4, 5"),
-        (("sum", -1, {"seed": 0}), "must not be negative"),
-        (("sum", 1, {"seed": -1}), "must not be negative"),
-        (("sum", 1, {"seed": 0, "start": -1}), "must not be negative"),
+        (("sum", -1, {"seed": 0}), "whole number of at least 0"),
+        (("sum", 1, {"seed": -1}), "whole number of at least 0"),
+        (("sum", 1, {"seed": 0, "start": -1}), "whole number of at least 0"),
     ],
 )
 def test_mistakes_are_named(arguments, words):

@@ -10,7 +10,7 @@ from nemo_lab.modeling.huggingface import to_hf
 from nemo_lab.reasoning import peers
 from tests.recorders import record
 
-SIZES = peers.Sizes(prompts=2, group=2, new_tokens=4, steps=1)
+SIZES = peers.StepSizes(prompts=2, group=2, new_tokens=4, steps=1)
 
 
 @pytest.mark.parametrize("model", peers.MODELS)
@@ -27,11 +27,11 @@ def test_both_sides_sample_and_train_the_same_model(model):
 def test_both_sides_have_the_same_prompts_group_lengths_and_updates(monkeypatch, model):
     import trl
 
-    sizes, trainer = peers.Sizes(prompts=2, group=4, new_tokens=5, steps=3), []
+    sizes, trainer = peers.StepSizes(prompts=2, group=4, new_tokens=5, steps=3), []
     monkeypatch.setattr(peers._Log, "result", lambda log, parameters: parameters)
     practised = record(monkeypatch, peers, "grpo")
     monkeypatch.setattr(trl, "GRPOTrainer", lambda **given: trainer.append(given) or SimpleNamespace(train=int))
-    assert peers.run_ours(model, sizes) == peers.run_trl(model, sizes)
+    assert peers.run_ours(model, sizes, "fp32") == peers.run_trl(model, sizes, "fp32")
     ours, (given,) = practised.calls[0], trainer
     settings, theirs = ours["settings"], given["args"]
     assert settings.steps == theirs.max_steps == sizes.steps + peers.WARMUP

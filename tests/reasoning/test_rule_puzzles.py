@@ -105,7 +105,7 @@ def test_what_is_no_puzzle_is_refused(prompt: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [((0, "dev", 0), "train or test"), ((0, "train", 0, 1), "rules=1"), ((0, "train", 0, 3, 1), "hops=1")],
+    [((0, "dev", 0), "train or test"), ((0, "train", 0, 1), "rules is 1"), ((0, "train", 0, 3, 1), "hops is 1")],
 )
 def test_bad_input_is_refused(arguments: tuple[int, str, int], words: str) -> None:
     with pytest.raises(ValueError, match=words):

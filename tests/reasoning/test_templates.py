@@ -154,7 +154,7 @@ def test_answers_from_elsewhere_are_judged_by_kind():
         (lambda: reward(SUM, "x", ended=True, mode="on", combine="and"), "combination 'and'"),
         (lambda: as_choice(OPEN, np.random.default_rng(0)), "no three wrong options"),
         (lambda: as_choice(Item("sum", "1+1", "two"), np.random.default_rng(0)), "no three wrong options"),
-        (lambda: corrupt([SUM], 1.5, np.random.default_rng(0)), "between 0 and 1"),
+        (lambda: corrupt([SUM], 1.5, np.random.default_rng(0)), "at least 0 and at most 1"),
         (lambda: corrupt([OPEN], 1, np.random.default_rng(0), visible=0), "No wrong answer is at hand"),
     ],
 )

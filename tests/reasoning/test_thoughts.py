@@ -65,7 +65,7 @@ def test_keywords_can_be_chosen() -> None:
 
 @pytest.mark.parametrize("keywords", [[], ["wait", " "]])
 def test_blank_keywords_are_refused(keywords: list[str]) -> None:
-    with pytest.raises(ValueError, match="must be words"):
+    with pytest.raises(ValueError, match=r"such as|is no word"):
         segment("a\n\nb", keywords)
 
 
