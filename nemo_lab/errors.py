@@ -45,6 +45,13 @@ def check_number(
     raise kind(f"{name} is {value!r}; it must be a finite number {limits}".rstrip() + ".")
 
 
+def check_text(name: str, value: Any, *, kind: type[LabError] = LabError) -> str:
+    """Return `value`, which has to be a text, or refuse it by an error of `kind`."""
+    if not isinstance(value, str):
+        raise kind(f"{name} is {value!r:.60}, expected text.")
+    return value
+
+
 def check_texts(name: str, values: Any, *, kind: type[LabError] = LabError) -> list[str]:
     """Return `values` as a list of texts; one text alone, which would be read letter by letter, is refused."""
     if isinstance(values, str | bytes):

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from nemo_lab.curation import cleaning
 from nemo_lab.curation.endpoint import Endpoint, EndpointError
 from nemo_lab.curation.fidelity import Bounds, compare, faithful
+from nemo_lab.errors import LabError, check_whole
+from nemo_lab.files import check_text
 
 CHUNK = 20_000  # characters, about 5,000 tokens
 NOTHING = "NO USEFUL CONTENT"
@@ -52,6 +54,12 @@ class EndpointCleaner:
     counts: Counter[str] = field(default_factory=Counter)
     sleep: Callable[[float], None] = time.sleep
     _failures: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be asked."""
+        check_whole("patience", self.patience)
+        if not hasattr(self.endpoint, "ask"):
+            raise LabError(f"endpoint is {self.endpoint!r:.60}, expected an Endpoint, such as Endpoint('http://…/v1').")
 
     def clean(self, text: str) -> str:
         """Return the cleaned text; chunks come back in their order."""
@@ -100,7 +108,12 @@ def chunks(text: str, limit: int = CHUNK) -> list[str]:
 
     Joined by blank lines the pieces give the text again. A paragraph longer than the limit is cut at line ends
     and, if one line is still too long, at blanks; only a longer word or code block exceeds the limit.
+
+    Raises:
+        LabError: no text, or a limit of less than one character.
     """
+    check_text("text", text)
+    check_whole("limit", limit)
     pieces: list[str] = []
     for paragraph in _paragraphs(text):
         for part in [paragraph] if len(paragraph) <= limit or paragraph.startswith("```") else _cut(paragraph, limit):

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nemo_lab.files import check_text
+
 _LABELS = (
     "previous",
     "next",
@@ -122,6 +124,7 @@ class Cleaned:
 
 def clean(text: str) -> Cleaned:
     """Return rendered text without boilerplate lines and with even blanks; code blocks are left as they are."""
+    check_text("text", text)
     kept: list[str] = []
     dropped = 0
     seen: dict[str, int] = {}

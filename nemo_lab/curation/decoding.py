@@ -66,8 +66,10 @@ def decode(content: bytes, charset: str = "") -> str:
     """Return the text of a document's bytes; `charset` is what its server declared.
 
     Raises:
-        NotText: binary content, or no encoding fits.
+        NotText: no bytes, binary content, or no encoding fits.
     """
+    if not isinstance(content, bytes):
+        raise NotText(f"a {type(content).__name__} and no bytes")
     if content.startswith(_MAGIC):
         raise NotText("binary content")
     for text in _attempts(content, charset):

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_path, check_texts, check_whole
+from nemo_lab.files import check_text
 
 _WORD = re.compile(r"\\?\w+|[=+*/^<>-]")
 N = 13  # words in a row, as GPT-3's report and many since
@@ -24,6 +25,7 @@ def read_items(file: Path) -> list[str]:
     Raises:
         LabError: there is no such file, or nothing in it can be read.
     """
+    file = check_path("file", file)
     if not file.is_file():
         raise LabError(f"There is no file {str(file)!r}; give test items, one a line, or a jsonl or parquet file.")
     if file.suffix in (".txt", ".md", ".text", ""):
@@ -39,7 +41,7 @@ def read_items(file: Path) -> list[str]:
 
 def words(text: str) -> list[str]:
     """Return words, control words and operators in lower case; layout and punctuation do not count."""
-    return _WORD.findall(text.lower())
+    return _WORD.findall(check_text("text", text).lower())
 
 
 @dataclass
@@ -53,11 +55,19 @@ class TestSet:
     lengths: set[int] = field(default_factory=set)
     skipped: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse n-grams of less than one word."""
+        check_whole("n", self.n)
+
     @classmethod
     def of(cls, items: Iterable[str], n: int = N) -> "TestSet":
-        """Return the index of these test items (question and answer in one text, or apart)."""
+        """Return the index of these test items (question and answer in one text, or apart).
+
+        Raises:
+            LabError: one text in place of a list of them, or n-grams of less than one word.
+        """
         index = cls(n)
-        for item in items:
+        for item in check_texts("items", items):
             found = words(item)
             if len(found) < SHORTEST:
                 index.skipped += 1

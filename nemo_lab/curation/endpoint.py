@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_number, check_whole
+from nemo_lab.files import check_text
 
 _LARGEST = 4 << 20  # bytes of an answer
 _LONGEST_PAUSE = 30.0  # seconds, whatever a server asks for
@@ -31,7 +32,7 @@ class EndpointError(LabError):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A server and how to ask it.
+    """A server and how to ask it; a number out of its range or an address that is none is refused by LabError.
 
     Attributes:
         url: its base, such as `http://127.0.0.1:8080/v1`.
@@ -55,8 +56,18 @@ class Endpoint:
     pause: float = 1.0
 
     def __post_init__(self) -> None:
+        for name in ("url", "model", "key"):
+            check_text(name, getattr(self, name))
         if urlsplit(self.url).scheme not in ("http", "https") or not urlsplit(self.url).hostname:
             raise LabError(f"The endpoint is {self.url!r}, expected an address such as http://127.0.0.1:8080/v1.")
+        if not self.key.isprintable():
+            raise LabError("The key has a sign that no header takes, such as the end of a line; strip it.")
+        check_number("temperature", self.temperature, least=0)
+        check_number("top_p", self.top_p, above=0, most=1)
+        check_number("seconds", self.seconds, above=0)
+        check_number("pause", self.pause, least=0)
+        check_whole("max_tokens", self.max_tokens)
+        check_whole("tries", self.tries)
 
     def ask(self, prompt: str, sleep: Callable[[float], None] = time.sleep) -> str:
         """Return the model's answer to one user message.

@@ -58,8 +58,14 @@ class _TimeUp(Exception):
 
 
 def extract(pages: Sequence[Page], limits: Limits | None = None) -> list[Extraction | Failure]:
-    """Return each page's text or the reason why it has none, in the pages' order."""
+    """Return each page's text or the reason why it has none, in the pages' order.
+
+    Raises:
+        LabError: something that is no list of `Page`.
+    """
     limits = limits or Limits()
+    if not isinstance(pages, Sequence) or not all(isinstance(page, Page) for page in pages):
+        raise LabError(f"pages are {pages!r:.60}, expected a list of Page; `extract_html` takes one page's content.")
     results: list[Extraction | Failure | prepass.Prepared] = [_prepared(page, limits) for page in pages]
     waiting = [number for number, result in enumerate(results) if isinstance(result, prepass.Prepared)]
     markup = [result.html for result in results if isinstance(result, prepass.Prepared)]

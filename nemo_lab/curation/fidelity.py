@@ -10,6 +10,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from nemo_lab.errors import check_number, check_whole
+from nemo_lab.files import check_text
+
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SYMBOL = re.compile(r"\\[A-Za-z]+|[=<>≤≥≠±×÷∑∏∫√∞∂∇∈∉⊂⊆∪∩→⇒↔∀∃^_+*/]|(?<=\S)-|(?<=\S )-")
 _SENTENCE = re.compile(r"(?<=[.!?:;])\s+|\n+")
@@ -44,9 +47,21 @@ class Bounds:
     rewritten: float = 0.2
     least_kept: float = 0.3
 
+    def __post_init__(self) -> None:
+        """Refuse what is no count and no share."""
+        check_whole("invented", self.invented, 0)
+        for name in ("lost", "rewritten", "least_kept"):
+            check_number(name, getattr(self, name), least=0, most=1)
+
 
 def compare(source: str, result: str) -> Fidelity:
-    """Measure a cleaned text against its source."""
+    """Measure a cleaned text against its source.
+
+    Raises:
+        LabError: one of the two is no text.
+    """
+    check_text("source", source)
+    check_text("result", result)
     numbers, symbols = (_change(pattern, source, result) for pattern in (_NUMBER, _SYMBOL))
     return Fidelity(
         invented_numbers=numbers[0],

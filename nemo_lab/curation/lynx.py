@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_number, check_whole
 
 FLAGS = (
     "-dump",
@@ -38,6 +38,12 @@ class Limits:
     seconds: float = 20.0
     memory: int = 1 << 30
     output: int = 64 << 20
+
+    def __post_init__(self) -> None:
+        """Refuse limits under which nothing runs."""
+        check_number("seconds", self.seconds, above=0)
+        check_whole("memory", self.memory)
+        check_whole("output", self.output)
 
 
 class RenderError(LabError):

@@ -23,6 +23,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nemo_lab.corpora.groups import Groups
+from nemo_lab.errors import LabError, check_whole
+from nemo_lab.files import check_text
 
 BANDS, ROWS, GRAM = 20, 13, 24
 _SEED = 42
@@ -37,6 +39,11 @@ class Parameters:
     rows: int = ROWS
     gram: int = GRAM
 
+    def __post_init__(self) -> None:
+        """Refuse a signature of nothing."""
+        for name in ("bands", "rows", "gram"):
+            check_whole(name, getattr(self, name))
+
     @property
     def hashes(self) -> int:
         """The signature's length."""
@@ -47,15 +54,29 @@ PAPER = Parameters()
 
 
 def candidate_probability(similarity: ArrayLike, bands: int = BANDS, rows: int = ROWS) -> NDArray[np.float64]:
-    """Return P(candidate) = 1 - (1 - S^rows)^bands for Jaccard similarities S."""
-    return 1 - (1 - np.asarray(similarity, dtype=np.float64) ** rows) ** bands
+    """Return P(candidate) = 1 - (1 - S^rows)^bands for Jaccard similarities S.
+
+    Raises:
+        LabError: a similarity outside 0 to 1, no band, or no row.
+    """
+    check_whole("bands", bands)
+    check_whole("rows", rows)
+    found = np.asarray(similarity)
+    if found.dtype.kind not in "iuf" or not np.all((found >= 0) & (found <= 1)):
+        raise LabError(f"similarity is {similarity!r:.60}, expected numbers from 0 to 1.")
+    return 1 - (1 - found.astype(np.float64) ** rows) ** bands
 
 
 def shingles(text: str, gram: int = GRAM) -> NDArray[np.uint64]:
     """Return the 64-bit hashes of the text's distinct n-grams; a shorter text is one n-gram.
 
     Blanks are made even and letters lower case first, so that layout does not hide a copy.
+
+    Raises:
+        LabError: no text, or n-grams of less than one character.
     """
+    check_text("text", text)
+    check_whole("gram", gram)
     letters = np.frombuffer(" ".join(text.lower().split()).encode("utf-32-le", "replace"), dtype=np.uint32)
     letters = letters.astype(np.uint64)
     width = max(1, min(gram, len(letters)))
@@ -101,6 +122,8 @@ def signature(text: str, parameters: Parameters = PAPER) -> NDArray[np.uint32]:
 
 def agreement(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> float:
     """Return the share of places where two signatures agree, an estimate of the Jaccard similarity."""
+    if np.shape(one) != np.shape(other):
+        raise LabError(f"Signatures of {np.shape(one)} and {np.shape(other)} cannot agree; take the same parameters.")
     return float((one == other).mean())
 
 
@@ -111,7 +134,13 @@ def jaccard(one: str, other: str, gram: int = GRAM) -> float:
 
 
 def band_keys(found: NDArray[np.uint32], parameters: Parameters = PAPER) -> list[bytes]:
-    """Return one key a band; documents that share a key are candidates."""
+    """Return one key a band; documents that share a key are candidates.
+
+    Raises:
+        LabError: a signature of another length than the parameters'.
+    """
+    if np.shape(found) != (parameters.hashes,):
+        raise LabError(f"The signature has the shape {np.shape(found)}, expected {parameters.hashes} numbers.")
     rows = found.reshape(parameters.bands, parameters.rows)
     return [bytes([number]) + row.tobytes() for number, row in enumerate(rows)]
 
@@ -147,7 +176,13 @@ def hash_key(key: bytes) -> bytes:
 
 
 def duplicate_groups(texts: Iterable[str], parameters: Parameters = PAPER) -> list[int]:
-    """Return for each text the number of the first text of its group."""
+    """Return for each text the number of the first text of its group.
+
+    Raises:
+        LabError: one text in place of several, or something that is no text.
+    """
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise LabError(f"texts is {texts!r:.60}, expected several texts; put one into brackets.")
     index = DuplicateIndex(parameters)
     for text in texts:
         index.add(signature(text, parameters))

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab.curation import records, shards, workers
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_number, check_path, check_texts, check_whole
 from nemo_lab.files import write_text
 from nemo_lab.progress import progress
 
@@ -52,6 +52,15 @@ class Options:
     deduplicate: bool = True
     page_bytes: int = records.LIMIT
     page_seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers with which nothing is extracted."""
+        for name in ("shard", "batch", "page_bytes"):
+            check_whole(name, getattr(self, name))
+        check_number("min_score", self.min_score, least=0, most=5)
+        check_number("page_seconds", self.page_seconds, above=0)
+        if not isinstance(self.deduplicate, bool):
+            raise LabError(f"deduplicate is {self.deduplicate!r}, expected True or False.")
 
 
 @dataclass(frozen=True)
@@ -95,8 +104,12 @@ def extract_to(
         LabError: nothing to read, or `out` holds the result of other inputs or options.
     """
     options = options or Options()
+    if not isinstance(options, Options):
+        raise LabError(f"options are {options!r:.60}, expected Options, such as Options(min_score=2).")
+    check_whole("jobs", jobs, 0)
+    out, keep_out = check_path("out", out), check_texts("keep_out", keep_out)
     start = time.perf_counter()
-    files = records.inputs(list(paths))
+    files = records.inputs(paths)
     work = _open(out, files, options, keep_out)
     with _alone_in(work):
         return _run(files, out, work, options, keep_out, jobs, stop, start)

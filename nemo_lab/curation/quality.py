@@ -10,6 +10,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from nemo_lab.files import check_text
+
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _FORMULA = re.compile(r"\$\$?[^$]+\$\$?")
 # These look at lower-case text: matching without regard to case takes three times as long.
@@ -44,6 +46,7 @@ class Signs:
 
 def signs(text: str) -> Signs:
     """Return the signs of a cleaned text."""
+    check_text("text", text)
     outside = _FORMULA.sub(" ", re.sub(r"(?ms)^(`{3,}).*?^\1$", " ", text))
     words = _WORD.findall(outside)
     count = max(1, len(words))

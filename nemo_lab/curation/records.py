@@ -8,13 +8,13 @@ counted by what they are. Nothing is held longer than one record, and no record 
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nemo_lab.corpora import warc
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_path
 
 LIMIT = 16 * 2**20  # bytes of one page
 _TAIL = 65_536  # bytes at a file's end in which a record's header can be cut
@@ -48,14 +48,16 @@ class Damaged:
 Record = Page | Damaged
 
 
-def inputs(paths: list[Path]) -> list[Path]:
+def inputs(paths: Sequence[str | Path]) -> list[Path]:
     """Return the files to read, those of folders in the order of their names.
 
     Raises:
-        LabError: a path that is not there or of no known kind, or a folder without pages.
+        LabError: no path, one that is not there or of no known kind, or a folder without pages.
     """
+    if not isinstance(paths, Sequence) or isinstance(paths, str | bytes) or not paths:
+        raise LabError(f"paths are {paths!r:.60}, expected a list of files and folders, at least one.")
     found: list[Path] = []
-    for path in paths:
+    for path in (check_path("path", one) for one in paths):
         if path.is_dir():
             inside = sorted(
                 file for file in path.rglob("*") if file.is_file() and not file.is_symlink() and _kind(file)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nemo_lab.curation.quality import ramp
+from nemo_lab.errors import check_texts, check_whole
 from nemo_lab.progress import progress
 
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")
@@ -40,7 +41,7 @@ _DIGITS = tuple("012345")
 
 def rubric(texts: Sequence[str]) -> NDArray[np.float64]:
     """Return 0 to 5 points a text, up to one each for prose, sentences, explanations, substance and variety."""
-    return np.array([sum(_signs(text)) for text in texts])
+    return np.array([sum(_signs(text)) for text in check_texts("texts", texts)])
 
 
 def ask(
@@ -52,9 +53,15 @@ def ask(
         model: a causal language model of `transformers`; tokenizer: its own, with a chat template.
         tokens: of a text that it is shown, the first ones.
         batch_size: texts at once, of like length.
+
+    Raises:
+        LabError: no list of texts, or less than one token or text at once.
     """
     import torch
 
+    texts = check_texts("texts", texts)
+    check_whole("tokens", tokens)
+    check_whole("batch_size", batch_size)
     digits = [tokenizer.encode(digit, add_special_tokens=False)[-1] for digit in _DIGITS]
     prompts = [_prompt(text, tokenizer, tokens) for text in texts]
     order = sorted(range(len(prompts)), key=lambda at: -len(prompts[at]))

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_number, check_whole
 
 BINS = 20
 LABELS = {"high": (19, 19), "medium-high": (18, 18), "medium": (12, 17), "medium-low": (7, 11), "low": (0, 6)}
@@ -49,7 +49,10 @@ def numbers(values: ArrayLike, what: str, least: int = 1) -> NDArray[np.float64]
     Raises:
         LabError: fewer than `least`, or one that is no finite number.
     """
-    found = np.asarray(values, dtype=np.float64)
+    try:
+        found = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise LabError(f"The {what} are {values!r:.60}, expected a list of numbers.") from error
     if found.ndim != 1 or len(found) < least:
         raise LabError(f"The {what} have the shape {found.shape}, expected a list of at least {least}.")
     if not np.isfinite(found).all():
@@ -93,9 +96,12 @@ def into_buckets(scores: ArrayLike, thresholds: ArrayLike) -> Buckets:
     """Return each score's bucket: how many thresholds it reaches. Equal scores share a bucket.
 
     Raises:
-        LabError: a score or threshold that is no number.
+        LabError: a score or threshold that is no number, or thresholds that fall.
     """
-    return np.digitize(numbers(scores, "scores", 0), numbers(thresholds, "thresholds")).astype(np.int64)
+    levels = numbers(thresholds, "thresholds")
+    if (np.diff(levels) < 0).any():
+        raise LabError(f"The thresholds {levels[:5].tolist()} … are not in order; sort them, as `cuts` does.")
+    return np.digitize(numbers(scores, "scores", 0), levels).astype(np.int64)
 
 
 def ensemble(buckets: Sequence[ArrayLike]) -> Buckets:
@@ -104,7 +110,7 @@ def ensemble(buckets: Sequence[ArrayLike]) -> Buckets:
     Raises:
         LabError: no scorers, or scorers of unequally many documents.
     """
-    if not len(buckets):
+    if not isinstance(buckets, Sequence) or not len(buckets):
         raise LabError("There are no scorers to join; give the buckets of at least one.")
     columns = [numbers(one, "buckets", 0).astype(np.int64) for one in buckets]
     equally_many(*columns)
@@ -114,10 +120,11 @@ def ensemble(buckets: Sequence[ArrayLike]) -> Buckets:
 def labels(buckets: ArrayLike) -> list[str]:
     """Return the label of each bucket from 0 to 19."""
     names = {bucket: label for label, (low, high) in LABELS.items() for bucket in range(low, high + 1)}
+    found = numbers(buckets, "buckets", 0)
     try:
-        return [names[bucket] for bucket in np.asarray(buckets).tolist()]
+        return [names[bucket] for bucket in found.tolist()]
     except KeyError as error:
-        raise LabError(f"Bucket {error.args[0]} has no label, expected 0 to {BINS - 1}.") from None
+        raise LabError(f"Bucket {error.args[0]:g} has no label, expected 0 to {BINS - 1}.") from None
 
 
 def shares(buckets: ArrayLike, weights: ArrayLike | None = None) -> dict[str, float]:
@@ -140,10 +147,8 @@ def implied_shares(correlation: float, scorers: int = 3) -> dict[str, float]:
     Raises:
         LabError: a correlation outside 0 to 1, or fewer than one scorer.
     """
-    if not 0 <= correlation <= 1:
-        raise LabError(f"correlation is {correlation}, expected a number from 0 to 1.")
-    if scorers < 1:
-        raise LabError(f"scorers is {scorers}, expected at least 1.")
+    check_number("correlation", correlation, least=0, most=1)
+    check_whole("scorers", scorers)
     below = [_below(k / BINS, correlation, scorers) for k in range(BINS + 1)]
     return {label: 100 * (below[high + 1] - below[low]) for label, (low, high) in LABELS.items()}
 
@@ -174,7 +179,7 @@ def rank_correlations(scores: Sequence[ArrayLike]) -> NDArray[np.float64]:
     Raises:
         LabError: no scorers, fewer than two documents, unequally many, or a score that is no number.
     """
-    if not len(scores):
+    if not isinstance(scores, Sequence) or not len(scores):
         raise LabError("There are no scorers to compare; give the scores of at least one.")
     columns = [numbers(one, "scores", 2) for one in scores]
     equally_many(*columns)
@@ -188,10 +193,10 @@ def noisy_copies(scores: ArrayLike, correlation: float, count: int, seed: int) -
     The scorer's normal quantiles q and independent normal noise e give q + e √((1 - ρ) / ρ).
 
     Raises:
-        LabError: a correlation that is not above 0 and at most 1, or what `numbers` raises.
+        LabError: a correlation that is not above 0 and at most 1, less than one copy, or what `numbers` raises.
     """
-    if not 0 < correlation <= 1:
-        raise LabError(f"correlation is {correlation}, expected above 0 and at most 1.")
+    check_number("correlation", correlation, above=0, most=1)
+    check_whole("count", count)
     generator = np.random.default_rng(seed)
     quantiles = norm.ppf((_ranks(numbers(scores, "scores")) + 0.5) / np.size(scores))
     spread = np.sqrt((1 - correlation) / correlation)
@@ -209,8 +214,7 @@ def found_at_precision(scores: ArrayLike, good: ArrayLike, sizes: ArrayLike, pre
     """
     scores_N, sizes_N, good_N = numbers(scores, "scores"), numbers(sizes, "sizes"), np.asarray(good, dtype=bool)
     equally_many(scores_N, sizes_N, good_N)
-    if not 0 <= precision <= 1:
-        raise LabError(f"precision is {precision}, expected a share from 0 to 1.")
+    check_number("precision", precision, least=0, most=1)
     order = np.argsort(-scores_N, kind="stable")
     ranked = scores_N[order]
     taken, right = np.cumsum(sizes_N[order]), np.cumsum((sizes_N * good_N)[order])

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nemo_lab.errors import LabError
+from nemo_lab.errors import check_texts, check_whole
 
 PASSAGE = 100  # bytes, as in Lee et al.
 _SEED = 42
@@ -36,7 +36,12 @@ class Thinned:
 
 
 def first_of_exact(texts: Sequence[str]) -> list[int]:
-    """Return for each text the number of the first text that is equal to it, byte by byte."""
+    """Return for each text the number of the first text that is equal to it, byte by byte.
+
+    Raises:
+        LabError: no list of texts.
+    """
+    texts = check_texts("texts", texts)
     first: dict[bytes, int] = {}
     return [first.setdefault(_digest(text), number) for number, text in enumerate(texts)]
 
@@ -47,8 +52,9 @@ def without_repeats(texts: Sequence[str], passage: int = PASSAGE) -> Thinned:
     Cuts never split a character: a character that is covered in part stays.
 
     Raises:
-        LabError: a passage of less than one byte.
+        LabError: no list of texts, or a passage of less than one byte.
     """
+    texts = check_texts("texts", texts)
     contents = [text.encode("utf-8", "surrogatepass") for text in texts]
     covered = repeated_bytes(contents, passage)
     kept: list[str] = []
@@ -65,8 +71,7 @@ def without_repeats(texts: Sequence[str], passage: int = PASSAGE) -> Thinned:
 
 def repeated_bytes(contents: Sequence[bytes], passage: int = PASSAGE) -> list[NDArray[np.bool_]]:
     """Return a mask a text: which bytes lie in a passage that occurred before and does not overlap that occurrence."""
-    if passage < 1:
-        raise LabError(f"passage is {passage}, expected a positive number of bytes, such as {PASSAGE}.")
+    check_whole("passage", passage)
     letters = np.frombuffer(b"".join(contents), dtype=np.uint8)
     sizes = np.array([len(content) for content in contents], dtype=np.int64)
     starts = _windows(sizes, passage)

@@ -18,6 +18,7 @@ from typing import Any
 
 from nemo_lab.corpora.readers.html import visible_text
 from nemo_lab.curation.records import Page
+from nemo_lab.errors import LabError, one_of
 
 # jusText's own defaults, which Curator keeps: characters, shares of stop words, share of links, characters.
 JUSTEXT = {
@@ -35,7 +36,7 @@ def by_justext(html: bytes, language: str = "English") -> str:
     """Return the paragraphs that jusText takes for content, blank lines between them; '' for an empty page.
 
     Raises:
-        ValueError: no stop words for the language, or bytes that are no page.
+        LabError: no page, or no stop words for the language.
     """
     return _joined(html, language, boilerplate=False)
 
@@ -81,6 +82,11 @@ def _blocks(html: bytes, language: str) -> list[Any]:
     import justext
     from lxml.etree import ParserError
 
+    if not isinstance(html, str | bytes):
+        raise LabError(f"html is {html!r:.60}, expected the content of a page as bytes or text; read the file first.")
+    known = sorted(justext.get_stoplists())
+    if language not in known:
+        raise LabError(one_of("language", language, known))
     stop_words = justext.get_stoplist(language)
     try:
         found: list[Any] = justext.justext(html, stop_words, **JUSTEXT)

@@ -6,7 +6,7 @@ current English cascade; that the paper's were the same is not confirmed. Left o
 KenLM model of Wikipedia and books.
 
     judge(text)                      # names of all rules that the text breaks, in the cascade's order
-    removals(texts)                  # for each rule: what it removes alone, first, and what only it removes
+    removals(broken, sizes)          # for each rule: what it removes alone, first, and what only it removes
 
 Relative to Curator: n-grams are counted over words with single blanks between them; among n-grams of the same count
 the first one is the top (Curator's choice depends on the order of a set); a text without words breaks `words` and
@@ -19,6 +19,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+
+from nemo_lab.errors import LabError, check_whole, one_of
+from nemo_lab.files import check_text
 
 _ALPHANUMERIC = re.compile(r"[a-zA-Z0-9\n?!,.]")  # Curator's class: it counts blanks as not alphanumeric
 _URL = re.compile(r"https?://[^\s<>\"']+")
@@ -50,7 +53,7 @@ class View:
     """A text with the parts that several rules count, each made once."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text = check_text("text", text)
 
     @cached_property
     def words(self) -> list[str]:
@@ -78,6 +81,12 @@ class Rule:
     low: float = -INFINITE
     high: float = INFINITE
 
+    def __post_init__(self) -> None:
+        """Refuse a rule that no document could pass or break."""
+        if not callable(self.value) or not self.low <= self.high:
+            limits = f"{self.low!r} to {self.high!r}"
+            raise LabError(f"Rule {self.name!r} is {self.value!r:.40} from {limits}; give a function and its limits.")
+
     def breaks(self, view: View) -> bool:
         """Return whether the text breaks the rule."""
         return not self.low <= self.value(view) <= self.high
@@ -104,7 +113,13 @@ class Removal:
 
 
 def judge(text: str, rules: Sequence[Rule] | None = None) -> list[str]:
-    """Return the names of the rules that the text breaks."""
+    """Return the names of the rules that the text breaks.
+
+    Raises:
+        LabError: no text, or something else than rules.
+    """
+    if rules is not None and not all(isinstance(rule, Rule) for rule in rules):
+        raise LabError(f"rules are {rules!r:.60}, expected a list of Rule, such as ENGLISH.")
     view = View(text)
     return [rule.name for rule in (ENGLISH if rules is None else rules) if rule.breaks(view)]
 
@@ -115,7 +130,11 @@ def removals(broken: Sequence[Sequence[str]], sizes: Sequence[int]) -> list[Remo
     Args:
         broken: what `judge` says of each document.
         sizes: UTF-8 bytes of each document.
+
+    Raises:
+        LabError: not one size for each document, or a name that is no rule's.
     """
+    _check_broken(broken, sizes)
     rows = []
     for name in (rule.name for rule in ENGLISH):
         which = {
@@ -128,6 +147,20 @@ def removals(broken: Sequence[Sequence[str]], sizes: Sequence[int]) -> list[Remo
             weights = {f"{kind}_bytes": sum(sizes[i] for i in at) for kind, at in which.items()}
             rows.append(Removal(rule=name, **counts, **weights))
     return rows
+
+
+def _check_broken(broken: Sequence[Sequence[str]], sizes: Sequence[int]) -> None:
+    """Texts in the place of what `judge` says of them would be counted as breaking nothing."""
+    listed = isinstance(broken, Sequence) and not isinstance(broken, str) and hasattr(sizes, "__len__")
+    if not listed or len(sizes) != len(broken):
+        raise LabError(
+            f"broken is {broken!r:.60}, sizes {sizes!r:.60}; give what `judge` says of each document, and its bytes."
+        )
+    known = [rule.name for rule in ENGLISH]
+    for names in broken:
+        strange = [name for name in ([names] if isinstance(names, str) else names) if name not in known]
+        if strange:
+            raise LabError(one_of("rule", strange[0], known))
 
 
 def _share(pattern: re.Pattern[str], view: View) -> float:
@@ -177,6 +210,7 @@ def _mean_length(view: View) -> float:
 
 def top_share(view: View, n: int) -> float:
     """Return the share of characters in the most frequent n-gram of words, all its occurrences together."""
+    check_whole("n", n)
     grams = Counter(" ".join(view.words[at : at + n]) for at in range(len(view.words) - n + 1))
     if not grams:
         return 0.0
@@ -186,6 +220,7 @@ def top_share(view: View, n: int) -> float:
 
 def repeated_share(view: View, n: int) -> float:
     """Return the share of the words' characters that lie in an n-gram which stood before; each counts once."""
+    check_whole("n", n)
     seen: set[tuple[str, ...]] = set()
     again = [False] * len(view.words)
     for at, gram in enumerate(zip(*(view.words[k:] for k in range(n)), strict=False)):

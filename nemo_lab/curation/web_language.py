@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab.corpora import archives, fetch
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_number
+from nemo_lab.files import check_text
 from nemo_lab.lab.artifacts import artifact
 
 THRESHOLD = 0.3  # least probability of lid.176
@@ -35,6 +36,7 @@ class Language:
 
 def detect(text: str) -> Language:
     """Return what both detectors say of a text."""
+    check_text("text", text)
     line = " ".join(text[:_READ].encode("utf-8", "replace").decode("utf-8").split())
     if not line:
         return Language("un", 0.0, "un")
@@ -49,9 +51,10 @@ def is_in(text: str, code: str = "en", threshold: float = THRESHOLD) -> bool:
     """Return whether both detectors say that the text is in this language, lid.176 with at least the threshold.
 
     Raises:
-        LabError: a code that pycld2 does not know, such as 'english' for 'en'.
+        LabError: a code that pycld2 does not know, such as 'english' for 'en', or a threshold outside 0 to 1.
     """
-    if plain_code(code) not in _codes():
+    check_number("threshold", threshold, least=0, most=1)
+    if plain_code(check_text("code", code)) not in _codes():
         raise LabError(f"Language code {code!r} is none that pycld2 can name; expected ISO 639, such as 'en' or 'de'.")
     found = detect(text)
     return found.code == found.second == plain_code(code) and found.probability >= threshold

@@ -18,7 +18,7 @@ import numpy as np
 
 from nemo_lab.curation.web_replies import CUT_OFF_ROOM, clean, invented
 from nemo_lab.curation.web_writer import Prompt, Writer
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_texts, check_whole, one_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class Task:
     max_input: int
     max_output: int
     final: int
+
+    def __post_init__(self) -> None:
+        """Refuse limits that are no numbers of tokens."""
+        for name in ("document", "segment", "max_input", "max_output", "final"):
+            check_whole(name, getattr(self, name), 0)
 
 
 _TASKS = (
@@ -170,7 +175,18 @@ def rephrase(texts: Sequence[str], task: Task, writer: Writer, seed: int = 0) ->
     Args:
         task: one of TASKS, or one of your own (`dataclasses.replace` for other limits).
         seed: decides which pairs of questions and answers are kept.
+
+    Raises:
+        LabError: no list of texts, no task, no writer, or a seed that is no whole number.
     """
+    texts = check_texts("texts", texts)
+    check_whole("seed", seed, 0)
+    if not isinstance(task, Task):
+        raise LabError(f"{one_of('task', str(task), list(TASKS))} Give the task itself, such as TASKS['distill'].")
+    if not hasattr(writer, "write") or not hasattr(writer, "count"):
+        raise LabError(
+            f"writer is {writer!r:.60}, expected one with `write` and `count`, such as LocalWriter.packaged()."
+        )
     result, generator, name = Rephrased(), np.random.default_rng(seed), task.name
     pieces = list(_pieces(texts, task, writer, result.dropped))
     replies = writer.write([prompt_of(task, segment) for _, segment in pieces], task.max_output) if pieces else []

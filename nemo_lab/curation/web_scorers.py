@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nemo_lab.curation.web_buckets import equally_many, numbers
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_texts
 
 Scores = NDArray[np.float64]
 PLACES = 2**18  # of the hashed n-grams; DCLM's has two million
@@ -44,11 +44,12 @@ class NgramClassifier:
         """Learn to tell the two sets apart; each set has the same weight in all.
 
         Raises:
-            LabError: one of the sets is empty.
+            LabError: one of the sets is empty or no list of texts.
         """
         from sklearn.feature_extraction.text import HashingVectorizer
         from sklearn.linear_model import LogisticRegression
 
+        positives, negatives = check_texts("positives", positives), check_texts("negatives", negatives)
         if not positives or not negatives:
             raise LabError(f"There are {len(positives)} positives and {len(negatives)} negatives; both are needed.")
         vectorizer = HashingVectorizer(ngram_range=(1, 2), n_features=PLACES, token_pattern=r"\w+|[^\w\s]")
@@ -59,7 +60,7 @@ class NgramClassifier:
 
     def score(self, texts: Sequence[str]) -> Scores:
         """Return P(positive) of each text, 0 to 1."""
-        if not len(texts):
+        if not (texts := check_texts("texts", texts)):
             return np.zeros(0)
         return np.asarray(self.model.predict_proba(self.vectorizer.transform(texts))[:, 1])
 
@@ -81,10 +82,9 @@ class EmbeddingRegressor:
         """
         from sklearn.linear_model import RidgeCV
 
-        x_ND, y_N = np.asarray(vectors_ND, dtype=np.float64), np.asarray(labels_N, dtype=np.float64)
+        x_ND, y_N = np.asarray(vectors_ND, dtype=np.float64), numbers(labels_N, "labels", 0)
         if x_ND.ndim != 2 or len(x_ND) != len(y_N) or len(y_N) < 3:
             raise LabError(f"There are {len(y_N)} labels for vectors of shape {x_ND.shape}; one each, three at least.")
-        numbers(y_N, "labels")
         numbers(x_ND.ravel(), "values of the vectors")
         ridge = RidgeCV(alphas=PENALTIES).fit(x_ND, y_N)
         return cls(np.asarray(ridge.coef_), float(ridge.intercept_), float(ridge.alpha_))
@@ -92,7 +92,12 @@ class EmbeddingRegressor:
     def score(self, vectors_ND: ArrayLike) -> Scores:
         """Return one score a vector, none for none; not clipped, since only ranks are used."""
         x_ND = np.asarray(vectors_ND, dtype=np.float64)
-        return np.asarray(x_ND @ self.weights_D + self.bias) if x_ND.size else np.zeros(0)
+        if not x_ND.size:
+            return np.zeros(0)
+        if x_ND.ndim != 2 or x_ND.shape[1] != len(self.weights_D) or not np.isfinite(x_ND).all():
+            size = len(self.weights_D)
+            raise LabError(f"The vectors have the shape {x_ND.shape}, expected documents x {size} finite numbers.")
+        return np.asarray(x_ND @ self.weights_D + self.bias)
 
 
 def correlation(one: ArrayLike, other: ArrayLike) -> float:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nemo_lab.corpora.chat_models import CHAT_MODELS, chat_model_folder
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_number, check_path, check_whole
 from nemo_lab.progress import progress, quiet
 
 TEMPERATURE, TOP_P, LIKELIEST = 0.5, 0.9, 64  # top-p among so many tokens: sorting all 49,152 costs more than the model
@@ -96,7 +96,7 @@ def model_folder(name: str | Path) -> Path:
     known = ", ".join(CHAT_MODELS)
     if str(name) in CHAT_MODELS:
         return chat_model_folder(str(name))
-    if not str(name).strip() or not Path(name).is_dir():
+    if not str(name).strip() or not check_path("writer", name).is_dir():
         raise LabError(f"Writer {str(name)!r} is no folder and none of the packaged models: {known}.")
     missing = [kind for kind in _FILES if not any(path.is_file() for path in Path(name).glob(kind))]
     if missing:
@@ -122,6 +122,12 @@ class LocalWriter:
     batch_size: int = 32
     temperature: float = TEMPERATURE
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers with which nothing is written."""
+        check_whole("batch_size", self.batch_size)
+        check_number("temperature", self.temperature, least=0)
+        check_whole("seed", self.seed, 0)
 
     @classmethod
     def packaged(cls, name: str | Path = "smollm2", batch_size: int = 32) -> LocalWriter:

@@ -1,6 +1,7 @@
 """A real server on this machine that behaves, is down, slow, busy, wrong or inventive; the page is whole each time."""
 
 import json
+import math
 import re
 import threading
 from collections.abc import Iterator
@@ -175,3 +176,39 @@ def test_chunks_lose_nothing(text: str, limit: int) -> None:
     assert "".join("".join(pieces).split()) == "".join(text.split())
     for piece in pieces:
         assert len(piece) <= limit or "```" in piece or max(map(len, piece.split())) > limit
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"url": None}, "url is None, expected text"),
+        ({"model": None}, "model is None, expected text"),
+        ({"key": "secret\n"}, "a sign that no header takes"),
+        ({"tries": 0}, "tries is 0; it must be a whole number of at least 1"),
+        ({"tries": 1.5}, "tries is 1.5"),
+        ({"seconds": 0}, "seconds is 0; it must be a finite number above 0"),
+        ({"seconds": math.nan}, "seconds is nan"),
+        ({"pause": -1}, "pause is -1; it must be a finite number at least 0"),
+        ({"max_tokens": 0}, "max_tokens is 0"),
+        ({"temperature": -0.1}, "temperature is -0.1"),
+        ({"top_p": 0}, "top_p is 0; it must be a finite number above 0 and at most 1"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_asked_is_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(LabError, match=words):
+        Endpoint(**{"url": "http://127.0.0.1:9/v1"} | change)  # type: ignore[arg-type]
+
+
+def test_a_cleaner_has_an_endpoint_and_patience() -> None:
+    with pytest.raises(LabError, match="endpoint is 'http://a', expected an Endpoint"):
+        EndpointCleaner("http://a")  # type: ignore[arg-type]
+    with pytest.raises(LabError, match="patience is 0"):
+        EndpointCleaner(Endpoint("http://127.0.0.1:9/v1"), patience=0)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, None])
+def test_a_chunk_has_a_character(limit: int) -> None:
+    with pytest.raises(LabError, match=f"limit is {limit!r}; it must be a whole number of at least 1"):
+        chunks("some text", limit)
+    with pytest.raises(LabError, match="text is None, expected text"):
+        chunks(None)  # type: ignore[arg-type]

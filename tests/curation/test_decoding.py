@@ -93,3 +93,9 @@ def test_a_notebook_gives_its_cells() -> None:
 def test_a_broken_notebook_is_refused(text: str) -> None:
     with pytest.raises(NotText, match="notebook"):
         notebook_text(text)
+
+
+@pytest.mark.parametrize("content", [None, "text", 5])
+def test_what_is_decoded_is_bytes(content):
+    with pytest.raises(NotText, match="and no bytes"):
+        decode(content)

@@ -86,3 +86,24 @@ def test_a_shorter_item_is_looked_for_whole(length: int) -> None:
 def test_the_item_that_is_quoted_is_named() -> None:
     first, second = " ".join(LETTERS[:15]), " ".join(LETTERS[15:])
     assert TestSet.of([first, second]).match(f"before {second}") == second
+
+
+@pytest.mark.parametrize("items", ["one string", None, 5, [None], [b"bytes"]])
+def test_items_are_a_list_of_texts(items):
+    with pytest.raises(LabError, match=r"(items is|Text 0 of items is) .*expected"):
+        TestSet.of(items)
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, None])
+def test_an_ngram_has_a_word(n):
+    for make in (TestSet, lambda n: TestSet.of(["a b c d e f g h i"], n)):
+        with pytest.raises(LabError, match=f"n is {n!r}; it must be a whole number of at least 1"):
+            make(n)
+
+
+def test_what_is_no_text_and_no_file_is_refused():
+    with pytest.raises(LabError, match="text is None, expected text"):
+        TestSet.of(["one two three four five six seven eight"]).match(None)
+    for file in (None, "", 5):
+        with pytest.raises(LabError, match=r"file is .*, expected the path"):
+            read_items(file)

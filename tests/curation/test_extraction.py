@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nemo_lab.curation import Extraction, Failure, Page, extract, extract_html
 from nemo_lab.curation.lynx import Limits
+from nemo_lab.errors import LabError
 from tests.curation.pages import article, page
 
 LIMITS = Limits(seconds=5)
@@ -177,3 +178,21 @@ def test_any_soup_is_a_text_or_a_reason(soups: list[str]) -> None:
 def test_blocks_that_the_renderer_does_not_know_are_lines_of_their_own(page: str, text: str) -> None:
     found = extract_html(f"<html><body>{page}</body></html>").text
     assert [line for line in found.split("\n") if line] == text.split("\n")
+
+
+@pytest.mark.parametrize("html", [None, 5, [], {}])
+def test_what_is_no_page_is_one_sentence(html):
+    with pytest.raises(LabError, match=r"html is .*, expected the content of a page as bytes or text"):
+        extract_html(html)
+
+
+@pytest.mark.parametrize(("html", "reason"), [(b"%PDF-1.7", "binary content"), ("", "no element")])
+def test_a_page_without_text_says_why(html, reason):
+    with pytest.raises(LabError, match=rf"^The page has no text: .*{reason}.*; look at what it is\.$"):
+        extract_html(html)
+
+
+@pytest.mark.parametrize("pages", [None, "<p>text</p>", [b"<p>text</p>"]])
+def test_pages_are_a_list_of_pages(pages):
+    with pytest.raises(LabError, match=r"pages are .*, expected a list of Page; `extract_html`"):
+        extract(pages)

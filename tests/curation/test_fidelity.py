@@ -1,9 +1,11 @@
 """Removing lines is allowed, changing what is kept is not, and each way of changing is seen."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nemo_lab.curation.fidelity import Bounds, compare, faithful
+from nemo_lab.errors import LabError
 
 TEXT = "The sum of 12 and 30 is 42.\nLet $x^2 + y^2 = r^2$ hold for all of them.\nThe proof is left to the reader here.\nNext page of 7"  # noqa: E501
 
@@ -37,3 +39,24 @@ def test_shares_are_shares(source: str, result: str) -> None:
     assert 0 <= found.lost_symbols <= 1
     assert 0 <= found.rewritten <= 1
     assert found.invented_numbers >= 0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"invented": -1}, "invented is -1; it must be a whole number of at least 0"),
+        ({"lost": 1.5}, "lost is 1.5; it must be a finite number at least 0 and at most 1"),
+        ({"rewritten": float("nan")}, "rewritten is nan"),
+        ({"least_kept": None}, "least_kept is None"),
+    ],
+)
+def test_bounds_are_counts_and_shares(change, words):
+    with pytest.raises(LabError, match=words):
+        Bounds(**change)
+
+
+def test_what_is_compared_is_text():
+    with pytest.raises(LabError, match="source is None, expected text"):
+        compare(None, "text")
+    with pytest.raises(LabError, match="result is None, expected text"):
+        compare("text", None)

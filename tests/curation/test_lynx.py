@@ -111,3 +111,17 @@ def test_a_missing_lynx_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
         render(["<p>x"])
     monkeypatch.undo()
     lynx.executable.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seconds": 0}, "seconds is 0; it must be a finite number above 0"),
+        ({"seconds": float("inf")}, "seconds is inf"),
+        ({"memory": 0}, "memory is 0; it must be a whole number of at least 1"),
+        ({"output": None}, "output is None"),
+    ],
+)
+def test_limits_under_which_nothing_runs_are_refused(change: dict[str, object], words: str) -> None:
+    with pytest.raises(LabError, match=words):
+        Limits(**change)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from nemo_lab.curation import near_duplicates as near
 from nemo_lab.curation.near_duplicates import Parameters, agreement, candidate_probability, jaccard, signature
+from nemo_lab.errors import LabError
 
 
 def text_of(numbers: np.ndarray) -> str:
@@ -68,3 +69,33 @@ def test_a_text_is_its_own_duplicate(text: str) -> None:
         or text.upper().lower() != text.lower()
     )
     assert near.duplicate_groups([text, text]) == [0, 0]
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, None])
+def test_bands_rows_and_grams_are_positive(wrong):
+    for name in ("bands", "rows", "gram"):
+        with pytest.raises(LabError, match=f"{name} is {wrong!r}; it must be a whole number of at least 1"):
+            Parameters(**{name: wrong})
+    with pytest.raises(LabError, match=f"gram is {wrong!r}"):
+        jaccard("a", "b", wrong)
+    with pytest.raises(LabError, match=f"bands is {wrong!r}"):
+        candidate_probability(0.5, bands=wrong)
+
+
+@pytest.mark.parametrize("similarity", [-0.1, 1.1, float("nan"), None, "0.8", [0.5, 2.0]])
+def test_a_similarity_is_a_share(similarity):
+    with pytest.raises(LabError, match=r"similarity is .*, expected numbers from 0 to 1"):
+        candidate_probability(similarity)
+
+
+@pytest.mark.parametrize("texts", ["one text", None, 5, [None], [b"bytes"]])
+def test_documents_are_several_texts(texts):
+    with pytest.raises(LabError, match=r"texts? is .*, expected"):
+        near.duplicate_groups(texts)
+
+
+def test_signatures_of_other_parameters_are_refused():
+    with pytest.raises(LabError, match=r"shape \(260,\), expected 2 numbers"):
+        near.band_keys(signature("some text"), Parameters(bands=2, rows=1))
+    with pytest.raises(LabError, match="cannot agree; take the same parameters"):
+        agreement(signature("some text"), signature("some text", Parameters(bands=2, rows=1)))

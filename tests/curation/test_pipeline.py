@@ -201,3 +201,41 @@ def test_an_out_that_cannot_be_written_is_one_sentence(crawl: Path, tmp_path: Pa
         extract_to([crawl], tmp_path / "file", jobs=1)
     with pytest.raises(LabError, match="cannot be written to"):
         extract_to([crawl], tmp_path / "file" / "below", jobs=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"shard": 0}, "shard is 0; it must be a whole number of at least 1"),
+        ({"batch": None}, "batch is None"),
+        ({"min_score": 5.1}, "min_score is 5.1; it must be a finite number at least 0 and at most 5"),
+        ({"min_score": float("nan")}, "min_score is nan"),
+        ({"page_bytes": 0}, "page_bytes is 0"),
+        ({"page_seconds": 0}, "page_seconds is 0; it must be a finite number above 0"),
+        ({"deduplicate": "no"}, "deduplicate is 'no', expected True or False"),
+    ],
+)
+def test_options_that_extract_nothing_are_refused(change, words):
+    with pytest.raises(LabError, match=words):
+        Options(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"paths": None}, "paths are None, expected a list of files and folders"),
+        ({"paths": []}, r"paths are \[\], expected"),
+        ({"paths": "crawl.warc"}, "paths are 'crawl.warc', expected a list"),
+        ({"paths": [None]}, "path is None, expected the path"),
+        ({"paths": ["nope.warc"]}, "There is no file or folder 'nope.warc'"),
+        ({"out": None}, "out is None, expected the path"),
+        ({"jobs": -1}, "jobs is -1; it must be a whole number of at least 0"),
+        ({"keep_out": "one string"}, "keep_out is one text, 'one string'"),
+        ({"options": {"shard": 1}}, "options are .*, expected Options"),
+    ],
+)
+def test_what_cannot_be_extracted_is_one_sentence(change, words, tmp_path):
+    (tmp_path / "page.html").write_text("<p>text")
+    with pytest.raises(LabError, match=words):
+        extract_to(**{"paths": [tmp_path / "page.html"], "out": tmp_path / "out"} | change)
+    assert not (tmp_path / "out").exists()

@@ -1,9 +1,11 @@
 """The score orders what it must: explained mathematics over lists, lists over noise; and stays within 0 and 5."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nemo_lab.curation.quality import ramp, score, signs
+from nemo_lab.errors import LabError
 
 LESSON = (
     "Let $f$ be a function that is defined for all real numbers $x$. We have $f(x) = x^2$, and therefore the "
@@ -39,3 +41,8 @@ def test_bounds(text: str) -> None:
 
 def test_a_ramp_rises_from_its_foot_to_its_top_and_no_further() -> None:
     assert [ramp(value, 2.0, 4.0) for value in (1.0, 2.0, 2.5, 4.0, 9.0)] == [0.0, 0.0, 0.25, 1.0, 1.0]
+
+
+def test_what_is_scored_is_text():
+    with pytest.raises(LabError, match="text is None, expected text"):
+        score(None)

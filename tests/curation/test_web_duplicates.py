@@ -77,3 +77,10 @@ def test_exact_copies():
 def test_refuses_no_length():
     with pytest.raises(LabError, match="passage is 0"):
         web.without_repeats(["a"], 0)
+
+
+@pytest.mark.parametrize("texts", ["one text", None, [None]])
+def test_documents_are_a_list_of_texts(texts):
+    for function in (web.without_repeats, web.first_of_exact):
+        with pytest.raises(LabError, match=r"(texts is|Text 0 of texts is) .*expected"):
+            function(texts)

@@ -6,6 +6,7 @@ import pytest
 
 from nemo_lab.curation import web_extraction as web
 from nemo_lab.curation.records import Page
+from nemo_lab.errors import LabError
 from tests.curation.pages import page
 
 TEXT = (
@@ -71,3 +72,11 @@ def test_hostile_pages_end_as_text_or_as_a_count(name, content):
     texts, failed = web.extract_all([Page(content, "a", "1")], web.EXTRACTORS[name])
     assert isinstance(texts[0], str)
     assert failed.total() <= 1
+
+
+def test_what_is_no_page_and_no_language_is_one_sentence():
+    for extract in (web.by_justext, web.boilerplate):
+        with pytest.raises(LabError, match="Unknown language 'Englsh', did you mean 'English'"):
+            extract(b"<p>text</p>", "Englsh")
+        with pytest.raises(LabError, match="html is None, expected the content of a page"):
+            extract(None)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemo_lab.curation import web_heuristics as web
+from nemo_lab.errors import LabError
 
 PROSE = (
     "The committee met on Tuesday to decide whether the old bridge should be repaired or replaced. Several members "
@@ -93,3 +94,23 @@ def test_books_agree():
     assert rows["digits"] == web.Removal("digits", 2, 2, 1, 45, 45, 40)
     assert rows["words"] == web.Removal("words", 3, 2, 2, 95, 90, 90)
     assert sum(row.first_bytes for row in rows.values()) == sum(s for b, s in zip(broken, sizes, strict=True) if b)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: web.judge(None), "text is None, expected text"),
+        (lambda: web.judge("text", ["words"]), "rules are .*expected a list of Rule"),
+        (lambda: web.Rule("mine", "own", lambda view: 1, low=float("nan")), "Rule 'mine' is .* from nan to inf"),
+        (lambda: web.Rule("mine", "own", lambda view: 1, 2, 1), "from 2 to 1; give a function and its limits"),
+        (lambda: web.Rule("mine", "own", None), "Rule 'mine' is None"),
+        (lambda: web.removals(["some text"], [9]), "Unknown rule 'some text'"),
+        (lambda: web.removals([["words"]], []), "give what `judge` says of each document"),
+        (lambda: web.removals(None, None), "broken is None"),
+        (lambda: web.top_share(web.View("a b"), 0), "n is 0"),
+        (lambda: web.repeated_share(web.View("a b"), 0), "n is 0"),
+    ],
+)
+def test_refusals(call, words):
+    with pytest.raises(LabError, match=words):
+        call()

@@ -70,6 +70,16 @@ def test_a_code_that_no_detector_gives_is_refused(code):
         web.is_in(SENTENCES["en"], code)
 
 
+def test_what_is_no_text_no_code_and_no_threshold_is_refused():
+    with pytest.raises(LabError, match="text is None, expected text"):
+        web.detect(None)
+    with pytest.raises(LabError, match="code is None, expected text"):
+        web.is_in(SENTENCES["en"], None)
+    for threshold in (-0.1, 1.1, float("nan"), None):
+        with pytest.raises(LabError, match=f"threshold is {threshold!r}; it must be a finite number at least 0"):
+            web.is_in(SENTENCES["en"], "en", threshold)
+
+
 @pytest.mark.usefixtures("model")
 def test_translations_declare_what_detectors_find():
     have("udhr")

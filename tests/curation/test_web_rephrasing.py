@@ -206,3 +206,23 @@ def test_a_copy_is_dropped_unless_pairs_stand_behind_it():
     assert copied(SOURCE, backwards) == 0
     assert copied(SOURCE, "") == copied("", SOURCE) == copied("a b", "a b") == 0
     assert cleaned("diverse_qa", PAIRS, segment=SOURCE)[0].startswith(SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"texts": "one text"}, "texts is one text, 'one text'"),
+        ({"texts": [None]}, "Text 0 of texts is None"),
+        ({"task": "distil"}, "Unknown task 'distil', did you mean 'distill'"),
+        ({"writer": None}, "writer is None, expected one with `write` and `count`"),
+        ({"seed": None}, "seed is None"),
+    ],
+)
+def test_what_cannot_be_rephrased_is_one_sentence(change, words):
+    with pytest.raises(LabError, match=words):
+        web.rephrase(**{"texts": ["text"], "task": task("distill"), "writer": Words(lambda s: s)} | change)
+
+
+def test_limits_of_a_task_are_numbers_of_tokens():
+    with pytest.raises(LabError, match="max_output is -1; it must be a whole number of at least 0"):
+        task("distill", max_output=-1)

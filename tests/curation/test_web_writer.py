@@ -91,6 +91,24 @@ def test_an_unknown_model_is_refused(tmp_path):
         LocalWriter.packaged(tmp_path / "absent")
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"batch_size": 0}, "batch_size is 0; it must be a whole number of at least 1"),
+        ({"temperature": -1}, "temperature is -1; it must be a finite number at least 0"),
+        ({"seed": None}, "seed is None"),
+    ],
+)
+def test_numbers_with_which_nothing_is_written_are_refused(change, words):
+    with pytest.raises(LabError, match=words):
+        LocalWriter(None, None, **change)
+
+
+def test_a_writer_is_named():
+    with pytest.raises(LabError, match="writer is None, expected the path"):
+        model_folder(None)
+
+
 @pytest.mark.parametrize("name", ["", " ", "gpt-of-my-own"])
 def test_a_name_that_is_no_folder_is_refused(name):
     with pytest.raises(LabError, match=f"Writer '{name}' is no folder"):
