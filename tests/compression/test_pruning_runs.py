@@ -87,6 +87,18 @@ def test_places_and_orders_are_complete() -> None:
     assert all(value > 0 for value in orders.values())
 
 
+def test_each_place_is_scored_by_its_own_ranking() -> None:
+    """A row that is not its own place's would compare a ranking with itself."""
+    target = TINY.with_(ssm_heads=4)
+    table = runs.score_places(PARENT, score, [target])
+    own = {
+        name: score(slice_model(PARENT.model, keep_best(PARENT.importance, TINY, target, mamba=name)))
+        for name in MAMBA_SCORES
+    }
+    assert {name: table[name] for name in own} == {name: [one] for name, one in own.items()}
+    assert len(set(own.values())) > 1, "with equal scores this test would see nothing"
+
+
 def test_recipes_are_of_equal_size_and_the_control_differs_in_heads_alone() -> None:
     parent = parent_of(WIDE)
     target = round(0.62 * costs.parameter_count(WIDE))
