@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nemo_lab.files import check_text
+from nemo_lab.errors import check_text
 
 _LABELS = (
     "previous",

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nemo_lab.errors import LabError, check_path, check_texts, check_whole
-from nemo_lab.files import check_text
+from nemo_lab.errors import LabError, check_path, check_text, check_texts, check_whole
 
 _WORD = re.compile(r"\\?\w+|[=+*/^<>-]")
 N = 13  # words in a row, as GPT-3's report and many since

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from nemo_lab.errors import LabError, check_number, check_whole
-from nemo_lab.files import check_text
+from nemo_lab.errors import LabError, check_number, check_text, check_whole
 
 _LARGEST = 4 << 20  # bytes of an answer
 _LONGEST_PAUSE = 30.0  # seconds, whatever a server asks for

@@ -10,8 +10,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from nemo_lab.errors import check_number, check_whole
-from nemo_lab.files import check_text
+from nemo_lab.errors import check_number, check_text, check_whole
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SYMBOL = re.compile(r"\\[A-Za-z]+|[=<>≤≥≠±×÷∑∏∫√∞∂∇∈∉⊂⊆∪∩→⇒↔∀∃^_+*/]|(?<=\S)-|(?<=\S )-")

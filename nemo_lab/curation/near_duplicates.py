@@ -23,8 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nemo_lab.corpora.groups import Groups
-from nemo_lab.errors import LabError, check_whole
-from nemo_lab.files import check_text
+from nemo_lab.errors import LabError, check_text, check_whole
 
 BANDS, ROWS, GRAM = 20, 13, 24
 _SEED = 42

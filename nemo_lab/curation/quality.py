@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from nemo_lab.files import check_text
+from nemo_lab.errors import check_text
 
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _FORMULA = re.compile(r"\$\$?[^$]+\$\$?")

@@ -20,8 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from nemo_lab.errors import LabError, check_whole, one_of
-from nemo_lab.files import check_text
+from nemo_lab.errors import LabError, check_text, check_whole, one_of
 
 _ALPHANUMERIC = re.compile(r"[a-zA-Z0-9\n?!,.]")  # Curator's class: it counts blanks as not alphanumeric
 _URL = re.compile(r"https?://[^\s<>\"']+")

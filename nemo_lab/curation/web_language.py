@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab.corpora import archives, fetch
-from nemo_lab.errors import LabError, check_number
-from nemo_lab.files import check_text
+from nemo_lab.errors import LabError, check_number, check_text
 from nemo_lab.lab.artifacts import artifact
 
 THRESHOLD = 0.3  # least probability of lid.176

@@ -333,7 +333,7 @@ def test_baselines_get_the_traces_and_the_tokens_that_the_revision_spent(monkeyp
 
 
 def test_kinds_of_revision_differ_in_what_they_are_named_for(monkeypatch) -> None:
-    revised = record(monkeypatch, retro_runs, "revise", lambda model, items, codec, search, generator: search)
+    revised = record(monkeypatch, retro_runs, "revise", lambda policy, items, search, generator: search)
     record(monkeypatch, retro_runs, "cost_of", lambda search, hops: search)
     found = retro_runs._ablations(TINY, MODEL, ["one"], torch.Generator())
     wanted = {f"ban: {ban}": replace(TINY.search(), ban=ban) for ban in retro_runs.BANS}
