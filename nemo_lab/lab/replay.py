@@ -36,8 +36,27 @@ from nemo_lab.lab.stored import tags
 from nemo_lab.lab.verify import CHECKED
 
 SCALE = "smoke"
-# Numbers that a clock or the machine's memory decides, by notebook: claims and values of the record.
-TIMED: Mapping[str, tuple[str, ...]] = {}
+# Numbers that a clock or the machine's memory decides, by notebook: claims and values of the record. In 08 the times
+# of the parts decide which architectures are compared, so that all that follows from the choice counts.
+TIMED: Mapping[str, tuple[str, ...]] = {
+    "02_web_curation": ("value duplicates.mb_per_second", "value rephrase.tokens_per_second"),
+    "05_hybrid_architecture": ("claim nemotron-h.throughput", "value throughput.ratio"),
+    "06_fp8_pretraining": ("value time.*",),
+    "07_pruning_distillation": (
+        "claim ssm-pruning.speed",
+        "claim nemotron-h.minipuzzle",
+        "value speed.ratio",
+        "value minipuzzle.speed",
+    ),
+    "08_puzzle_nas": (
+        "claim llama-nemotron.*",
+        "value additivity.*",
+        "value kl.*",
+        "value speed.*",
+        "value targets.overlap",
+    ),
+    "90_performance": ("value ratio.*", "value extract.*"),
+}
 _LISTING = re.compile(r"\bshow_source\(")
 _COMMAND = "import sys; from nemo_lab.cli import main; sys.exit(main(sys.argv[1:]))"
 # Where `code_hash` lives, here and in revisions to compare with.
