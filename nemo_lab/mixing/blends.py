@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nemo_lab.errors import one_of
+from nemo_lab.errors import check_number, check_whole, one_of
 from nemo_lab.mixing.pools import Blend, Floats, MixingError, Pools, Table, check_mixture, counts_of, draw_table
-from nemo_lab.mixing.weights import MAX_EPOCHS, Source, deal_reversed, place_of, quality_blend
+from nemo_lab.mixing.weights import MAX_EPOCHS, Source, check_sources, deal_reversed, place_of, quality_blend
 from nemo_lab.training import TrainSettings
 from nemo_lab.training.schedules import learning_rate
 
@@ -79,11 +79,13 @@ class BlendSchedule:
 
     def __post_init__(self) -> None:
         """Check everything once, so that no method needs to."""
+        check_sources(self.sources)
+        if not all(isinstance(phase, Phase) for phase in self.phases) or not self.phases:
+            raise MixingError(f"phases are {self.phases!r:.60}, expected Phase(share, weights), at least one.")
         names = self.names
         if len(set(names)) != len(names):
             raise MixingError(f"The sources {names} are not all different; merge those of one name.")
-        if self.horizon < 1:
-            raise MixingError(f"The horizon is {self.horizon} tokens, expected at least 1.")
+        check_number("horizon", self.horizon, least=1, kind=MixingError)
         check_mixture([phase.share for phase in self.phases], len(self.phases))
         for phase in self.phases:
             check_mixture(phase.weights, len(self.sources))
@@ -152,6 +154,7 @@ class BlendSchedule:
 
     def warnings(self, max_epochs: float = MAX_EPOCHS) -> list[str]:
         """One sentence for each source that is read more often than `max_epochs` times."""
+        check_number("max_epochs", max_epochs, above=0, kind=MixingError)
         return [
             f"{source.name} is read {epochs:.1f} times, more than {max_epochs:g}; up to {max_epochs:g} epochs "
             f"it can carry {max_epochs * source.tokens / self.horizon:.1%} of the run."
@@ -168,6 +171,8 @@ class BlendSchedule:
             seed: of the order inside a phase (or, for `random`, inside the run).
             order: scheduled, random (no phases), or reversed (the last phase first).
         """
+        for name, value, least in (("steps", steps, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
+            check_whole(name, value, least, kind=MixingError)
         if order not in ORDERS:
             raise MixingError(one_of("order", order, ORDERS))
         lengths = counts_of(self.shares_P, steps)
@@ -182,6 +187,8 @@ class BlendSchedule:
 
     def blend(self, pools: Pools, steps: int, batch_size: int, seed: int, order: str = "scheduled") -> Blend:
         """The batches of a run over `pools`, for `training.train`; the names must agree, in order."""
+        if not isinstance(pools, Pools):
+            raise MixingError(f"pools are {pools!r:.60}, expected Pools, such as `pools_by` makes.")
         if pools.names != self.names:
             raise MixingError(f"The pools are {pools.names}, the schedule's sources {self.names}.")
         return Blend(pools, self.table(steps, batch_size, seed, order), seed)
@@ -209,6 +216,8 @@ def _place(update: int, of_peak: float, settings: TrainSettings) -> str:
 
 def one_phase(sources: Sequence[Source], weights: Sequence[float] | Floats, horizon: int) -> BlendSchedule:
     """A run with the same mixture from beginning to end."""
+    check_sources(sources)
+    check_mixture(weights, len(sources))
     return BlendSchedule(tuple(sources), (Phase(1.0, tuple(np.asarray(weights).tolist())),), horizon)
 
 
@@ -226,14 +235,17 @@ def split_phases(
     `switch` and every `odds`, so that nothing but the order changes with them.
 
     Raises:
-        MixingError: a switch outside (0, 1), or odds that are not positive.
+        MixingError: a switch outside (0, 1), odds that are not positive, or weights or a quality that are no numbers.
     """
     from scipy.optimize import brentq
     from scipy.special import expit
 
-    if not 0 < switch < 1 or odds <= 0:
-        raise MixingError(f"switch is {switch} and odds {odds}; expected 0 < switch < 1 and odds above 0.")
-    weights_K = check_mixture(aggregate_K, len(quality_K))
+    check_number("odds", odds, above=0, kind=MixingError)
+    if check_number("switch", switch, above=0, kind=MixingError) >= 1:
+        raise MixingError(f"switch is {switch}; it must be below 1, or there is no second phase.")
+    weights_K = check_mixture(aggregate_K, np.size(quality_K))
+    for quality in np.ravel(quality_K).tolist():
+        check_number("quality", quality, kind=MixingError)
     tilt_K = np.log(odds) * place_of(np.asarray(quality_K, dtype=np.float64))
     ends = float(np.abs(tilt_K).max()) + 40
     c = brentq(lambda c: weights_K @ expit(c + tilt_K) - (1 - switch), -ends, ends)
@@ -254,7 +266,15 @@ def design(
     odds: float = 16.0,
     max_epochs: float = MAX_EPOCHS,
 ) -> BlendSchedule:
-    """The two-phase schedule of `weights.quality_blend` and `split_phases` together."""
+    """The two-phase schedule of `weights.quality_blend` and `split_phases` together.
+
+    Raises:
+        MixingError: no source, a number out of its range, or too little text for the horizon.
+    """
+    check_sources(sources)
+    check_number("horizon", horizon, least=1, kind=MixingError)
+    check_number("ratio", ratio, above=0, kind=MixingError)
+    check_number("max_epochs", max_epochs, above=0, kind=MixingError)
     weights_K = quality_blend(sources, horizon, ratio=ratio, max_epochs=max_epochs)
     quality_K = np.array([source.quality for source in sources], dtype=np.float64)
     return BlendSchedule(tuple(sources), split_phases(weights_K, quality_K, switch, odds=odds), horizon)

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from nemo_lab.errors import check_number, check_path, check_texts, check_whole
 from nemo_lab.mixing.pools import Floats, MixingError, check_mixture
 from nemo_lab.mixing.proxies import TABLE
 
@@ -68,9 +69,14 @@ def select_documents(
     Raises:
         MixingError: weights off the simplex, or shapes that do not fit.
     """
-    weights_K = check_mixture(weights_K, len(names_K))
-    if len(texts) != len(labels_N):
-        raise MixingError(f"There are {len(texts)} texts and {len(labels_N)} cluster labels; give one for each.")
+    texts, names = (
+        check_texts(name, value, kind=MixingError) for name, value in (("texts", texts), ("names_K", names_K))
+    )
+    check_number("size", size, least=0, kind=MixingError)
+    check_whole("seed", seed, 0, kind=MixingError)
+    weights_K, labels_N = check_mixture(weights_K, len(names)), np.asarray(labels_N)
+    if (len(texts),) != labels_N.shape:
+        raise MixingError(f"There are {len(texts)} texts and {labels_N.size} cluster labels; give one for each.")
     bytes_N = np.array([len(text.encode("utf-8", "surrogatepass")) for text in texts], dtype=np.int64)
     random = np.random.default_rng(seed)
     has_K = np.array([bytes_N[labels_N == k].sum() for k in range(len(weights_K))])
@@ -125,7 +131,7 @@ def write_climbmix(
     Raises:
         MixingError: the folder is there already.
     """
-    folder = Path(folder)
+    folder = check_path("folder", folder, kind=MixingError)
     if folder.exists():
         raise MixingError(f"{folder} exists; choose another folder for the new set, or remove it.")
     temporary = folder.with_name(f".partial-{os.getpid()}-{folder.name}")

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nemo_lab.errors import one_of
-from nemo_lab.mixing.clusters import Clustering, Floats, Labels
+from nemo_lab.errors import check_number, one_of
+from nemo_lab.mixing.clusters import Clustering, Floats, Labels, check_vectors
 from nemo_lab.mixing.pools import MixingError
 
 if TYPE_CHECKING:
@@ -136,7 +136,9 @@ def project(embeddings_ND: Floats, seed: int = 0, method: str = "tsne", perplexi
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
+    check_vectors(embeddings_ND)
     vectors_ND = np.asarray(embeddings_ND, dtype=np.float64)
+    check_number("perplexity", perplexity, above=0, kind=MixingError)
     if method not in METHODS:
         raise MixingError(one_of("method", method, METHODS))
     if vectors_ND.ndim != 2 or len(vectors_ND) < 3:

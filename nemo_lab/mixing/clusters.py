@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from nemo_lab.errors import one_of
+from nemo_lab.errors import check_number, check_whole, one_of
 from nemo_lab.mixing.pools import MixingError
 
 Floats = npt.NDArray[np.floating]
@@ -84,7 +84,10 @@ def kmeans(embeddings_ND: Floats, k: int, seed: int, iterations: int = 50, resta
     import faiss
 
     vectors_ND = check_vectors(embeddings_ND)
-    if not 1 <= k <= len(vectors_ND):
+    for name, value in (("iterations", iterations), ("restarts", restarts)):
+        check_whole(name, value, kind=MixingError)
+    check_whole("seed", seed, 0, kind=MixingError)
+    if not 1 <= check_whole("k", k, 0, kind=MixingError) <= len(vectors_ND):
         raise MixingError(f"k is {k}, expected 1 to {len(vectors_ND)}, the number of documents.")
     threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
@@ -158,7 +161,9 @@ def merge(
 
     if (height is None) == (k_final is None):
         raise MixingError("Give either a height at which the merging stops or k_final, the clusters to be left.")
-    if k_final is not None and not 1 <= k_final <= clustering.k:
+    if height is not None:
+        check_number("height", height, least=0, kind=MixingError)
+    if k_final is not None and not 1 <= check_whole("k_final", k_final, 0, kind=MixingError) <= clustering.k:
         raise MixingError(f"k_final is {k_final}, expected 1 to {clustering.k}, the clusters there are.")
     if linkage not in LINKAGES:
         raise MixingError(one_of("linkage", linkage, LINKAGES))
@@ -250,7 +255,10 @@ def check_vectors(vectors: Floats) -> npt.NDArray[np.float32]:
     Raises:
         MixingError: not a matrix, no row, or a number that is not finite.
     """
-    vectors_ND = np.ascontiguousarray(vectors, dtype=np.float32)
+    try:
+        vectors_ND = np.ascontiguousarray(vectors, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise MixingError(f"The vectors are {vectors!r:.60}, expected a matrix of numbers.") from error
     if vectors_ND.ndim != 2 or not vectors_ND.size or not np.isfinite(vectors_ND).all():
         raise MixingError(
             f"The vectors have shape {vectors_ND.shape}, expected documents x numbers, at least one of each, finite."

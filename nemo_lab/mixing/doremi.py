@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from nemo_lab.mixing.pools import Blend, Floats, draw_table
+from nemo_lab.errors import check_whole
+from nemo_lab.mixing.pools import Blend, Floats, MixingError, draw_table
 from nemo_lab.mixing.proxies import Plan, mixture_model, new_model
 from nemo_lab.modeling import HybridLM
 from nemo_lab.training import checkpoints
@@ -67,6 +68,7 @@ def budget(plan: Plan, proxies: int) -> int:
 
 
 def _longer(plan: Plan, proxies: int) -> Plan:
+    check_whole("proxies", proxies, kind=MixingError)
     steps = max(1, plan.settings.steps * proxies // 2)
     warmup = min(plan.settings.warmup_steps, steps)
     return replace(plan, settings=replace(plan.settings, steps=steps, warmup_steps=warmup))

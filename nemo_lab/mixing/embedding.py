@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nemo_lab.corpora.models import MODELS, model_folder
-from nemo_lab.errors import one_of
+from nemo_lab.errors import check_path, check_texts, check_whole, one_of
 from nemo_lab.lab.artifacts import artifact
 from nemo_lab.mixing.pools import MixingError
 from nemo_lab.progress import progress, quiet
@@ -112,6 +112,7 @@ def find_model(model: str | Path) -> Path:
         MixingError: there is none of this name.
         PackageError: the packaged model cannot be had on this machine.
     """
+    check_path("model", model, kind=MixingError)
     if model in MODELS:
         return model_folder(str(model))
     if Path(model).is_dir():
@@ -136,16 +137,11 @@ def _from_hub(name: str) -> Path:
 
 
 def _checked(texts: Sequence[str], max_tokens: int, batch_size: int, precision: str) -> list[str]:
-    if isinstance(texts, str):
-        raise MixingError("texts is one text, expected a list of texts; put it into brackets.")
-    listed = list(texts)
+    listed = check_texts("texts", texts, kind=MixingError)
     if not listed:
         raise MixingError("There are no texts to embed; give at least one.")
-    for index, text in enumerate(listed):
-        if not isinstance(text, str):
-            raise MixingError(f"Text {index} is {text!r:.60}, expected text.")
-    if min(max_tokens, batch_size) < 1:
-        raise MixingError(f"max_tokens is {max_tokens}, batch_size {batch_size}; both must be at least 1.")
+    check_whole("max_tokens", max_tokens, kind=MixingError)
+    check_whole("batch_size", batch_size, kind=MixingError)
     if precision not in PRECISIONS:
         raise MixingError(one_of("precision", precision, PRECISIONS))
     return listed

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from nemo_lab.errors import one_of
+from nemo_lab.errors import check_number, check_texts, one_of
 from nemo_lab.mixing.pools import MixingError
 
 if TYPE_CHECKING:
@@ -58,9 +58,7 @@ def _rate_of(rate: float | Mapping[str, float], name: str) -> float:
     value = rate.get(name) if isinstance(rate, Mapping) else rate
     if value is None:
         raise MixingError(f"There is no rate for source {name!r}; give one, 1 to keep all of it.")
-    if not 0 < value <= 1:
-        raise MixingError(f"The rate of source {name!r} is {value}, expected a number above 0 and at most 1.")
-    return float(value)
+    return check_number(f"rate of source {name!r}", value, above=0, most=1, kind=MixingError)
 
 
 def _kept(
@@ -100,8 +98,10 @@ def cut_to(
         column: what tells the sources apart. seed: decides which documents.
 
     Raises:
-        MixingError: a source has fewer tokens than asked for.
+        MixingError: a source has fewer tokens than asked for, or what is asked for is no number.
     """
+    for name, number in tokens.items():
+        check_number(f"tokens of {name!r}", number, above=0, kind=MixingError)
     short = [name for name in tokens if tokens[name] > have.get(name, 0)]
     if short:
         raise MixingError(
@@ -116,6 +116,13 @@ def graded_sizes(names: Sequence[str], total: float, ratio: float) -> dict[str, 
 
     Good text is scarce: with names from best to worst this is a corpus in which the natural distribution weighs
     sources by how bad they are.
+
+    Raises:
+        MixingError: no name, or a total or ratio that is not positive.
     """
+    if not check_texts("names", names, kind=MixingError):
+        raise MixingError("There are no names to give sizes to; give at least one.")
+    check_number("total", total, above=0, kind=MixingError)
+    check_number("ratio", ratio, above=0, kind=MixingError)
     parts_K = ratio ** np.linspace(0, 1, len(names))
     return dict(zip(names, (total * parts_K / parts_K.sum()).tolist(), strict=True))

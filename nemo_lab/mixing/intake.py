@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nemo_lab.corpora.catalog import CORPORA
+from nemo_lab.errors import check_path, check_texts
 from nemo_lab.mixing.pipeline import read_sources
 from nemo_lab.mixing.pools import MixingError
 
@@ -47,7 +48,9 @@ def read_request(
         MixingError: an output folder that exists or lies inside a source, a source twice, a goal among the sources,
             or nothing left to mix.
     """
-    _check_paths(sources, goal, out)
+    sources = check_texts("sources", sources, kind=MixingError)
+    check_path("goal", goal, kind=MixingError)
+    _check_paths(sources, goal, check_path("out", out, kind=MixingError))
     source_bytes, goal_bytes = sizes
     own = goal not in CORPORA
     dataset, texts, good = read_sources(sources, goal, reference, source_bytes, ALL if own else goal_bytes)

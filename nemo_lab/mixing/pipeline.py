@@ -20,6 +20,7 @@ from nemo_lab.corpora.catalog import CORPORA
 from nemo_lab.corpora.loading import load
 from nemo_lab.corpora.mixtures import mixture
 from nemo_lab.corpora.store import present
+from nemo_lab.errors import check_path, check_texts, check_whole
 from nemo_lab.jobs import run_many
 from nemo_lab.mixing.climbmix import select_documents, write_climbmix
 from nemo_lab.mixing.cluster_map import describe
@@ -166,7 +167,12 @@ def make_climbmix(
     Raises:
         MixingError: the folder is there already, or there is too little text.
     """
-    out = Path(out)
+    out = check_path("out", out, kind=MixingError)
+    check_whole("seed", seed, 0, kind=MixingError)
+    check_whole("size", size, 0, kind=MixingError)
+    goal = check_texts("goal", goal, kind=MixingError)
+    if not isinstance(recipe, Recipe):
+        raise MixingError(f"recipe is {recipe!r:.60}, expected a Recipe, such as `recipe_from(settings)` makes.")
     if out.exists():
         raise MixingError(f"{out} exists; choose another folder for the new set, or remove it.")
     texts = list(dataset["text"])

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_whole
 from nemo_lab.training import Batch, Packed, pack
 from nemo_lab.training.packing import batch_rows
 
@@ -45,6 +45,8 @@ class Pools:
 
     def __post_init__(self) -> None:
         """Refuse an empty collection and rows of different lengths."""
+        if not isinstance(self.rows, Mapping) or not all(isinstance(one, Packed) for one in self.rows.values()):
+            raise MixingError(f"rows are {self.rows!r:.60}, expected packed rows by the name of their source.")
         lengths = {packed.tokens_NL.shape[1] for packed in self.rows.values()}
         if len(lengths) != 1:
             raise MixingError(
@@ -97,10 +99,13 @@ def check_mixture(weights: Sequence[float] | Floats, sources: int) -> Floats:
     """Return weights as an array on the simplex, exactly normalised.
 
     Raises:
-        MixingError: another number of weights than of sources, a negative one, or a sum that is not 1.
+        MixingError: no numbers, another number of weights than of sources, a negative one, or a sum that is not 1.
     """
-    weights_K = np.asarray(weights, dtype=np.float64)
-    if weights_K.shape != (sources,):
+    try:
+        weights_K = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise MixingError(f"The weights are {weights!r:.60}, expected a number for each source.") from error
+    if not sources or weights_K.shape != (sources,):
         raise MixingError(f"There are {weights_K.size} weights for {sources} sources; give one for each.")
     if not np.isfinite(weights_K).all() or weights_K.min() < 0:
         raise MixingError(f"The weights {weights_K.round(4).tolist()} must be finite and not negative.")
@@ -111,6 +116,7 @@ def check_mixture(weights: Sequence[float] | Floats, sources: int) -> Floats:
 
 def counts_of(weights: Sequence[float] | Floats, total: int) -> npt.NDArray[np.int64]:
     """Return whole numbers that sum to `total`, each within one of total·w (largest remainders)."""
+    check_whole("total", total, 0, kind=MixingError)
     wanted_K = np.asarray(weights, dtype=np.float64) * total
     counts_K = np.floor(wanted_K + 1e-9).astype(np.int64)
     missing = total - int(counts_K.sum())
@@ -120,8 +126,8 @@ def counts_of(weights: Sequence[float] | Floats, total: int) -> npt.NDArray[np.i
 
 def simplex_grid(sources: int, steps: int) -> Floats:
     """Return all mixtures whose weights are multiples of 1/steps, [C(steps + K - 1, K - 1), K]."""
-    if sources < 1 or steps < 1:
-        raise MixingError(f"A grid of {steps} steps over {sources} sources is empty; both must be at least 1.")
+    check_whole("sources", sources, kind=MixingError)
+    check_whole("steps", steps, kind=MixingError)
     if sources == 1:
         return np.ones((1, 1))
     parts = [
@@ -133,7 +139,13 @@ def simplex_grid(sources: int, steps: int) -> Floats:
 
 
 def draw_table(weights: Sequence[float] | Floats, steps: int, batch_size: int, seed: int) -> Table:
-    """Return the source of every row of a run with one mixture, [S, B]: exact counts, random order."""
+    """Return the source of every row of a run with one mixture, [S, B]: exact counts, random order.
+
+    Raises:
+        MixingError: weights off the simplex, or steps, rows or a seed that are no whole numbers.
+    """
+    for name, value, least in (("steps", steps, 0), ("batch_size", batch_size, 1), ("seed", seed, 0)):
+        check_whole(name, value, least, kind=MixingError)
     weights_K = check_mixture(weights, len(np.atleast_1d(weights)))
     flat = np.repeat(np.arange(len(weights_K)), counts_of(weights_K, steps * batch_size))
     return np.random.default_rng(seed).permutation(flat).reshape(steps, batch_size)
@@ -149,7 +161,11 @@ class Blend:
     """
 
     def __init__(self, pools: Pools, table_SB: Table, seed: int = 0) -> None:
-        if table_SB.ndim != 2 or table_SB.min() < 0 or table_SB.max() >= len(pools.rows):
+        if np.ndim(table_SB) != 2 or not np.size(table_SB):
+            raise MixingError(
+                f"The table has the shape {np.shape(table_SB)}, expected steps x rows, from `draw_table`."
+            )
+        if table_SB.min() < 0 or table_SB.max() >= len(pools.rows):
             raise MixingError(
                 f"The table has shape {table_SB.shape} and sources {table_SB.min()} to {table_SB.max()}, "
                 f"expected steps x rows of sources 0 to {len(pools.rows) - 1}."

@@ -41,14 +41,21 @@ def fit(kind: str, mixtures_NK: Floats, scores_N: Floats, seed: int = 0) -> Pred
 
 
 def _checked(kind: str, mixtures_NK: Floats, scores_N: Floats, fewest: int) -> tuple[Floats, Floats]:
-    if kind not in KINDS:
+    if kind not in list(KINDS):  # a list has no hash
         raise MixingError(one_of("predictor", kind, list(KINDS)))
-    mixtures_NK, scores_N = np.asarray(mixtures_NK, dtype=float), np.asarray(scores_N, dtype=float)
+    try:
+        mixtures_NK, scores_N = np.asarray(mixtures_NK, dtype=float), np.asarray(scores_N, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise MixingError(
+            "Mixtures and scores are no tables of numbers; give one row and one score a proxy."
+        ) from error
     if mixtures_NK.ndim != 2 or scores_N.shape != mixtures_NK.shape[:1] or len(scores_N) < fewest:
         raise MixingError(
             f"A predictor needs at least {fewest} mixtures with one score each, not {mixtures_NK.shape} mixtures "
             f"with {scores_N.shape} scores."
         )
+    if not np.isfinite(mixtures_NK).all() or mixtures_NK.min() < 0:
+        raise MixingError("A mixture has a weight that is no number or below 0; give weights that sum to 1.")
     if not np.isfinite(scores_N).all():
         raise MixingError(f"Score {np.argmin(np.isfinite(scores_N))} is not finite; train that proxy again.")
     return mixtures_NK, scores_N

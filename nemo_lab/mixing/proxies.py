@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nemo_lab.errors import check_texts, check_whole
 from nemo_lab.files import replaced, write_tensors, write_text
 from nemo_lab.jobs import run_many
 from nemo_lab.lab.artifacts import artifact
@@ -112,7 +113,7 @@ def train_proxies(
     Raises:
         MixingError: no mixture, or one off the simplex.
     """
-    if not len(mixtures_MK):
+    if not hasattr(mixtures_MK, "__len__") or not len(mixtures_MK):
         raise MixingError("There is no mixture to train a proxy on; give at least one.")
     mixtures_MK = np.stack([check_mixture(weights, len(plan.pools.rows)) for weights in mixtures_MK])
     whole = plan.fingerprint if folder else ""
@@ -157,6 +158,7 @@ def base_model(plan: Plan, steps: int, seed: int = 0) -> Path:
     It stands for CLIMB's pretraining on general text before any mixture is tried: `steps` updates on the natural
     shares at the plan's peak learning rate, warmed up over a tenth and then constant (WSD without its decay).
     """
+    check_whole("steps", steps, kind=MixingError)
     settings = dataclasses.replace(
         plan.settings, steps=steps, warmup_steps=steps // 10, schedule="constant", seed=seed, checkpoint_every=0
     )
@@ -214,7 +216,14 @@ def _hash(value: Any) -> str:
 
 
 def held_out_from(sets: Mapping[str, Sequence[str]], tokenizer: Any) -> HeldOut:
-    """Return texts to score on from a mapping of set name to texts."""
+    """Return texts to score on from a mapping of set name to texts.
+
+    Raises:
+        MixingError: no set, or one that is no list of texts.
+    """
+    if not isinstance(sets, Mapping) or not sets:
+        raise MixingError(f"sets are {sets!r:.60}, expected texts by the name of their set, at least one.")
+    sets = {name: check_texts(f"set {name!r}", own, kind=MixingError) for name, own in sets.items()}
     texts = [text for own in sets.values() for text in own]
     names = [name for name, own in sets.items() for _ in own]
     return HeldOut(tuple(texts), tuple(names), tokenizer)

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nemo_lab.errors import check_number, check_whole
 from nemo_lab.mixing.clusters import Clustering, Floats, Labels, check_vectors, select
 from nemo_lab.mixing.pools import MixingError
 
@@ -49,6 +50,8 @@ def quality_scores(embeddings_ND: Floats, reference_RD: Floats, seed: int, folds
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import KFold
 
+    check_whole("seed", seed, 0, kind=MixingError)
+    check_whole("folds", folds, 2, kind=MixingError)
     vectors_ND, good_RD = check_vectors(embeddings_ND), check_vectors(reference_RD)
     if vectors_ND.shape[1] != good_RD.shape[1] or min(len(vectors_ND), len(good_RD)) < folds:
         raise MixingError(
@@ -139,7 +142,10 @@ def _report(
 
 
 def _scores(scores_NA: Floats, documents: int) -> Floats:
-    axes_NA = np.asarray(scores_NA, dtype=float)
+    try:
+        axes_NA = np.asarray(scores_NA, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise MixingError(f"Scores are {scores_NA!r:.60}, expected a number for each document.") from error
     axes_NA = axes_NA[:, None] if axes_NA.ndim == 1 else axes_NA
     if axes_NA.ndim != 2 or len(axes_NA) != documents or not np.isfinite(axes_NA).all():
         raise MixingError(f"Scores have shape {axes_NA.shape}, expected ({documents}, axes), finite.")
@@ -147,6 +153,8 @@ def _scores(scores_NA: Floats, documents: int) -> Floats:
 
 
 def _thresholds(threshold: float | Sequence[float], axes: int) -> Floats:
+    for one in [threshold] if np.ndim(threshold) == 0 else threshold:  # type: ignore[union-attr]
+        check_number("threshold", one, kind=MixingError)
     given = np.atleast_1d(np.asarray(threshold, dtype=float))
     if given.shape not in ((1,), (axes,)):
         raise MixingError(f"There are {given.size} thresholds for {axes} axes; give one for all or one for each.")

@@ -13,13 +13,13 @@ Nemotron 3 Nano (its Figure 3). Percentages stand as printed, also where a colum
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nemo_lab.errors import one_of
+from nemo_lab.errors import check_number, one_of
 from nemo_lab.mixing.blends import BlendSchedule, Phase
 from nemo_lab.mixing.pools import Floats, MixingError
 from nemo_lab.mixing.weights import Source
@@ -41,9 +41,15 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse columns that are no percentages, and shares that are no division of a run."""
-        wrong = [name for name, row in self.percent.items() if len(row) != len(self.shares)]
+        phases = self.shares if isinstance(self.shares, Sequence) else ()
+        if not isinstance(self.percent, Mapping) or not phases:
+            raise MixingError(f"Recipe {self.name!r} needs a share for each phase and percentages by source.")
+        wrong = [name for name, row in self.percent.items() if np.shape(row) != (len(phases),)]
         if wrong or not self.percent:
             raise MixingError(f"Sources {wrong} of {self.name!r} need {len(self.shares)} percentages, one a phase.")
+        for name, row in {"shares": phases, **self.percent}.items():
+            for value in row:
+                check_number(f"a number of {name!r}", value, least=0, kind=MixingError)
         if abs(sum(self.shares) - 1) > 1e-6 or min(self.shares) <= 0:
             raise MixingError(f"The phases of {self.name!r} have shares {self.shares}; they must sum to 1.")
         low, high = _PERCENT
@@ -157,8 +163,8 @@ def decompose(blend: float, order: float) -> dict[str, float]:
     Parts are of the logarithm, the scale on which gains that multiply add up. All are fractions, not per cent;
     the parts are NaN where the two gains cancel.
     """
-    if min(blend, order) <= -1:
-        raise MixingError(f"A relative gain of {min(blend, order)} is a loss of everything; expected above -1.")
+    for name, gain in (("blend", blend), ("order", order)):  # -1 is a loss of everything
+        check_number(name, gain, above=-1, kind=MixingError)
     logs = math.log1p(blend), math.log1p(order)
     whole = sum(logs)
     part = logs[0] / whole if whole else math.nan
@@ -186,8 +192,8 @@ def plan(
     Raises:
         MixingError: an unknown recipe or source, a missing one, no tokens, or a phase that nothing is left of.
     """
-    if isinstance(recipe, str):
-        if recipe not in RECIPES:
+    if not isinstance(recipe, Recipe):
+        if recipe not in list(RECIPES):  # a list has no hash
             raise MixingError(one_of("recipe", recipe, list(RECIPES)))
         recipe = RECIPES[recipe]
     _check_request(recipe, tokens, horizon, missing)
@@ -204,9 +210,10 @@ def _check_request(recipe: Recipe, tokens: Mapping[str, float], horizon: float, 
     """Refuse what cannot be planned, with a sentence that says what to do."""
     if missing not in ("refuse", "spread"):
         raise MixingError(one_of("choice for missing", missing, ("refuse", "spread")))
-    for name, number in {"horizon": horizon, **tokens}.items():
-        if not math.isfinite(number) or number < 1:
-            raise MixingError(f"{name} has {number} tokens, expected at least 1; leave out what there is none of.")
+    if not isinstance(tokens, Mapping):
+        raise MixingError(f"tokens are {tokens!r:.60}, expected a number of tokens by the name of each source.")
+    for name, number in {"horizon": horizon, **{f"tokens of {name!r}": n for name, n in tokens.items()}}.items():
+        check_number(name, number, least=1, kind=MixingError)
     unknown = [name for name in tokens if name not in recipe.percent]
     if unknown:
         raise MixingError(one_of("source", unknown[0], list(recipe.percent)))

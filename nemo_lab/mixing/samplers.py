@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nemo_lab.errors import one_of
+from nemo_lab.errors import check_whole, one_of
 from nemo_lab.mixing.pools import Floats, MixingError, check_mixture
 
 TEMPERATURE = 0.5
@@ -41,11 +41,11 @@ def sample_mixtures(sampler: str, prior_K: Floats, count: int, seed: int) -> Flo
     Raises:
         MixingError: an unknown sampler, a prior off the simplex or with a zero, a count below 1.
     """
-    if sampler not in SAMPLERS:
+    if sampler not in list(SAMPLERS):  # a list has no hash
         raise MixingError(one_of("sampler", sampler, list(SAMPLERS)))
-    if count < 1:
-        raise MixingError(f"{count} mixtures were asked for, expected at least 1.")
-    prior_K = check_mixture(prior_K, len(prior_K))
+    check_whole("count", count, kind=MixingError)
+    check_whole("seed", seed, 0, kind=MixingError)
+    prior_K = check_mixture(prior_K, np.size(prior_K))
     if prior_K.min() <= 0:
         raise MixingError("A source with a share of 0 cannot be mixed; leave it out of the pools.")
     return SAMPLERS[sampler](prior_K, count, np.random.default_rng(seed))

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from nemo_lab.errors import check_whole
 from nemo_lab.mixing.pools import Floats, MixingError
 from nemo_lab.mixing.predictors import FEWEST, Predict, fit_chosen
 from nemo_lab.mixing.samplers import sample_mixtures
@@ -53,6 +54,16 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         """Refuse sizes with which no search is possible."""
+        if not isinstance(self.rounds, tuple):
+            raise MixingError(
+                f"rounds is {self.rounds!r:.60}, expected a tuple of numbers of proxies, such as (8, 4, 2)."
+            )
+        for name, value in {
+            "candidates": self.candidates,
+            **{f"rounds[{i}]": n for i, n in enumerate(self.rounds)},
+        }.items():
+            check_whole(name, value, 0, kind=MixingError)
+        check_whole("top", self.top, 0, kind=MixingError)
         if not self.rounds or min(self.rounds) < 1 or self.rounds[0] <= FEWEST:  # one is left out to choose by
             raise MixingError(
                 f"rounds={self.rounds} must be positive numbers of proxies, the first at least {FEWEST + 1}."

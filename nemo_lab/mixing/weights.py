@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nemo_lab.errors import one_of
+from nemo_lab.errors import check_number, check_text, one_of
 from nemo_lab.mixing.pools import Floats, MixingError, Pools
 
 MAX_EPOCHS = 4.0
@@ -31,20 +31,34 @@ class Source:
 
     def __post_init__(self) -> None:
         """Refuse a source without tokens or with a quality that is no number."""
-        if self.tokens < 1:
-            raise MixingError(f"Source {self.name!r} has {self.tokens} tokens; leave it out or give it text.")
-        if not np.isfinite(self.quality):
-            raise MixingError(f"Source {self.name!r} has quality {self.quality}, expected a finite number.")
+        check_text("name of a source", self.name, kind=MixingError)
+        check_number(f"tokens of source {self.name!r}", self.tokens, least=1, kind=MixingError)
+        check_number(f"quality of source {self.name!r}", self.quality, kind=MixingError)
+
+
+def check_sources(sources: Sequence[Source]) -> None:
+    """Refuse what is no list of sources, or an empty one.
+
+    Raises:
+        MixingError: says what it is.
+    """
+    if not isinstance(sources, Sequence) or not sources or not all(isinstance(one, Source) for one in sources):
+        raise MixingError(f"sources are {sources!r:.60}, expected a list of Source, at least one.")
 
 
 def sources_of(pools: Pools, quality: Mapping[str, float] | None = None) -> tuple[Source, ...]:
     """Sources of packed pools, in their order; `quality` by name, 0 where it is left out."""
-    known = quality or {}
+    known = {} if quality is None else quality
+    if not isinstance(pools, Pools) or not isinstance(known, Mapping):
+        raise MixingError(f"pools are {pools!r:.40} and quality {known!r:.40}, expected Pools and a number by name.")
     unknown = sorted(set(known) - set(pools.names))
     if unknown:
         raise MixingError(one_of("source", unknown[0], pools.names))
     pairs = zip(pools.names, pools.tokens_K.tolist(), strict=True)
-    return tuple(Source(name, tokens, float(known.get(name, 0))) for name, tokens in pairs)
+    return tuple(
+        Source(name, tokens, check_number(f"quality of {name!r}", known.get(name, 0), kind=MixingError))
+        for name, tokens in pairs
+    )
 
 
 def natural_blend(sources: Sequence[Source]) -> Floats:
@@ -53,7 +67,13 @@ def natural_blend(sources: Sequence[Source]) -> Floats:
 
 
 def power_blend(sources: Sequence[Source], power: float) -> Floats:
-    """w_i ∝ N_i^power: 1 is the natural distribution, 0 equal weights, below 0 the scarce sources lead."""
+    """w_i ∝ N_i^power: 1 is the natural distribution, 0 equal weights, below 0 the scarce sources lead.
+
+    Raises:
+        MixingError: no source, or a power that is no number.
+    """
+    check_sources(sources)
+    check_number("power", power, kind=MixingError)
     logs_K = power * np.log([source.tokens for source in sources])
     raised_K = np.exp(logs_K - logs_K.max())
     return raised_K / raised_K.sum()
@@ -95,7 +115,12 @@ def place_of(quality_K: Floats) -> Floats:
 
 
 def _filled(wanted_K: Floats, limit_K: Floats) -> Floats:
-    """Scale `wanted_K` to sum to 1 with no entry above its limit (water filling)."""
+    """Scale `wanted_K` to sum to 1 with no entry above its limit (water filling); both must be numbers."""
+    if not np.isfinite(wanted_K).all() or np.isnan(limit_K).any():
+        wanted, limit = wanted_K.tolist(), limit_K.tolist()
+        raise MixingError(
+            f"Weights {wanted} up to {limit} cannot be filled; give a finite ratio, horizon and max_epochs."
+        )
     weights_K = wanted_K / wanted_K.sum()
     full_K = np.zeros(len(wanted_K), dtype=bool)
     while ((over_K := weights_K > limit_K) & ~full_K).any():

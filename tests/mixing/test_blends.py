@@ -124,10 +124,106 @@ def test_splitting_sends_the_best_source_late() -> None:
     assert same[0].weights == pytest.approx(same[1].weights)
 
 
-@pytest.mark.parametrize(("switch", "odds"), [(0.0, 2), (1.0, 2), (0.5, 0)])
-def test_an_impossible_split_is_refused(switch: float, odds: float) -> None:
-    with pytest.raises(MixingError, match="switch is"):
-        blends.split_phases(np.array([0.5, 0.5]), np.array([0.0, 1.0]), switch, odds=odds)
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"switch": 0.0}, "switch is 0.0; it must be a finite number above 0"),
+        ({"switch": 1.0}, "switch is 1.0; it must be below 1"),
+        ({"switch": np.nan}, "switch is nan"),
+        ({"odds": 0}, "odds is 0; it must be a finite number above 0"),
+        ({"odds": np.inf}, "odds is inf"),
+        ({"odds": None}, "odds is None"),
+        ({"quality_K": [np.nan, 1.0]}, "quality is nan"),
+        ({"quality_K": [1.0]}, "2 weights for 1 sources"),
+        ({"aggregate_K": "ab"}, "The weights are 'ab', expected a number for each source"),
+    ],
+)
+def test_an_impossible_split_is_refused(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(MixingError, match=words):
+        blends.split_phases(**{"aggregate_K": np.array([0.5, 0.5]), "quality_K": np.array([0.0, 1.0])} | change)
+
+
+PAIR = [Source("web", 1000, 0.0), Source("books", 500, 1.0)]
+
+
+@pytest.mark.parametrize("sources", [None, [], 5, "ab", ["web"], {}])
+def test_blends_are_of_sources(sources: Any) -> None:
+    calls = [
+        lambda: weights.natural_blend(sources),
+        lambda: weights.power_blend(sources, 0.5),
+        lambda: blends.design(sources, 100),
+        lambda: blends.one_phase(sources, [1.0], 100),
+    ]
+    for call in calls:
+        with pytest.raises(MixingError, match=r"sources are .*, expected a list of Source, at least one"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"name": None}, "name of a source is None"),
+        ({"tokens": 0}, "tokens of source 'web' is 0; it must be a finite number at least 1"),
+        ({"tokens": np.nan}, "tokens of source 'web' is nan"),
+        ({"tokens": "9"}, "tokens of source 'web' is '9'"),
+        ({"quality": np.inf}, "quality of source 'web' is inf"),
+        ({"quality": None}, "quality of source 'web' is None"),
+    ],
+)
+def test_a_source_has_tokens_and_a_quality(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(MixingError, match=words):
+        Source(**{"name": "web", "tokens": 10} | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"horizon": 0}, "horizon is 0; it must be a finite number at least 1"),
+        ({"horizon": np.nan}, "horizon is nan"),
+        ({"ratio": -1}, "ratio is -1; it must be a finite number above 0"),
+        ({"ratio": np.inf}, "ratio is inf"),
+        ({"ratio": "4"}, "ratio is '4'"),
+        ({"max_epochs": np.nan}, "max_epochs is nan"),
+        ({"max_epochs": -1}, "max_epochs is -1"),
+    ],
+)
+def test_a_design_is_of_numbers(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(MixingError, match=words):
+        blends.design(PAIR, **{"horizon": 100} | change)
+
+
+@pytest.mark.parametrize("change", [{"ratio": np.nan}, {"ratio": np.inf}, {"max_epochs": np.nan}, {"horizon": np.nan}])
+def test_weights_that_are_no_numbers_never_come_out(change: dict[str, Any]) -> None:
+    with pytest.raises(MixingError, match="cannot be filled; give a finite ratio, horizon and max_epochs"):
+        weights.quality_blend(PAIR, **{"horizon": 100} | change)
+    with pytest.raises(MixingError, match="power is nan; it must be a finite number"):
+        weights.power_blend(PAIR, np.nan)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: blends.one_phase(PAIR, [np.nan, 1], 9), "must be finite and not negative"),
+        (lambda: blends.one_phase(PAIR, None, 9), "weights"),  # type: ignore[arg-type]
+        (lambda: blends.one_phase(PAIR, [0.5, 0.5], np.nan), "horizon is nan"),  # type: ignore[arg-type]
+        (lambda: TWO.at(0), "horizon is 0"),
+        (lambda: TWO.warnings(np.nan), "max_epochs is nan"),
+        (lambda: BlendSchedule(tuple(PAIR), (), 9), r"phases are \(\), expected Phase"),
+        (lambda: BlendSchedule(tuple(PAIR), ("a",), 9), "phases are .*, expected Phase"),  # type: ignore[arg-type]
+        (lambda: TWO.table(0, 2, 0), "steps is 0"),
+        (lambda: TWO.table(2, 1.5, 0), "batch_size is 1.5"),  # type: ignore[arg-type]
+        (lambda: TWO.table(2, 2, -1), "seed is -1"),
+        (lambda: TWO.blend(None, 2, 2, 0), "pools are None, expected Pools"),  # type: ignore[arg-type]
+        (lambda: weights.sources_of({}), "expected Pools and a number by name"),  # type: ignore[arg-type]
+        (lambda: horizons.graded_sizes([], 9, 2), "no names to give sizes"),
+        (lambda: horizons.graded_sizes(["a"], np.nan, 2), "total is nan"),
+        (lambda: horizons.graded_sizes(["a"], 9, 0), "ratio is 0"),
+        (lambda: horizons.cut_to(None, {"a": np.nan}, {"a": 9}), "tokens of 'a' is nan"),  # type: ignore[arg-type]
+    ],
+)
+def test_no_schedule_of_what_is_no_number(call: Any, words: str) -> None:
+    with pytest.raises(MixingError, match=words):
+        call()
 
 
 TWO = BlendSchedule(

@@ -130,3 +130,22 @@ def test_the_repository_s_card_says_what_the_stored_run_measured():
     assert f"| train | {split['num_examples']:,} | {split['num_bytes']:,} |" in card
     sections = [line[3:] for line in card.splitlines() if line.startswith("## ")]
     assert sections == ["Motivation", "Composition", "Collection", "Processing", "Licence", "Limits"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"texts": "ab"}, "texts is one text, 'ab'"),
+        ({"texts": [None, "b"]}, "Text 0 of texts is None"),
+        ({"names_K": "x"}, "names_K is one text"),
+        ({"labels_N": None}, "2 texts and 1 cluster labels"),
+        ({"weights_K": [np.nan]}, "must be finite and not negative"),
+        ({"size": np.nan}, "size is nan; it must be a finite number at least 0"),
+        ({"size": -1}, "size is -1"),
+        ({"seed": None}, "seed is None"),
+    ],
+)
+def test_what_cannot_be_selected_is_one_sentence(change, words):
+    good = {"texts": ["a", "b"], "labels_N": np.zeros(2, dtype=int), "weights_K": [1.0], "names_K": ["C1"]}
+    with pytest.raises(MixingError, match=words):
+        select_documents(**good | change)

@@ -193,3 +193,15 @@ def test_it_reads_the_clusters_of_kmeans(ax):
     table = describe(found, [f"text about {kind}" for kind in kinds], kinds, points)
     draw_map(ax, project(points), found.labels_N, table["name"])
     assert {text.get_text().split(" ", 1)[1] for text in ax.texts} == set(kinds)
+
+
+@pytest.mark.parametrize("perplexity", [0, -1, np.nan, None])
+def test_a_perplexity_is_positive(perplexity):
+    with pytest.raises(MixingError, match=f"perplexity is {perplexity!r}; it must be a finite number above 0"):
+        project(np.eye(4), perplexity=perplexity)
+
+
+@pytest.mark.parametrize("vectors", [None, "ab", [["a"]], [[np.nan]]])
+def test_what_is_projected_is_a_matrix_of_numbers(vectors):
+    with pytest.raises(MixingError, match=r"The vectors (are|have)"):
+        project(vectors)

@@ -263,3 +263,39 @@ def test_mutant_merging_at_random_is_noticed(eight):
     )
     assert adjusted_rand_score(truth, merge(blind, k_final=8).labels_N) < 0.5
     assert adjusted_rand_score(truth, merge(cells, k_final=8).labels_N) == 1
+
+
+@pytest.mark.parametrize("vectors", [None, "ab", 5, [], [["a"]], [[np.nan]], [1.0, 2.0]])
+def test_vectors_are_a_matrix_of_numbers(vectors):
+    with pytest.raises(MixingError, match=r"The vectors (are|have)"):
+        kmeans(vectors, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"k": 1.5}, "k is 1.5; it must be a whole number"),
+        ({"k": "2"}, "k is '2'"),
+        ({"seed": None}, "seed is None"),
+        ({"iterations": 0}, "iterations is 0"),
+        ({"restarts": 0}, "restarts is 0"),
+    ],
+)
+def test_numbers_of_kmeans_are_whole(change, words):
+    with pytest.raises(MixingError, match=words):
+        kmeans(np.eye(4), **{"k": 2, "seed": 0} | change)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"height": np.nan}, "height is nan; it must be a finite number at least 0"),
+        ({"height": -1}, "height is -1"),
+        ({"height": "1.5"}, "height is '1.5'"),
+        ({"k_final": 1.5}, "k_final is 1.5"),
+        ({"k_final": "2"}, "k_final is '2'"),
+    ],
+)
+def test_merging_stops_at_a_number(how, words):
+    with pytest.raises(MixingError, match=words):
+        merge(kmeans(np.eye(4), 3, 0), **how)

@@ -77,3 +77,17 @@ def test_shares_that_were_missed_are_told(tmp_path, got, warned):
     sentence = intake.shortfall(tmp_path)
     assert ("20% of the bytes" in sentence) is warned
     assert bool(sentence) is warned
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"sources": "novels"}, "sources is one text, 'novels'"),
+        ({"goal": None}, "goal is None, expected the path"),
+        ({"out": ""}, "out is '', expected the path"),
+    ],
+)
+def test_what_is_no_request_is_one_sentence(change, words, tmp_path):
+    good = {"sources": ["novels"], "goal": "law", "reference": "", "out": tmp_path / "mix"}
+    with pytest.raises(MixingError, match=words):
+        intake.read_request(**good | change, sizes=(10, 10), seed=0, tell=print)

@@ -111,3 +111,20 @@ def test_scratch_and_warm_plans_differ_in_base_and_warmup(lab_home):
     warm = pipeline.proxy_plan(pools, held_out, replace(scratch, base_steps=1))
     assert warm.base is not None
     assert warm.settings.warmup_steps == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"out": None}, "out is None, expected the path"),
+        ({"goal": "one text"}, "goal is one text, 'one text'"),
+        ({"recipe": None}, "recipe is None, expected a Recipe"),
+        ({"seed": -1}, "seed is -1"),
+        ({"size": 1.5}, "size is 1.5"),
+    ],
+)
+def test_what_cannot_be_mixed_is_one_sentence(change, words, tmp_path):
+    rows = datasets.Dataset.from_dict({"text": ["a", "b"], "corpus": ["x", "y"]})
+    recipe = pipeline.recipe_from(resolve("03_climb_mixing", "smoke"))
+    with pytest.raises(MixingError, match=words):
+        pipeline.make_climbmix(rows, **{"goal": ["g"], "recipe": recipe, "out": tmp_path / "mix"} | change)

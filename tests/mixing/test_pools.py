@@ -3,7 +3,9 @@
 import json
 import math
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -194,5 +196,31 @@ def test_the_grid_is_the_whole_simplex_once(sources: int, steps: int) -> None:
 
 
 def test_an_empty_grid_is_refused() -> None:
-    with pytest.raises(MixingError, match="grid of 0 steps"):
+    with pytest.raises(MixingError, match="steps is 0; it must be a whole number of at least 1"):
         simplex_grid(3, 0)
+    with pytest.raises(MixingError, match=r"sources is 1\.5"):
+        simplex_grid(1.5, 2)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("weights", [None, "ab", ["a", "b"], 5, [], [[0.5, 0.5]], [math.nan, 1.0], [math.inf, 0.0]])
+def test_weights_are_a_number_for_each_source(weights: Any) -> None:
+    with pytest.raises(MixingError, match=r"weights (are|for)|The weights|weights sum"):
+        check_mixture(weights, 2)
+    with pytest.raises(MixingError, match="There are 0 weights for 0 sources"):
+        check_mixture([], 0)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: draw_table([0.5, 0.5], -1, 2, 0), "steps is -1"),
+        (lambda: draw_table([0.5, 0.5], 2, 0, 0), "batch_size is 0"),
+        (lambda: draw_table([0.5, 0.5], 2, 2, None), "seed is None"),  # type: ignore[arg-type]
+        (lambda: counts_of([0.5, 0.5], 1.5), "total is 1.5"),  # type: ignore[arg-type]
+        (lambda: Pools({"a": None}), "rows are .* expected packed rows"),  # type: ignore[dict-item]
+        (lambda: Pools(None), "rows are None"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_no_run_can_read_is_one_sentence(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(MixingError, match=words):
+        call()

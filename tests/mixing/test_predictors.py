@@ -153,3 +153,20 @@ def test_the_kind_chosen_is_the_one_whose_leave_one_out_ranks_best(monkeypatch):
     assert predictors.fit_chosen(mixtures, scores, 7) == "predictor"
     assert (fitted.only("kind"), fitted.only("seed")) == ("gp", 7)
     assert fitted.only("scores_N") is scores
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kind": ["ridge"]}, "Unknown predictor"),
+        ({"mixtures_NK": "ab"}, "no tables of numbers"),
+        ({"mixtures_NK": None}, "at least 4 mixtures"),
+        ({"mixtures_NK": np.full((5, 2), np.nan)}, "a weight that is no number or below 0"),
+        ({"mixtures_NK": np.full((5, 2), -0.5)}, "a weight that is no number or below 0"),
+        ({"scores_N": None}, "at least 4 mixtures"),
+    ],
+)
+def test_what_no_predictor_learns_from_is_one_sentence(change, words):
+    good = {"kind": "ridge", "mixtures_NK": np.full((5, 2), 0.5), "scores_N": np.arange(5.0)}
+    with pytest.raises(MixingError, match=words):
+        predictors.fit(**good | change)

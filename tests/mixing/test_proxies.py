@@ -159,3 +159,15 @@ def test_the_common_start_is_trained_on_natural_shares_without_a_decay(monkeypat
     assert trained.only("settings") == wanted
     assert (tmp_path / "model.safetensors").is_file()
     assert built.only("settings")["seed"] == 7
+
+
+@pytest.mark.parametrize("sets", [None, {}, "text", {"a": "one text"}, {"a": [None]}])
+def test_held_out_texts_come_by_set(sets):
+    with pytest.raises(MixingError, match=r"expected (texts by|a list of texts|text)"):
+        proxies.held_out_from(sets, None)
+
+
+@pytest.mark.parametrize("mixtures", [None, 5, []])
+def test_a_proxy_has_a_mixture(mixtures):
+    with pytest.raises(MixingError, match="There is no mixture to train a proxy on"):
+        train_proxies(tiny_plan.plan(), mixtures)

@@ -153,3 +153,22 @@ def test_mutant_a_silent_no_op_is_noticed(monkeypatch):
     monkeypatch.setattr(pruning, "select", lambda clustering, kept: clustering)
     with pytest.raises(RuntimeError, match="other documents than those"):
         prune(clusters_of_two(), np.array([5, 5, 5, 5, 1, 1.0]))
+
+
+@pytest.mark.parametrize("threshold", [np.nan, np.inf, None, "3", [np.nan]])
+def test_a_threshold_is_a_number(threshold):
+    found = kmeans(np.eye(4), 2, 0)
+    with pytest.raises(MixingError, match=r"threshold is .*; it must be a finite number"):
+        prune(found, np.ones(4), threshold)
+
+
+@pytest.mark.parametrize("scores", [None, "abcd", ["a"] * 4, [1.0]])
+def test_there_is_a_score_for_each_document(scores):
+    with pytest.raises(MixingError, match=r"Scores (are|have)"):
+        prune(kmeans(np.eye(4), 2, 0), scores)
+
+
+@pytest.mark.parametrize("folds", [0, 1, 1.5, None])
+def test_folds_are_two_at_least(folds):
+    with pytest.raises(MixingError, match=f"folds is {folds!r}; it must be a whole number of at least 2"):
+        quality_scores(np.eye(9), np.eye(9), 0, folds)

@@ -1,6 +1,7 @@
 """Published blends as printed, the arithmetic of the headline, and the planner on a user's numbers."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,9 +121,15 @@ def test_phases_of_ones_own() -> None:
     [
         ({"recipe": "nemotron-x"}, "nemotron-h"),
         ({"tokens": MINE | {"maths": 1e9}}, "math"),
-        ({"tokens": MINE | {"math": 0}}, "math has 0 tokens"),
-        ({"tokens": MINE | {"math": math.nan}}, "math has nan tokens"),
-        ({"horizon": 0}, "horizon has 0 tokens"),
+        ({"tokens": MINE | {"math": 0}}, "tokens of 'math' is 0; it must be a finite number at least 1"),
+        ({"tokens": MINE | {"math": math.nan}}, "tokens of 'math' is nan"),
+        ({"horizon": 0}, "horizon is 0; it must be a finite number at least 1"),
+        ({"horizon": math.inf}, "horizon is inf"),
+        ({"horizon": None}, "horizon is None"),
+        ({"tokens": None}, "tokens are None, expected a number of tokens by the name"),
+        ({"tokens": MINE | {"math": "1e9"}}, "tokens of 'math' is '1e9'"),
+        ({"recipe": None}, "Unknown recipe None"),
+        ({"recipe": ["nemotron-h"]}, "Unknown recipe"),
         ({"missing": "ignore"}, "refuse"),
         ({"tokens": {"SFT-style": 1e9}, "missing": "spread"}, "phase of 'nemotron-h' has none"),
     ],
@@ -152,3 +159,29 @@ def test_the_switch_moved() -> None:
     table = switch_table()
     assert table["switches at, %"].tolist() == ["60", "60", "60, 80, 98.1", "60, 90", "80", "94"]
     assert table.loc[table["run"] == "Nemotron-H, 56B", "learning rate"].item() == "cosine"
+
+
+@pytest.mark.parametrize(
+    ("shares", "percent", "words"),
+    [
+        ((), {"a": ()}, "needs a share for each phase"),
+        (None, {"a": (100.0,)}, "needs a share for each phase"),
+        ((1.0,), None, "needs a share for each phase"),
+        ((1.0,), {"a": 100.0}, "need 1 percentages"),
+        ((math.nan,), {"a": (100.0,)}, "a number of 'shares' is nan"),
+        ((1.0,), {"a": (math.nan,)}, "a number of 'a' is nan"),
+        ((1.0,), {"a": (-1.0,), "b": (101.0,)}, "a number of 'a' is -1.0; it must be a finite number at least 0"),
+        ((1.0,), {"a": ("100",)}, "a number of 'a' is '100'"),
+    ],
+)
+def test_recipes_are_of_numbers(shares: Any, percent: Any, words: str) -> None:
+    with pytest.raises(MixingError, match=words):
+        Recipe("mine", shares, percent)
+
+
+@pytest.mark.parametrize("gain", [-1, math.nan, math.inf, None, "0.1"])
+def test_gains_are_numbers(gain: Any) -> None:
+    with pytest.raises(MixingError, match=f"blend is {gain!r}; it must be a finite number above -1"):
+        decompose(gain, 0.1)
+    with pytest.raises(MixingError, match=f"order is {gain!r}"):
+        decompose(0.1, gain)

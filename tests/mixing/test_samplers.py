@@ -76,3 +76,20 @@ def test_moments_of_sparse_and_flat_are_dirichlets():
 def test_mistakes_are_named(arguments, words):
     with pytest.raises(MixingError, match=words):
         sample_mixtures(arguments[0], np.array(arguments[1]), *arguments[2:])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"sampler": None}, "Unknown sampler None"),
+        ({"sampler": ["flat"]}, "Unknown sampler"),
+        ({"count": 0}, "count is 0; it must be a whole number of at least 1"),
+        ({"count": 1.5}, "count is 1.5"),
+        ({"seed": None}, "seed is None"),
+        ({"prior_K": None}, "weights"),
+        ({"prior_K": [np.nan, 1.0]}, "must be finite and not negative"),
+    ],
+)
+def test_what_cannot_be_sampled_is_one_sentence(change, words):
+    with pytest.raises(MixingError, match=words):
+        sample_mixtures(**{"sampler": "flat", "prior_K": [0.5, 0.5], "count": 3, "seed": 0} | change)

@@ -105,7 +105,10 @@ def test_a_round_is_drawn_at_random_from_the_top_only():
         ({"rounds": (4, 2)}, "at least 5"),
         ({"rounds": ()}, "rounds"),
         ({"candidates": 10}, "candidates=10"),
-        ({"top": -1}, "top=-1"),
+        ({"top": -1}, "top is -1; it must be a whole number of at least 0"),
+        ({"rounds": "abc"}, "rounds is 'abc', expected a tuple"),
+        ({"rounds": (8, 1.5)}, r"rounds\[1\] is 1.5"),
+        ({"candidates": None}, "candidates is None"),
     ],
 )
 def test_impossible_sizes_are_named(changes, words):
