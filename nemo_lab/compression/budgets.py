@@ -19,6 +19,7 @@ from functools import cache
 from itertools import product
 from typing import Any
 
+from nemo_lab.errors import check_number
 from nemo_lab.modeling import HybridConfig, HybridLM, costs, measure
 from nemo_lab.modeling.costs import GIB
 from nemo_lab.modeling.presets import preset
@@ -47,7 +48,14 @@ def deployed_gib(
     kv_bits: float = 16,
     ssm_bits: float = 16,
 ) -> float:
-    """GiB of weights and of the caches of `batch` sequences of `context` tokens; convolution tails in bf16."""
+    """GiB of weights and of the caches of `batch` sequences of `context` tokens; convolution tails in bf16.
+
+    Raises:
+        LabError: a length, number or width that is none, or below 0.
+    """
+    bits = {"weight_bits": weight_bits, "kv_bits": kv_bits, "ssm_bits": ssm_bits}
+    for name, value in {"context": context, "batch": batch, **bits}.items():
+        check_number(name, value, least=0)
     cache = costs.cache_bytes(config, context, kv_bytes=kv_bits / 8, ssm_bytes=ssm_bits / 8)
     return (costs.weight_bytes(config, weight_bits / 8) + batch * cache) / GIB
 
@@ -88,7 +96,11 @@ def widths_under(
 
     Args:
         parent: gives the pattern and all that is not searched. size: what `budget` bounds, of a configuration.
+
+    Raises:
+        LabError: a budget that is no number, or a width that no model has.
     """
+    check_number("budget", budget)
     grid = (parent.with_(d_model=d, d_ff=f, ssm_heads=h) for d, f, h in product(d_models, d_ffs, heads))
     sized = (Sized(config, size(config)) for config in grid)
     return sorted((one for one in sized if one.size <= budget), key=lambda one: -one.size)

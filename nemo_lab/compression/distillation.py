@@ -22,9 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError, check_whole, one_of
 from nemo_lab.modeling.linear import wide
 from nemo_lab.training.identity import identity_of, weights_fingerprint
+from nemo_lab.training.settings import PRECISIONS
 
 IGNORE = -100  # a target that counts for nothing, as everywhere in the package
 
@@ -87,9 +88,17 @@ class Teacher:
             put into `eval` mode and otherwise left as it is; do not train it while it teaches.
         limit_bytes: what the memory may hold; beyond it batches are computed anew each time.
         precision: "bf16" for autocast, "fp32" for none.
+
+    Raises:
+        LabError: no model that could teach, an unknown precision, or a limit below 0.
     """
 
     def __init__(self, model: Any, *, limit_bytes: int = 2**29, precision: str = "bf16") -> None:
+        if not hasattr(model, "hidden") or not hasattr(model, "head"):
+            raise LabError(f"model is a {type(model).__name__}, expected one with `hidden` and `head`, as a HybridLM.")
+        if precision not in PRECISIONS:
+            raise LabError(one_of("precision", precision, PRECISIONS))
+        check_whole("limit_bytes", limit_bytes, 0)
         self.model, self.limit_bytes, self.precision = model.eval(), limit_bytes, precision
         self.computed, self._bytes = 0, 0
         self._memory: dict[bytes, Tensor] = {}
@@ -136,8 +145,13 @@ class Distilled(nn.Module):
 
     def __init__(self, student: Any, teacher: Teacher, objective: str = "kl") -> None:
         super().__init__()
-        if objective not in OBJECTIVES:
+        if objective not in list(OBJECTIVES):  # a list has no hash
             raise LabError(one_of("objective", objective, list(OBJECTIVES)))
+        if not hasattr(student, "hidden") or not hasattr(teacher, "logits"):
+            kinds = f"{type(student).__name__} and {type(teacher).__name__}"
+            raise LabError(
+                f"student and teacher are {kinds}, expected a HybridLM and a Teacher, such as Teacher(model)."
+            )
         self.student, self.config = student, student.config
         self.objective = objective
         self._teacher = (teacher,)  # a tuple: nn.Module must not register the teacher's weights

@@ -52,13 +52,15 @@ def measure_importance(model: HybridLM, batches: Iterable[Any]) -> Importance:
         batches: tuples that begin with tokens_BL, targets and document_BL, such as `training.Batch`.
 
     Raises:
-        LabError: no batch.
+        LabError: no `HybridLM`, no batch, or something else than batches.
     """
+    if not isinstance(model, HybridLM):
+        raise LabError(f"model is a {type(model).__name__}, expected a HybridLM.")
     sums = _Sums()
     was_training = model.training
     model.eval()
     with _listening(model, sums):
-        for tokens_BL, _, document_BL in batches:
+        for tokens_BL, _, document_BL in calibration(batches):
             model.hidden(tokens_BL, document_BL)
     model.train(was_training)
     if not sums.squares:
@@ -78,6 +80,24 @@ def random_importance(config: HybridConfig, seed: int) -> Importance:
         {name: of("-", config.d_ff) for name in NEURON_SCORES},
         {name: of("M", config.ssm_heads, config.ssm_head_dim) for name in MAMBA_SCORES},
     )
+
+
+def calibration(batches: Iterable[Any]) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """Yield (tokens_BL, targets_BL, document_BL) of each batch.
+
+    Raises:
+        LabError: something that is no batch, or nothing that could hold any.
+    """
+    if isinstance(batches, str | Tensor) or not isinstance(batches, Iterable):
+        raise LabError(
+            f"batches are {batches!r:.60}, expected several, as `training.batch` makes; put one into brackets."
+        )
+    for number, one in enumerate(batches):
+        if not isinstance(one, tuple | list) or len(one) != 3 or not isinstance(one[0], Tensor):
+            raise LabError(
+                f"Batch {number} is {one!r:.60}, expected tokens, targets and documents, as of `training.batch`."
+            )
+        yield one[0], one[1], one[2]
 
 
 class _Sums:

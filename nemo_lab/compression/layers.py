@@ -23,7 +23,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nemo_lab.compression.distillation import IGNORE, cosine_loss, kl_loss
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.compression.importance import calibration
+from nemo_lab.errors import LabError, check_whole, one_of
 from nemo_lab.modeling import HybridLM
 
 MEASURES = ("hidden mse", "logits kl", "logits mse", "loss", "cosine")
@@ -41,11 +42,16 @@ def layer_scores(model: HybridLM, batches: Iterable[Any], removed: Sequence[int]
             model, except for `cosine`, which looks at one layer alone.
 
     Raises:
-        LabError: no batch, or none with a target.
+        LabError: no batch, none with a target, or a layer that the model has not.
     """
+    stray = [i for i in removed if i not in range(len(model.blocks))] if isinstance(removed, Sequence) else [removed]
+    if stray:
+        raise LabError(
+            f"Layer {stray[0]!r:.60} cannot be gone: the layers are numbered from 0 to {len(model.blocks) - 1}."
+        )
     totals = {name: torch.zeros(len(model.blocks), dtype=torch.float64) for name in MEASURES}
     count = 0
-    for tokens_BL, targets_BL, document_BL in batches:
+    for tokens_BL, targets_BL, document_BL in calibration(batches):
         counted = int((targets_BL != IGNORE).sum())
         if counted:
             _add(totals, model, tokens_BL, targets_BL, document_BL, set(removed))
@@ -116,6 +122,7 @@ def remove_iteratively(
     """
     if measure not in MEASURES:
         raise LabError(one_of("measure", measure, MEASURES))
+    check_whole("count", count, 0)
     gone: tuple[int, ...] = ()
     for _ in range(count):
         scores = layer_scores(model, batches, gone)[measure]

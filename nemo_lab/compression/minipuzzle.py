@@ -23,8 +23,9 @@ from typing import Any
 
 import torch
 
+from nemo_lab.compression.importance import calibration
 from nemo_lab.compression.ranking import lowest_by_kind, without
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_number, check_whole
 from nemo_lab.modeling import HybridConfig, HybridLM
 
 KINDS = "M*-"
@@ -82,9 +83,14 @@ def candidates(
         LabError: scores of another model, no width or one that no slice can have, or no child that fits; it says
             how large the smallest is.
     """
-    widths = sorted(set(widths))
+    check_number("budget", budget)
+    if isinstance(widths, str) or not isinstance(widths, Iterable):
+        raise LabError(f"widths are {widths!r:.60}, expected whole numbers, such as [64, 128].")
+    widths = sorted({check_whole("width", width, 0) for width in widths})
     if not widths or widths[0] < 1 or widths[-1] > parent.d_ff:
         raise LabError(f"widths are {widths}; give one at least, all of them from 1 to the parent's {parent.d_ff}.")
+    if not isinstance(scores, Sequence) or any(score != score for score in scores):
+        raise LabError(f"scores are {scores!r:.60}, expected a number for each layer; score those that have none.")
     if len(scores) != len(parent.pattern):
         raise LabError(f"There are {len(scores)} scores for the {len(parent.pattern)} layers of {parent.pattern!r}.")
     found = list(_all(parent, scores, widths, size))
@@ -114,7 +120,7 @@ def greedy_scores(child: HybridLM, parent: HybridLM, batches: Iterable[Any]) -> 
     `batches` are tuples tokens_BL, targets_BL, document_BL; targets of -100 do not count.
     """
     right = agreed = total = 0
-    for tokens_BL, targets_BL, document_BL in batches:
+    for tokens_BL, targets_BL, document_BL in calibration(batches):
         ours, theirs = (model(tokens_BL, document_BL).argmax(-1) for model in (child, parent))
         counted = targets_BL != -100
         right += int(((ours == targets_BL) & counted).sum())

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from nemo_lab.compression.importance import MAMBA_SCORES, NEURON_SCORES, Importance
 from nemo_lab.compression.slicing import Kept
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError, check_whole, one_of
 from nemo_lab.modeling import HybridConfig
 
 
@@ -29,13 +29,13 @@ def top(scores: Tensor, count: int) -> Tensor:
     Raises:
         LabError: fewer than one or more than there are.
     """
-    if not 1 <= count <= len(scores):
-        raise LabError(f"{count} of {len(scores)} cannot be kept; choose 1 to {len(scores)}.")
     return _ranked(scores, count).sort().values
 
 
 def _ranked(scores: Tensor, count: int) -> Tensor:
     """Indices of the `count` highest scores, best first."""
+    if not 1 <= check_whole("count", count, 0) <= len(scores):
+        raise LabError(f"{count} of {len(scores)} cannot be kept; choose 1 to {len(scores)}.")
     return torch.argsort(scores, descending=True, stable=True)[:count]
 
 
@@ -93,13 +93,15 @@ def keep_best(
         heads: one of `HEAD_RANKINGS`; all but "within" need `slice_model(…, across_groups=True)`.
 
     Raises:
-        LabError: an unknown score or ranking, or a target larger than the parent.
+        LabError: no scores, an unknown score, ranking or layer, or a target larger than the parent.
     """
+    if not isinstance(importance, Importance):
+        raise LabError(f"importance is {importance!r:.60}, expected what `measure_importance` returns.")
     choices = (mamba, MAMBA_SCORES), (neurons, NEURON_SCORES), (heads, tuple(HEAD_RANKINGS))
     for value, known in choices:
-        if value not in known:
+        if value not in list(known):  # a list has no hash
             raise LabError(one_of("score or ranking", value, known))
-    places = tuple(range(len(parent.pattern)) if layers is None else layers)
+    places = tuple(range(len(parent.pattern))) if layers is None else _places(layers, parent)
     channels, chosen_heads = {}, {}
     for i in (i for i in places if parent.pattern[i] == "M"):
         score_HP = importance.mamba[mamba][i]
@@ -110,12 +112,23 @@ def keep_best(
     return Kept(places, top(importance.embedding, target.d_model), chosen, chosen_heads, channels)
 
 
+def _places(layers: Sequence[int], parent: HybridConfig) -> tuple[int, ...]:
+    depth = len(parent.pattern)
+    if not isinstance(layers, Sequence) or any(place not in range(depth) for place in layers):
+        raise LabError(f"layers are {layers!r:.60}, expected numbers from 0 to {depth - 1}.")
+    return tuple(layers)
+
+
 def lowest_by_kind(pattern: str, scores: Sequence[float], counts: dict[str, int]) -> tuple[int, ...]:
     """The layers to remove: of each kind so many with the lowest scores, all ranked at once (one-shot).
 
     Raises:
-        LabError: more layers of a kind than there are.
+        LabError: more layers of a kind than there are, or not one score for each layer.
     """
+    if len(scores) != len(pattern):
+        raise LabError(
+            f"There are {len(scores)} scores for the {len(pattern)} layers of {pattern!r}; give one for each."
+        )
     removed: list[int] = []
     for kind, count in counts.items():
         places = sorted((i for i, letter in enumerate(pattern) if letter == kind), key=lambda i: scores[i])

@@ -68,6 +68,7 @@ def slice_model(model: HybridLM, kept: Kept, *, across_groups: bool = False) -> 
             group. Also when the child's size is not what its configuration says, for a slice that silently
             does nothing is this field's worst bug.
     """
+    _check_request(model, kept)
     parent = model.config
     plan = _complete(parent, kept)
     config = sliced_config(parent, plan)
@@ -119,6 +120,7 @@ def mask_model(model: HybridLM, kept: Kept, *, norms: bool = True) -> HybridLM:
         norms: scale norms as the module's docstring says, which makes it equal to the slice; False only zeroes.
             Layers in FP8 stay in FP8, where the rounding of a masked weight may differ from that of its slice.
     """
+    _check_request(model, kept)
     plan = _complete(model.config, kept)
     masked = copy.deepcopy(model)
     with torch.no_grad():
@@ -144,6 +146,8 @@ def removed_layers(model: HybridLM, removed: tuple[int, ...]) -> HybridLM:
     Raises:
         LabError: a number that is no layer's, or no layer left.
     """
+    if not isinstance(removed, tuple | list | range):
+        raise LabError(f"removed is {removed!r:.60}, expected the numbers of layers, such as (3, 4).")
     depth = len(model.blocks)
     stray = sorted(i for i in set(removed) if not 0 <= i < depth)
     if stray:
@@ -249,6 +253,14 @@ def _complete(config: HybridConfig, kept: Kept) -> Kept:
         fill(kept.heads, "M", config.ssm_heads, "heads"),
         fill(kept.channels, "M", config.ssm_head_dim, "channels"),
     )
+
+
+def _check_request(model: HybridLM, kept: Kept) -> None:
+    if not isinstance(model, HybridLM) or not isinstance(kept, Kept):
+        kinds = f"{type(model).__name__} and {type(kept).__name__}"
+        raise LabError(f"model and kept are {kinds}, expected a HybridLM and Kept, such as `keep_best` makes.")
+    if any(type(place) is not int for place in kept.layers or ()):
+        raise LabError(f"layers are {kept.layers!r:.60}, expected whole numbers.")
 
 
 def _check_indices(index: Tensor, size: int, what: str) -> None:

@@ -111,6 +111,6 @@ RECIPES: Mapping[str, Recipe] = {
 
 def recipe(name: str) -> Recipe:
     """The recipe of a name; LabError lists the known ones."""
-    if name not in RECIPES:
+    if name not in list(RECIPES):  # a list has no hash
         raise LabError(one_of("FP8 recipe", name, list(RECIPES)))
     return RECIPES[name]

@@ -71,7 +71,7 @@ def to_fp8(model: nn.Module, recipe: Recipe | str, backend: str = "auto") -> Swa
     """
     if backend not in BACKENDS:
         raise LabError(one_of("FP8 backend", backend, BACKENDS))
-    recipe = recipe_of(recipe) if isinstance(recipe, str) else recipe
+    recipe = recipe if isinstance(recipe, Recipe) else recipe_of(recipe)
     _check(model)
     products = gemms(model)
     inner = recipe.inner(products)
@@ -88,8 +88,14 @@ def to_fp8(model: nn.Module, recipe: Recipe | str, backend: str = "auto") -> Swa
     return Swapped(fp8, bf16)
 
 
+def _check_model(model: nn.Module) -> None:
+    if not isinstance(model, nn.Module):
+        raise LabError(f"model is a {type(model).__name__}, expected a torch module, such as HybridLM(config).")
+
+
 def _check(model: nn.Module) -> None:
     """Refuse what cannot be replaced by name."""
+    _check_model(model)
     if isinstance(model, nn.Linear):
         raise LabError("The model is a linear layer itself, which cannot be replaced in place; use Fp8Linear.of.")
     seen: dict[int, str] = {}
@@ -118,6 +124,7 @@ def plain_state(model: nn.Module) -> dict[str, Tensor]:
     and the entries that Transformer Engine's layers call `_extra_state`; of plain layers only `modeling.linear.Linear`
     knows to leave them out.
     """
+    _check_model(model)
     delayed = tuple(f"{name}." for name, module in model.named_modules() if isinstance(module, DelayedScale))
     return {
         name: value

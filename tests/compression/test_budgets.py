@@ -1,11 +1,14 @@
 """Budgets of the published sizes, against figures of the papers and arithmetic by hand."""
 
+import math
 from functools import partial
+from typing import Any
 
 import pytest
 from tiny_pruning import TINY
 
 from nemo_lab.compression import budgets
+from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, costs
 from nemo_lab.modeling.presets import preset
 
@@ -80,3 +83,15 @@ def test_latency_counts_layers_in_any_order_and_is_timed_once() -> None:
         config, found, partial(budgets.decode_seconds, context=64, tokens=8), d_models=[32], d_ffs=[48], heads=[2]
     )
     assert [(one.config, one.size) for one in fitting] == [(config, found)]
+
+
+@pytest.mark.parametrize("wrong", [-1, math.nan, None, "16"])
+def test_lengths_and_widths_are_numbers(wrong: Any) -> None:
+    for name in ("context", "batch", "weight_bits", "kv_bits", "ssm_bits"):
+        with pytest.raises(LabError, match=f"{name} is {wrong!r}; it must be a finite number at least 0"):
+            budgets.deployed_gib(TINY, **{"context": 8} | {name: wrong})
+
+
+def test_a_budget_is_a_number() -> None:
+    with pytest.raises(LabError, match="budget is nan"):
+        budgets.widths_under(TINY, math.nan, lambda config: 1.0, d_models=[24], d_ffs=[8], heads=[8])

@@ -84,6 +84,15 @@ def test_the_other_losses() -> None:
         (lambda: kl_loss(torch.zeros(2), torch.zeros(2), temperature=0), "temperature is 0"),
         (lambda: mse_loss(torch.zeros(2), torch.zeros(2), reduction="sum"), "Unknown reduction 'sum'"),
         (lambda: Distilled(HybridLM(TINY), Teacher(HybridLM(TINY)), "kll"), "did you mean 'kl'"),
+        (lambda: Distilled(HybridLM(TINY), Teacher(HybridLM(TINY)), ["kl"]), "Unknown objective"),
+        (
+            lambda: Distilled(HybridLM(TINY), HybridLM(TINY)),
+            "are HybridLM and HybridLM, expected a HybridLM and a Teach",
+        ),
+        (lambda: Distilled(None, Teacher(HybridLM(TINY))), "are NoneType and Teacher"),
+        (lambda: Teacher(None), "model is a NoneType, expected one with `hidden` and `head`"),
+        (lambda: Teacher(HybridLM(TINY), precision="fp8"), "Unknown precision 'fp8'"),
+        (lambda: Teacher(HybridLM(TINY), limit_bytes=-1), "limit_bytes is -1"),
     ],
 )
 def test_mistakes_are_named(call: object, words: str) -> None:

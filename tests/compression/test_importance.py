@@ -106,3 +106,14 @@ def test_random_scores_depend_on_the_seed_alone() -> None:
 def test_no_text_is_an_error() -> None:
     with pytest.raises(LabError, match="no calibration text"):
         measure_importance(make_model(), [])
+
+
+@pytest.mark.parametrize("batches", [None, 5, "rows", [None], [1], ROWS, [(1, 2, 3)]])
+def test_what_holds_no_batches_is_one_sentence(batches):
+    with pytest.raises(LabError, match=r"(batches are|Batch \d is) .*, expected"):
+        measure_importance(make_model(), batches)
+
+
+def test_what_is_measured_is_a_model():
+    with pytest.raises(LabError, match="model is a NoneType, expected a HybridLM"):
+        measure_importance(None, [ROWS])

@@ -102,3 +102,20 @@ def test_padding_counts_for_nothing() -> None:
         assert both[name] == pytest.approx(mixed, rel=1e-9, abs=1e-12), name
     with pytest.raises(LabError, match="targets other than -100"):
         layer_scores(model, [ROWS._replace(targets_BL=torch.full_like(targets, -100))])
+
+
+@pytest.mark.parametrize("removed", [[6], [-1], None, 5, ["a"]])
+def test_only_layers_can_be_gone(removed):
+    with pytest.raises(LabError, match=r"Layer .* cannot be gone: the layers are numbered from 0 to 5"):
+        layer_scores(make_model(), [ROWS], removed)
+
+
+@pytest.mark.parametrize("count", [-1, 1.5, None])
+def test_a_number_of_layers_is_whole(count):
+    with pytest.raises(LabError, match=f"count is {count!r}; it must be a whole number of at least 0"):
+        remove_iteratively(make_model(), [ROWS], count)
+
+
+def test_what_is_no_batch_is_one_sentence():
+    with pytest.raises(LabError, match="Batch 0 is None, expected tokens"):
+        layer_scores(make_model(), [None])

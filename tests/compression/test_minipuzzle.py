@@ -79,3 +79,25 @@ def test_mistakes_are_named() -> None:
             minipuzzle.candidates(TINY, SCORES, widths, costs.parameter_count, 1e9)
     with pytest.raises(LabError, match="no text to score"):
         minipuzzle.greedy_scores(make_model(), make_model(), [])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"budget": float("nan")}, "budget is nan; it must be a finite number"),
+        ({"budget": None}, "budget is None"),
+        ({"widths": None}, "widths are None, expected whole numbers"),
+        ({"widths": [8.5]}, "width is 8.5"),
+        ({"scores": None}, "scores are None, expected a number for each layer"),
+        ({"scores": [float("nan")] * 6}, "expected a number for each layer"),
+    ],
+)
+def test_what_has_no_candidates_is_one_sentence(change, words):
+    request = {"parent": TINY, "scores": SCORES, "widths": [8], "size": costs.parameter_count, "budget": 1e9}
+    with pytest.raises(LabError, match=words):
+        minipuzzle.candidates(**request | change)
+
+
+def test_what_is_no_batch_is_one_sentence():
+    with pytest.raises(LabError, match="batches are None"):
+        minipuzzle.greedy_scores(make_model(), make_model(), None)

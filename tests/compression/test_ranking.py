@@ -84,3 +84,33 @@ def test_layers_go_by_kind() -> None:
 def test_mistakes_are_named(call, words) -> None:
     with pytest.raises(LabError, match=words):
         call()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"importance": None}, "importance is None, expected what `measure_importance` returns"),
+        ({"layers": [99]}, r"layers are \[99\], expected numbers from 0 to 5"),
+        ({"layers": 5}, "layers are 5"),
+        ({"mamba": None}, "Unknown score or ranking None"),
+        ({"heads": ["within"]}, "Unknown score or ranking"),
+    ],
+)
+def test_what_cannot_be_kept_is_one_sentence(change, words):
+    with pytest.raises(LabError, match=words):
+        ranking.keep_best(**{"importance": random_importance(TINY, 0), "parent": TINY, "target": TINY} | change)
+
+
+@pytest.mark.parametrize("rank", [ranking.top, lambda s, n: ranking.heads_across_groups(s, 2, n)])
+def test_a_number_of_parts_is_whole_and_there(rank):
+    for count in (1.5, None, "2"):
+        with pytest.raises(LabError, match=f"count is {count!r}; it must be a whole number"):
+            rank(torch.ones(4), count)
+    for count in (0, 5):
+        with pytest.raises(LabError, match=f"{count} of 4 cannot be kept; choose 1 to 4"):
+            rank(torch.ones(4), count)
+
+
+def test_each_layer_has_a_score():
+    with pytest.raises(LabError, match="There are 1 scores for the 3 layers of 'M-M'"):
+        ranking.lowest_by_kind("M-M", [1.0], {"M": 1})

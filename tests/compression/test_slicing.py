@@ -207,3 +207,18 @@ def test_a_model_in_fp8_is_cut_like_the_same_model_without(name) -> None:
     masked, zeroed = plain_state(mask_model(ours, kept)), mask_model(plain, kept).state_dict()
     assert masked.keys() == zeroed.keys()
     assert all(torch.equal(masked[key], value) for key, value in zeroed.items())
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: slice_model(None, Kept()), "model and kept are NoneType and Kept, expected a HybridLM and Kept"),
+        (lambda: slice_model(make_model(), None), "model and kept are HybridLM and NoneType"),
+        (lambda: mask_model(make_model(), None), "model and kept are HybridLM and NoneType"),
+        (lambda: slice_model(make_model(), Kept(layers=("a",))), "expected whole numbers"),
+        (lambda: removed_layers(make_model(), None), "removed is None, expected the numbers of layers"),
+    ],
+)
+def test_what_cannot_be_cut_is_one_sentence(call, words):
+    with pytest.raises(LabError, match=words):
+        call()

@@ -246,3 +246,17 @@ def test_a_folder_with_delayed_scales_says_in_a_sentence_that_a_plain_model_does
     trained("delayed", tmp_path)
     with pytest.raises(TrainingError, match=r"has in addition blocks.2.mixer.k_proj.scales.*use the model it was"):
         load_model(HybridLM(SMALL), tmp_path)
+
+
+@pytest.mark.parametrize("model", [None, "nemotron", 5])
+def test_what_is_no_module_is_one_sentence(model: object) -> None:
+    with pytest.raises(LabError, match=r"model is a .*, expected a torch module"):
+        to_fp8(model, "nemotron_h")  # type: ignore[arg-type]
+    with pytest.raises(LabError, match=r"model is a .*, expected a torch module"):
+        plain_state(model)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("recipe", [None, 5, ["nano_v2"], "nano_v3"])
+def test_what_is_no_recipe_is_one_sentence(recipe: object) -> None:
+    with pytest.raises(LabError, match=r"Unknown FP8 recipe .* valid: .*nano_v2"):
+        to_fp8(HybridLM(SMALL), recipe)  # type: ignore[arg-type]
