@@ -51,10 +51,9 @@ def _tells(module: nn.Module) -> bool:
 
 
 def _config(config: Any) -> dict[str, Any]:
-    if is_dataclass(config) and not isinstance(config, type):
-        return asdict(config)
-    values = config.to_dict() if hasattr(config, "to_dict") else {}  # of Hugging Face
-    return {name: value for name, value in values.items() if name not in _LOCAL}
+    if hasattr(config, "to_dict"):  # of Hugging Face: a dataclass too, but with a dtype that JSON does not know
+        return {name: value for name, value in config.to_dict().items() if name not in _LOCAL}
+    return asdict(config) if is_dataclass(config) and not isinstance(config, type) else {}
 
 
 def weights_fingerprint(model: nn.Module) -> str:

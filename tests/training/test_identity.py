@@ -1,5 +1,6 @@
 """Identity: what differs has another fingerprint, what is the same has the same, and what cannot be told is refused."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 from tiny_lm import TinyConfig, TinyLM
 from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from nemo_lab.training import TrainingError, with_fingerprint
 from nemo_lab.training.identity import fingerprint, fingerprint_of, identity_of, weights_fingerprint
@@ -106,3 +108,13 @@ def test_the_parts_say_what_they_are_and_submodules_of_that_name_are_not_asked()
     assert identity_of(Told(2, 2))["parts"] == {"itself": {"said": "so"}}
     model.head.requires_grad_(False)
     assert found["trained"] - identity_of(model)["trained"] == model.head.weight.numel()
+
+
+def test_a_configuration_of_hugging_face_is_plain_and_knows_no_folder():
+    config = LlamaConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=0, num_attention_heads=2)
+    model = LlamaForCausalLM(config).bfloat16()
+    model.config.dtype, model.config._name_or_path = torch.bfloat16, "somewhere"
+    found = identity_of(model)["config"]
+    assert json.loads(json.dumps(found))["dtype"] == "bfloat16"
+    assert found["hidden_size"] == 8
+    assert "_name_or_path" not in found
