@@ -12,37 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from nemo_lab.compression.puzzle_library import read_part
-from nemo_lab.compression.puzzle_model import LINEAR, PuzzleConfig, PuzzleForCausalLM, PuzzleLayer
-from nemo_lab.compression.puzzle_parts import KINDS, part_named
+from nemo_lab.compression.puzzle_files import read_part
+from nemo_lab.compression.puzzle_model import LINEAR, Part, PuzzleLayer
+from nemo_lab.compression.puzzle_parts import KINDS, NONE, Option
 from nemo_lab.errors import LabError
 
 
-def blocks_of(choice: Sequence[str]) -> list[list[Any]]:
-    """Return a choice, an option a slot, as the model's blocks, a pair a layer.
+def blocks_of(choice: Sequence[Option]) -> list[list[Part]]:
+    """Return a choice, an option a slot, as the model's blocks: the sizes, a pair a layer.
 
     Raises:
-        LabError: an odd number of options, or one that is none.
+        LabError: the options are not of attention and feed-forward part in turn, two a layer.
     """
-    if len(choice) % 2:
-        raise LabError(f"A choice has {len(choice)} options; give two a layer, for attention and feed-forward part.")
-    wrong = [name for name in choice if name != LINEAR and not str(name).isdecimal()]
-    if wrong:
-        raise LabError(f"{wrong[0]!r} is no option; give a whole number or {LINEAR!r}.")
-    parts = [part_named(name) for name in choice]
-    return [list(pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
-
-
-def as_puzzle(llama: Any) -> Any:
-    """Return a Llama as a Puzzle model whose layers are all full: the parent of a search, with the same weights."""
-    given = {key: value for key, value in llama.config.to_dict().items() if key not in ("model_type", "architectures")}
-    parent: Any = cast(PuzzleForCausalLM(PuzzleConfig(**given)), llama.dtype)
-    parent.load_state_dict(llama.state_dict())
-    parent.generation_config = llama.generation_config
-    return parent.eval().requires_grad_(False)
+    if [getattr(option, "kind", None) for option in choice] != list(KINDS) * (len(choice) // 2):
+        raise LabError(
+            f"A choice is {', '.join(map(str, choice))}; give two options a layer, of attention and of the "
+            "feed-forward part."
+        )
+    return [[attention.size, ffn.size] for attention, ffn in zip(choice[::2], choice[1::2], strict=True)]
 
 
 def cast(model: Any, dtype: torch.dtype) -> Any:
@@ -52,39 +41,26 @@ def cast(model: Any, dtype: torch.dtype) -> Any:
     return model
 
 
-def assemble(parent: Any, choice: Sequence[str], places: Sequence[Path]) -> Any:
+def assemble(parent: Any, choice: Sequence[Option], layer_folders: Sequence[Path]) -> Any:
     """Return the model that the choice describes, with copies of weights of parent and library, in the parent's dtype.
 
     Args:
-        choice: an option a slot. places: the library's folder for each layer.
+        choice: an option a slot. layer_folders: the library's folder for each layer.
 
     Raises:
-        LabError: the library lacks a part, or choice and places are not of the parent's layers.
+        LabError: the library lacks a part or is damaged, or choice and folders are not of the parent's layers.
     """
     layers = len(parent.config.blocks)
-    if len(choice) != 2 * layers or len(places) != layers:
+    if len(choice) != 2 * layers or len(layer_folders) != layers:
         raise LabError(
-            f"A choice of {len(choice)} options and {len(places)} folders for {layers} layers; give two options and "
-            "a folder a layer."
+            f"A choice of {len(choice)} options and {len(layer_folders)} folders for {layers} layers; give two options "
+            "and a folder a layer."
         )
     child = _without_layers(parent)
     child.config.blocks = blocks_of(choice)
     place = 0
-    for number, (block, own) in enumerate(zip(child.config.blocks, parent.config.blocks, strict=True)):
-        original: Any = parent.model.layers[number]
-        made: Any = PuzzleLayer(parent.config, 0, 0, 0)
-        for kind, part, same in zip(KINDS, block, own, strict=True):
-            module, norm = _NAMES[kind]
-            if part != 0:
-                whole = getattr(original, module) if part == same else None
-                setattr(made, norm, copy.deepcopy(getattr(original, norm)))
-                setattr(
-                    made,
-                    module,
-                    copy.deepcopy(whole)
-                    if whole is not None
-                    else _from_library(parent, places[number], number, kind, part),
-                )
+    for number, folder in enumerate(layer_folders):
+        made: Any = _layer(parent, number, choice[2 * number : 2 * number + 2], folder)
         if hasattr(made.self_attn, "layer_idx"):
             made.self_attn.layer_idx = place  # in the cache of keys and values
             place += 1
@@ -95,14 +71,19 @@ def assemble(parent: Any, choice: Sequence[str], places: Sequence[Path]) -> Any:
 _NAMES = {"attention": ("self_attn", "input_layernorm"), "ffn": ("mlp", "post_attention_layernorm")}
 
 
-def _from_library(parent: Any, place: Path, layer: int, kind: str, part: Any) -> nn.Module:
-    """Return a part of the library, or say that it has none."""
-    try:
-        return read_part(place, layer, kind, part, parent.config, parent.dtype)
-    except (RuntimeError, SafetensorError) as error:
-        raise LabError(
-            f"The library {place.name!r} has no {kind} {part!r} of layer {layer}, or only half of it; build it anew."
-        ) from error
+def _layer(parent: Any, number: int, options: Sequence[Option], folder: Path) -> PuzzleLayer:
+    """Return a layer of the child: the parent's norms, and of each sub-block a copy or what the library has."""
+    original, made = parent.model.layers[number], PuzzleLayer(parent.config, NONE, NONE, 0)
+    for option, own in zip(options, parent.config.blocks[number], strict=True):
+        if option.size == NONE:
+            continue
+        module, norm = _NAMES[option.kind]
+        setattr(made, norm, copy.deepcopy(getattr(original, norm)))
+        if option.size == own:
+            setattr(made, module, copy.deepcopy(getattr(original, module)))
+        else:
+            setattr(made, module, read_part(folder, number, option, parent.config, parent.dtype))
+    return made
 
 
 def _without_layers(parent: Any) -> Any:

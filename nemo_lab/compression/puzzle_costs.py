@@ -14,7 +14,7 @@ counted; embedding, head and what is spent once a call are the parent's and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -22,9 +22,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from nemo_lab.compression.puzzle_library import Recipe
+from nemo_lab.compression.puzzle_library import LibraryRecipe
 from nemo_lab.compression.puzzle_model import LINEAR, Part, PuzzleConfig, PuzzleForCausalLM, PuzzleLayer
-from nemo_lab.compression.puzzle_parts import KINDS, part_named
+from nemo_lab.compression.puzzle_parts import KINDS, NONE, Option
+from nemo_lab.compression.puzzle_search import Slots, total
 from nemo_lab.errors import LabError
 from nemo_lab.timing import interleaved
 
@@ -49,50 +50,59 @@ class Target:
             )
 
 
-def parameters(config: Any, kind: str, part: Part) -> int:
+@dataclass(frozen=True)
+class OptionCosts:
+    """Seconds a call: `fixed`, of a model without any layer, and what each option adds to it."""
+
+    fixed: float
+    seconds: dict[Option, float]
+
+
+def parameters(config: Any, option: Option) -> int:
     """Weights of a sub-block and its norm."""
     width = config.hidden_size
-    if part == 0:
+    if option.size == NONE:
         return 0
-    if part == LINEAR:
+    if option.size == LINEAR:
         return width * width + width
-    if kind == "ffn":
-        return 3 * width * int(part) + width
+    if option.kind == "ffn":
+        return 3 * width * int(option.size) + width
     head = config.head_dim
-    return 2 * width * head * (config.num_attention_heads + int(part)) + width
+    return 2 * width * head * (config.num_attention_heads + int(option.size)) + width
 
 
-def memory_bytes(config: Any, kind: str, part: Part, target: Target) -> int:
+def key_value_elements(config: Any, option: Option) -> int:
+    """Numbers that a sub-block keeps of one token in the cache: its key and its value."""
+    return 0 if option.kind == "ffn" or option.size == LINEAR else 2 * int(option.size) * config.head_dim
+
+
+def memory_bytes(config: Any, option: Option, target: Target) -> int:
     """Weights, and keys and values of all tokens at the end of the call."""
-    heads = 0 if kind == "ffn" or part == LINEAR else int(part)
-    kept = target.batch * (target.context + target.tokens) * 2 * heads * config.head_dim
-    return BYTES * (parameters(config, kind, part) + kept)
+    kept = target.batch * (target.context + target.tokens) * key_value_elements(config, option)
+    return BYTES * (parameters(config, option) + kept)
 
 
 # --- time
 
 
 def measure_parts(
-    config: PuzzleConfig, recipe: Recipe, target: Target, repeats: int, *, seed: int = 0, progress: bool = True
-) -> dict[str, dict[str, float]]:
-    """Return seconds a call by kind and option, and what a call takes without any layer as `["fixed"]["0"]`.
+    config: PuzzleConfig, recipe: LibraryRecipe, target: Target, repeats: int, *, seed: int = 0, progress: bool = True
+) -> OptionCosts:
+    """Return what each option of the recipe takes in a call of the target.
 
     Args:
         config: the parent's; its number of layers is that of each stack.
     """
     torch.manual_seed(seed)  # of weights that nobody looks at; zeros might be faster than numbers
-    frame = shell(config, [[0, 0]] * config.num_hidden_layers)
-    calls = {("fixed", "0"): _call(frame, frame.model.layers, target)}
-    for kind in KINDS:
-        for part in recipe.options(kind):
-            if part != 0:
-                calls[kind, str(part)] = _call(frame, _stack(config, kind, part), target)
-    seconds = interleaved(calls, repeats, progress=progress)
-    fixed = median(seconds.pop(("fixed", "0")))
-    costs: dict[str, dict[str, float]] = {"fixed": {"0": fixed}, "attention": {"0": 0.0}, "ffn": {"0": 0.0}}
-    for (kind, name), samples in seconds.items():
-        costs[kind][name] = max(0.0, median(samples) - fixed) / config.num_hidden_layers
-    return costs
+    frame = shell(config, [[NONE, NONE]] * config.num_hidden_layers)
+    calls = {"fixed": _call(frame, frame.model.layers, target)}
+    options = [option for kind in KINDS for option in (Option(kind, NONE), *recipe.options(kind))]
+    measured = [option for option in options if option.size != NONE]
+    calls |= {option.name: _call(frame, _stack(config, option), target) for option in measured}
+    seconds = {name: median(samples) for name, samples in interleaved(calls, repeats, progress=progress).items()}
+    fixed, layers = seconds["fixed"], config.num_hidden_layers
+    added = {option: max(0.0, seconds.get(option.name, fixed) - fixed) / layers for option in options}
+    return OptionCosts(fixed, added)
 
 
 def measure_models(
@@ -110,9 +120,9 @@ def shell(config: PuzzleConfig, blocks: Sequence[Sequence[Part]]) -> Any:
     return model.to(torch.bfloat16).eval()
 
 
-def _stack(config: PuzzleConfig, kind: str, part: Part) -> nn.ModuleList:
+def _stack(config: PuzzleConfig, option: Option) -> nn.ModuleList:
     """As many layers as the parent has, with this sub-block alone."""
-    heads, width = (part, 0) if kind == "attention" else (0, part)
+    heads, width = (option.size, NONE) if option.kind == "attention" else (NONE, option.size)
     layers = [PuzzleLayer(config, heads, width, place) for place in range(config.num_hidden_layers)]
     return nn.ModuleList(layers).to(torch.bfloat16).eval()
 
@@ -145,11 +155,11 @@ def _call(model: Any, layers: nn.ModuleList, target: Target) -> Callable[[], Non
 
 
 def slots_of(
-    scores: Sequence[Mapping[str, Mapping[str, float]]],
+    scores: Sequence[Mapping[Option, Mapping[str, float]]],
     config: Any,
-    costs: Mapping[str, Any],
+    costs: Mapping[str, OptionCosts],
     targets: Sequence[Target],
-) -> list[dict[str, dict[str, float]]]:
+) -> list[dict[Option, dict[str, float]]]:
     """Put scores and costs together: for each slot its options, for each the numbers that a search can use.
 
     These are its scores, `parameters`, and for each target milliseconds (as `decode`) and MB (`decode memory`).
@@ -162,34 +172,32 @@ def slots_of(
     """
     slots = []
     for number, options in enumerate(scores):
-        kind = KINDS[number % 2]
-        _check_options(options, kind, config, costs, targets)
+        _check_options(options, KINDS[number % 2], config, costs, targets)
         slot = {}
-        for name, numbers in options.items():
-            part = part_named(name)
-            slot[name] = {**numbers, "parameters": float(parameters(config, kind, part))}
+        for option, numbers in options.items():
+            slot[option] = {**numbers, "parameters": float(parameters(config, option))}
             for target in targets:
-                slot[name][target.name] = 1e3 * costs[target.name][kind][name]
-                slot[name][f"{target.name} memory"] = memory_bytes(config, kind, part, target) / 1e6
+                slot[option][target.name] = 1e3 * costs[target.name].seconds[option]
+                slot[option][f"{target.name} memory"] = memory_bytes(config, option, target) / 1e6
         slots.append(slot)
     return slots
 
 
 def _check_options(
-    options: Mapping[str, Any], kind: str, config: Any, costs: Mapping[str, Any], targets: Sequence[Target]
+    options: Iterable[Option], kind: str, config: Any, costs: Mapping[str, OptionCosts], targets: Sequence[Target]
 ) -> None:
-    own, first = config.num_key_value_heads if kind == "attention" else config.intermediate_size, next(iter(options))
-    if first != str(own):
+    own = Option(kind, config.num_key_value_heads if kind == "attention" else config.intermediate_size)
+    first = next(iter(options), None)
+    if first != own:
         raise LabError(f"The first option of {kind} is {first}, the parent has {own}; put the parent's own first.")
     for target in targets:
-        missing = [name for name in options if name not in costs.get(target.name, {}).get(kind, {})]
+        missing = [option for option in options if target.name not in costs or option not in costs[target.name].seconds]
         if missing:
-            raise LabError(f"No cost of {kind} {missing[0]} for {target.name!r}; run measure_parts with this option.")
+            raise LabError(f"No cost of {missing[0]} for {target.name!r}; run measure_parts with this option.")
 
 
 def predicted_ms(
-    slots: Sequence[Mapping[str, Mapping[str, float]]], choice: Sequence[str], costs: Mapping[str, Any], target: Target
+    slots: Slots[Option], choice: Sequence[Option], costs: Mapping[str, OptionCosts], target: Target
 ) -> float:
     """Milliseconds a call of a whole model: the fixed part and the sum over its sub-blocks."""
-    blocks = sum(options[name][target.name] for options, name in zip(slots, choice, strict=True))
-    return float(1e3 * costs[target.name]["fixed"]["0"] + blocks)
+    return 1e3 * costs[target.name].fixed + total(slots, choice, target.name)

@@ -27,6 +27,7 @@ from torch.nn import functional as F
 
 from nemo_lab.compression.distillation import cosine_loss, kl_loss
 from nemo_lab.compression.puzzle_child import cast
+from nemo_lab.compression.puzzle_parts import reason_of
 from nemo_lab.compression.puzzle_scores import Reference, true_scores, walk_layers
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.files import write_tensors
@@ -74,15 +75,23 @@ def read_record(file: Path, head: Any) -> Record:
     """Read what `record_parent` wrote; `head` is the parent's, for its answers to the text held out.
 
     Raises:
-        LabError: there is no record.
+        LabError: there is no record, or it is damaged.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if not file.is_file():
         raise LabError(f"There is no record {file.name!r} in {str(file.parent)!r}; run record_parent first.")
-    stored = load_file(file)
-    held_out = Reference.from_hidden(head, stored["held_out"], stored["held_out_hidden"])
-    return Record(stored["tokens"], stored["hidden"], stored["streams"], tuple(stored["behind"].tolist()), held_out)
+    try:
+        stored = load_file(file)
+        if stored["hidden"].shape != (*stored["tokens"].shape, head.in_features):
+            raise LabError(f"hidden states of shape {tuple(stored['hidden'].shape)}")
+        held_out = Reference.from_hidden(head, stored["held_out"], stored["held_out_hidden"])
+        return Record(stored["tokens"], stored["hidden"], stored["streams"], tuple(stored["behind"].tolist()), held_out)
+    except (SafetensorError, OSError, LookupError, ValueError) as error:
+        raise LabError(
+            f"{str(file)!r} is damaged or no record of this parent ({reason_of(error)}); remove it and record it again."
+        ) from error
 
 
 def distillation_loss(

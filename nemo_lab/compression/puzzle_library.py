@@ -14,14 +14,13 @@ better *solved* for: L is quadratic in it, so its minimum is a system of linear 
 near its start, which is first given its best length; how strongly is decided on rows held out. `steps` of Adam on all
 weights may follow; notebook 08 shows what each of the two buys.
 
-A layer's alternatives are one safetensors file, written whole or not at all: a killed run goes on with the next layer.
+A layer's alternatives are one file, written whole or not at all (`puzzle_files`): a killed run goes on with the next.
 
 Shapes: N rows, L length, D width of the stream, T = N·L tokens, F inputs of a last matrix.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,12 +30,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nemo_lab.compression.puzzle_model import Part, attention_part, ffn_part
+from nemo_lab.compression.puzzle_files import layer_file, write_layer
 from nemo_lab.compression.puzzle_parts import (
     KINDS,
+    NONE,
+    Option,
     Visit,
-    answer,
     channel_contributions,
+    forward,
     inputs_of_last,
     last_matrix,
     norm_of,
@@ -44,25 +45,48 @@ from nemo_lab.compression.puzzle_parts import (
     walk,
 )
 from nemo_lab.errors import LabError
-from nemo_lab.files import replaced
 from nemo_lab.progress import progress as progress_bar
 from nemo_lab.training.loop import take_step
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Which alternatives there are, the parent's own first, and how they are distilled."""
+class LibraryRecipe:
+    """Which alternatives there are, the parent's own first, and how they are distilled.
 
-    heads: tuple[Part, ...]  # of attention: numbers of key-value heads, "linear", 0
-    widths: tuple[Part, ...]  # of the feed-forward part: intermediate widths, "linear", 0
+    Raises:
+        LabError: a kind has no option, one of the other kind, or one twice.
+    """
+
+    attention: tuple[Option, ...]
+    ffn: tuple[Option, ...]
     ridges: tuple[float, ...] = (0.03, 0.3, 3.0)  # that `refit` may choose from; none: do not solve
     steps: int = 0  # of Adam on each alternative after that
     lr: float = 1e-3
     held_out: float = 0.25  # share of the rows on which the errors are measured, not used for anything else
 
-    def options(self, kind: str) -> tuple[Part, ...]:
+    def __post_init__(self) -> None:
+        """Refuse options that are none."""
+        for kind in KINDS:
+            options = self.options(kind)
+            if not options or len(set(options)) < len(options) or any(option.kind != kind for option in options):
+                raise LabError(
+                    f"The options of {kind} are {', '.join(map(str, options)) or 'none'}; expected one at least, each "
+                    "once and of this kind, the parent's own first."
+                )
+
+    @classmethod
+    def of(cls, heads: Sequence[object], widths: Sequence[object], **more: Any) -> LibraryRecipe:
+        """Return the recipe of sizes, as numbers or as text: `LibraryRecipe.of((3, 1, "linear", 0), (1536, 768))`.
+
+        Raises:
+            LabError: as `Option`, and as above.
+        """
+        attention = tuple(Option.parse(f"attention.{size}") for size in heads)
+        return cls(attention, tuple(Option.parse(f"ffn.{size}") for size in widths), **more)
+
+    def options(self, kind: str) -> tuple[Option, ...]:
         """Return the alternatives of one kind of sub-block."""
-        return self.heads if kind == "attention" else self.widths
+        return self.attention if kind == "attention" else self.ffn
 
 
 # --- block-wise local distillation
@@ -115,7 +139,7 @@ def distil(
     normed_NLD: Tensor,
     target_NLD: Tensor,
     context: dict[str, Any],
-    recipe: Recipe,
+    recipe: LibraryRecipe,
     seed: int,
 ) -> nn.Module:
     """Return the part after `recipe.steps` of Adam on the relative error, a quarter of the rows a step."""
@@ -126,7 +150,7 @@ def distil(
     for step in range(recipe.steps):
         chosen = torch.randperm(len(normed_NLD), generator=generator)[:rows]
         with torch.autocast(normed_NLD.device.type, torch.bfloat16):
-            out_NLD = answer(trained, kind, normed_NLD[chosen], context)
+            out_NLD = forward(trained, kind, normed_NLD[chosen], context)
         loss = relative_error(target_NLD[chosen], out_NLD)
         loss.backward()
         take_step(trained, optimizer, recipe.lr * (1 - step / recipe.steps), math.inf, update=step + 1)
@@ -134,12 +158,12 @@ def distil(
 
 
 def alternatives(
-    layer: Any, visit: Visit, config: Any, recipe: Recipe, seed: int = 0
-) -> Iterator[tuple[Part, nn.Module, dict[str, float]]]:
+    layer: Any, visit: Visit, config: Any, recipe: LibraryRecipe, seed: int = 0
+) -> Iterator[tuple[Option, nn.Module, dict[str, float]]]:
     """Make the alternatives of one sub-block, the parent's own and nothing left out.
 
     Yields:
-        The part, its module, and its relative errors on rows held out: start, solved, trained.
+        The option, its module, and its relative errors on rows held out: start, solved, trained.
     """
     parent = layer.self_attn if visit.kind == "attention" else layer.mlp
     with torch.no_grad():
@@ -148,10 +172,10 @@ def alternatives(
     local = _Local(visit, normed_NLD, rows)
     hidden_TF = local.hidden(parent)
     contributions_F = channel_contributions(hidden_TF, last_matrix(parent).weight)
-    for part in recipe.options(visit.kind)[1:]:
-        if part == 0:
+    for option in recipe.options(visit.kind)[1:]:
+        if option.size == NONE:
             continue
-        made = untrained(parent, visit.kind, part, config, contributions_F)
+        made = untrained(parent, option, config, contributions_F)
         errors = {"start": local.error(made)}
         if recipe.ridges:
             matrix = last_matrix(made).weight.data
@@ -162,7 +186,7 @@ def alternatives(
             made = distil(made, visit.kind, normed_NLD[:rows], target_NLD, visit.context, recipe, seed)
             made = made.to(visit.stream_NLD.dtype)
             errors["trained"] = local.error(made)
-        yield part, made, errors
+        yield option, made, errors
 
 
 @dataclass
@@ -188,22 +212,17 @@ class _Local:
     @torch.no_grad()
     def error(self, part: nn.Module) -> float:
         """Return the relative error on the rows held out."""
-        out_NLD = answer(part, self.visit.kind, self.normed_NLD[self.rows :], self.visit.context)
+        out_NLD = forward(part, self.visit.kind, self.normed_NLD[self.rows :], self.visit.context)
         return float(relative_error(self.visit.out_NLD[self.rows :], out_NLD))
 
 
-# --- the library on disk
-
-
-def layer_file(folder: Path, layer: int) -> Path:
-    """Return where the alternatives of a layer are kept."""
-    return folder / f"layer-{layer:03d}.safetensors"
+# --- the library
 
 
 def build_library(
     model: Any,
     tokens_NL: Tensor,
-    recipe: Recipe,
+    recipe: LibraryRecipe,
     folder: Path,
     layers: Sequence[int] | None = None,
     *,
@@ -215,12 +234,9 @@ def build_library(
     Args:
         model: a `PuzzleForCausalLM` whose layers are all full. tokens_NL: calibration text.
     """
-    from safetensors.torch import save_file
-
     folder.mkdir(parents=True, exist_ok=True)
     wanted = set(range(len(model.model.layers)) if layers is None else layers)
-    weights: dict[str, Tensor] = {}
-    report: dict[str, dict[str, float]] = {}
+    made: dict[Option, tuple[dict[str, Tensor], dict[str, float]]] = {}
     visits: Iterable[Visit] = walk(model, tokens_NL)
     bar = progress_bar(visits, total=2 * len(model.model.layers), desc="library", unit="block") if progress else visits
     for visit in bar:
@@ -228,41 +244,8 @@ def build_library(
         if visit.layer not in wanted or file.exists():
             continue
         layer = model.model.layers[visit.layer]
-        for part, made, errors in alternatives(layer, visit, model.config, recipe, seed):
-            name = f"{visit.kind}.{part}"
-            report[name] = errors
-            weights |= {f"{name}.{key}": tensor.contiguous() for key, tensor in made.state_dict().items()}
+        for option, module, errors in alternatives(layer, visit, model.config, recipe, seed):
+            made[option] = module.state_dict(), errors
         if visit.kind == KINDS[-1]:
-            with replaced(file) as temporary:
-                save_file(weights, temporary, metadata={"errors": json.dumps(report)})
-            weights, report = {}, {}
-
-
-def read_errors(folder: Path, layer: int) -> dict[str, dict[str, float]]:
-    """Return the relative errors of a layer's alternatives, such as `{"ffn.768": {"start": …, "solved": …}}`."""
-    from safetensors import safe_open
-
-    with safe_open(layer_file(folder, layer), "pt") as file:
-        errors: dict[str, dict[str, float]] = json.loads(file.metadata()["errors"])
-    return errors
-
-
-def read_part(folder: Path, layer: int, kind: str, part: Part, config: Any, dtype: torch.dtype) -> nn.Module:
-    """Return one alternative out of the library.
-
-    Raises:
-        LabError: it is not there.
-    """
-    from safetensors import safe_open
-
-    made = attention_part(config, part, 0) if kind == "attention" else ffn_part(config, part)
-    file = layer_file(folder, layer)
-    if made is None or not file.exists():
-        raise LabError(f"The library {folder.name!r} has no {kind} {part!r} of layer {layer}; build it first.")
-    prefix = f"{kind}.{part}."
-    with safe_open(file, "pt") as stored:
-        names = [name for name in list(stored.keys()) if name.startswith(prefix)]
-        weights = {name.removeprefix(prefix): stored.get_tensor(name) for name in names}
-    made = made.to(dtype)
-    made.load_state_dict(weights)
-    return made.eval()
+            write_layer(file, made)
+            made = {}

@@ -1,4 +1,6 @@
-"""The sub-blocks of a Llama: a walk through them, and cheaper ones to put in their place, before any training.
+"""The sub-blocks of a Llama: what each can be, a walk through them, and cheaper ones before any training.
+
+An `Option` is what one sub-block can be; libraries, slots, choices and files are made of options.
 
 How an alternative starts (Puzzle, arXiv 2411.19146, appendix A):
 
@@ -20,14 +22,60 @@ import torch
 from torch import Tensor, nn
 
 from nemo_lab.compression.puzzle_model import LINEAR, Part, attention_part, ffn_part
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, one_of
 
 KINDS = ("attention", "ffn")
+NONE = 0
 
 
-def part_named(name: str) -> Part:
-    """Return the part that a name stands for: "768" is 768, "linear" itself."""
-    return name if name == LINEAR else int(name)
+@dataclass(frozen=True)
+class Option:
+    """What a sub-block can be, such as `Option("ffn", 768)`; in files and tables it goes by its `name`, "ffn.768".
+
+    Raises:
+        LabError: the kind is none of `KINDS`, or the size neither a whole number nor LINEAR.
+    """
+
+    kind: str
+    size: Part  # key-value heads of attention, channels of the feed-forward part, LINEAR for one matrix, or NONE
+
+    def __post_init__(self) -> None:
+        """Refuse what is no option."""
+        if self.kind not in KINDS:
+            raise LabError(one_of("kind of sub-block", self.kind, KINDS))
+        if self.size != LINEAR and (type(self.size) is not int or self.size < 0):
+            raise LabError(f"{self.size!r} is no option of {self.kind}; give a whole number, {LINEAR!r} or {NONE}.")
+
+    @property
+    def name(self) -> str:
+        """Kind and size, "attention.linear"; `parse` reads it."""
+        return f"{self.kind}.{self.size}"
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
+
+    @classmethod
+    def parse(cls, name: str) -> Option:
+        """Return the option of a name.
+
+        Raises:
+            LabError: the name is no option's.
+        """
+        kind, _, size = name.partition(".")
+        return cls(kind, int(size) if size.isdecimal() else size)
+
+
+def module_of(option: Option, config: Any) -> Any:
+    """Return the module of an option with weights at random, None for NONE."""
+    if option.kind == "attention":
+        return attention_part(config, option.size, 0)
+    return ffn_part(config, option.size)
+
+
+def reason_of(error: Exception) -> str:
+    """Return what an error says, on one line and not too long, to be quoted in a sentence."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 # --- a walk through the parent
@@ -69,8 +117,8 @@ def norm_of(layer: Any, kind: str) -> nn.Module:
     return norm
 
 
-def answer(part: nn.Module, kind: str, normed_NLD: Tensor, context: dict[str, Any]) -> Tensor:
-    """Return what a part says to normalised inputs, (N, L, D)."""
+def forward(part: nn.Module, kind: str, normed_NLD: Tensor, context: dict[str, Any]) -> Tensor:
+    """Return the output of a sub-block for normalised inputs, (N, L, D)."""
     if kind == "attention" and hasattr(part, "o_proj"):
         return part(hidden_states=normed_NLD, **context)[0]  # type: ignore[no-any-return]
     return part(normed_NLD)  # type: ignore[no-any-return]
@@ -88,7 +136,7 @@ def inputs_of_last(part: nn.Module, kind: str, normed_NLD: Tensor, context: dict
     seen: list[Tensor] = []
     hook = last_matrix(part).register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     try:
-        answer(part, kind, normed_NLD, context)
+        forward(part, kind, normed_NLD, context)
     finally:
         hook.remove()
     return seen[0].flatten(0, 1).float()
@@ -102,27 +150,27 @@ def channel_contributions(hidden_TF: Tensor, down_DF: Tensor) -> Tensor:
     return hidden_TF.abs().mean(0) * down_DF.float().norm(dim=0)
 
 
-def untrained(parent: Any, kind: str, part: Part, config: Any, contributions_F: Tensor | None = None) -> nn.Module:
-    """Return the alternative `part` of a parent's attention or feed-forward part, initialised from it.
+def untrained(parent: Any, option: Option, config: Any, contributions_F: Tensor | None = None) -> nn.Module:
+    """Return what stands in for a parent's attention or feed-forward part as `option`, initialised from it.
 
     Raises:
         LabError: more heads or channels than the parent has, or heads that do not divide its own.
     """
-    made = attention_part(config, part, 0) if kind == "attention" else ffn_part(config, part)
+    made: nn.Module | None = module_of(option, config)
     if made is None:
-        raise LabError("There is nothing to initialise for an alternative that is nothing.")
+        raise LabError(f"{option} is nothing, and there is nothing to initialise; take another option.")
     made = made.to(next(parent.parameters()))
     with torch.no_grad():
-        if kind == "attention":
-            _start_attention(made, parent, part)
+        if option.kind == "attention":
+            _start_attention(made, parent, option.size)
         else:
-            _start_ffn(made, parent, part, contributions_F)
+            _start_ffn(made, parent, option.size, contributions_F)
     return made
 
 
-def _start_attention(made: Any, parent: Any, part: Part) -> None:
+def _start_attention(made: Any, parent: Any, size: Part) -> None:
     head = parent.head_dim
-    if part == LINEAR:
+    if size == LINEAR:
         values = parent.v_proj.weight.unflatten(0, (-1, head)).repeat_interleave(parent.num_key_value_groups, 0)
         made.proj.weight.copy_(parent.o_proj.weight @ values.flatten(0, 1))
         return
@@ -130,19 +178,19 @@ def _start_attention(made: Any, parent: Any, part: Part) -> None:
         getattr(made, name).weight.copy_(getattr(parent, name).weight)
     for name in ("k_proj", "v_proj"):
         heads = getattr(parent, name).weight.unflatten(0, (-1, head))
-        if len(heads) % int(part):
-            raise LabError(f"{part} key-value heads cannot be pooled from {len(heads)}; give a divisor of it.")
-        pooled = heads.unflatten(0, (int(part), -1)).mean(1)
+        if len(heads) % int(size):
+            raise LabError(f"{size} key-value heads cannot be pooled from {len(heads)}; give a divisor of it.")
+        pooled = heads.unflatten(0, (int(size), -1)).mean(1)
         getattr(made, name).weight.copy_(pooled.flatten(0, 1))
 
 
-def _start_ffn(made: Any, parent: Any, part: Part, contributions_F: Tensor | None) -> None:
-    if part == LINEAR:
+def _start_ffn(made: Any, parent: Any, size: Part, contributions_F: Tensor | None) -> None:
+    if size == LINEAR:
         made.proj.weight.copy_(parent.down_proj.weight @ parent.up_proj.weight)
         return
-    if contributions_F is None or int(part) > len(contributions_F):
-        raise LabError(f"A width of {part} needs the contributions of at least as many channels.")
-    kept = contributions_F.topk(int(part)).indices.sort().values
+    if contributions_F is None or int(size) > len(contributions_F):
+        raise LabError(f"A width of {size} needs the contributions of at least as many channels.")
+    kept = contributions_F.topk(int(size)).indices.sort().values
     for name in ("gate_proj", "up_proj"):
         getattr(made, name).weight.copy_(getattr(parent, name).weight[kept])
     made.down_proj.weight.copy_(parent.down_proj.weight[:, kept])

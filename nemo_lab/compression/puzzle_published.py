@@ -28,7 +28,7 @@ class Optimum:
     runtime: float = 0.0  # ms at batch 256
     share: float = 0.0  # of the parent's memory and runtime
 
-    def limits(self, slots: Slots) -> dict[str, float]:
+    def limits(self, slots: Slots[str]) -> dict[str, float]:
         """Return the limits as `solve` takes them."""
         names = ("memory", "runtime")
         if self.share:
@@ -43,7 +43,7 @@ OPTIMA = (
 )
 
 
-def read_published(folder: Path) -> Slots:
+def read_published(folder: Path) -> Slots[str]:
     """Return the slots of a clone of NVlabs/puzzle, a layer each, with `kl`, `loss`, `memory` (MiB), `runtime` (ms).
 
     Raises:

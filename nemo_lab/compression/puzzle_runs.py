@@ -6,7 +6,7 @@ A job opens the parent from its folder, in bf16, and returns numbers. Text comes
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,11 +18,11 @@ from torch import Tensor
 from nemo_lab.compression import puzzle_search
 from nemo_lab.compression.puzzle_child import assemble, cast
 from nemo_lab.compression.puzzle_distillation import distil_child, read_record, record_parent
-from nemo_lab.compression.puzzle_fusion import fuse, side_by_side
-from nemo_lab.compression.puzzle_library import Recipe, build_library
-from nemo_lab.compression.puzzle_parts import KINDS, walk
-from nemo_lab.compression.puzzle_scores import Reference, behind, score_library, slots_of_layer, true_scores
-from nemo_lab.compression.puzzle_start import open_parent, options_named
+from nemo_lab.compression.puzzle_library import LibraryRecipe, build_library
+from nemo_lab.compression.puzzle_parts import Option
+from nemo_lab.compression.puzzle_programme import OptionT, Slots
+from nemo_lab.compression.puzzle_scores import Reference, score_library, true_scores
+from nemo_lab.compression.puzzle_start import open_parent
 from nemo_lab.errors import LabError
 from nemo_lab.progress import quiet
 
@@ -30,7 +30,7 @@ RECORD = "record.safetensors"
 METHODS = ("search", "greedy", "uniform", "random", "most parameters")
 
 
-class Sizes(Protocol):
+class PuzzleSizes(Protocol):
     """What the jobs read of a notebook's settings."""
 
     layers: int  # of the parent, the first so many
@@ -43,9 +43,9 @@ class Sizes(Protocol):
     every: int
 
 
-def recipe_of(s: Sizes) -> Recipe:
-    """Return the library's recipe that settings describe; `options_named` says what it refuses."""
-    return Recipe(options_named("attention", s.heads), options_named("ffn", s.widths))
+def recipe_of(s: PuzzleSizes) -> LibraryRecipe:
+    """Return the library's recipe that settings describe; it says what it refuses."""
+    return LibraryRecipe.of(s.heads, s.widths)
 
 
 @lru_cache(maxsize=1)
@@ -92,7 +92,7 @@ class Texts:
     held_out_NL: Tensor
 
 
-def library_part(folder: Path, s: Sizes, texts: Texts, out: Path, part: int, parts: int) -> None:
+def library_part(folder: Path, s: PuzzleSizes, texts: Texts, out: Path, part: int, parts: int) -> None:
     """Build and score every `parts`-th layer of a library, from layer `part` on; `out` keeps what a killed run made."""
     parent = load_parent(folder, s.layers)
     layers = range(part, s.layers, parts)
@@ -100,31 +100,7 @@ def library_part(folder: Path, s: Sizes, texts: Texts, out: Path, part: int, par
     score_library(parent, Reference.of(parent, texts.scores_NL), recipe_of(s), out, layers)
 
 
-def local_trials(folder: Path, s: Sizes, texts: Texts, out: Path, layers: Sequence[int]) -> None:
-    """Build and score two other libraries of a few layers: `start`, untrained, and `trained`, by Adam after solving."""
-    parent, recipe = load_parent(folder, s.layers), recipe_of(s)
-    reference = Reference.of(parent, texts.scores_NL)
-    others = {"start": replace(recipe, ridges=()), "trained": replace(recipe, steps=s.local_steps, lr=s.local_lr)}
-    for name, other in others.items():
-        build_library(parent, texts.library_NL, other, out / name, layers)
-        score_library(parent, reference, other, out / name, layers)
-
-
-def trial_scores(trials: Path, places: Sequence[Path], layers: Sequence[int]) -> dict[str, dict[str, float]]:
-    """Return the mean KL of some layers' alternatives by stage: start, solved (the library's own), trained."""
-    found: dict[str, dict[str, float]] = {}
-    for stage in ("start", "solved", "trained"):
-        for layer in layers:
-            folder = places[layer] if stage == "solved" else trials / stage
-            for kind, options in zip(KINDS, slots_of_layer(folder, layer), strict=True):
-                for name in list(options)[1:]:
-                    if name != "0":
-                        numbers = found.setdefault(f"{kind}.{name}", {})
-                        numbers[stage] = numbers.get(stage, 0.0) + options[name]["kl"] / len(layers)
-    return found
-
-
-def recorded(folder: Path, s: Sizes, texts: Texts, out: Path) -> None:
+def recorded(folder: Path, s: PuzzleSizes, texts: Texts, out: Path) -> None:
     """Record what the parent says to the text to distil on and to the text held out."""
     parent = load_parent(folder, s.layers)
     record_parent(parent, texts.distil_SBL, texts.held_out_NL, s.every, out / RECORD)
@@ -134,8 +110,8 @@ def recorded(folder: Path, s: Sizes, texts: Texts, out: Path) -> None:
 
 
 def choices(
-    slots: puzzle_search.Slots, limits: Mapping[str, float], seed: int, objective: str = "kl"
-) -> dict[str, list[str]]:
+    slots: Slots[OptionT], limits: Mapping[str, float], seed: int, objective: str = "kl"
+) -> dict[str, list[OptionT]]:
     """Return what each method chooses under the same limits."""
     rng = np.random.default_rng(seed)
     return {
@@ -147,7 +123,7 @@ def choices(
     }
 
 
-def likely_choice(slots: puzzle_search.Slots, limits: Mapping[str, float], rng: np.random.Generator) -> list[str]:
+def likely_choice(slots: Slots[OptionT], limits: Mapping[str, float], rng: np.random.Generator) -> list[OptionT]:
     """Draw an architecture that a search might consider: the best of a random half of the options, the parent's kept.
 
     Choices fully at random break the model so often that a test of how scores add up would see only broken ones.
@@ -159,7 +135,8 @@ def likely_choice(slots: puzzle_search.Slots, limits: Mapping[str, float], rng: 
         some = []
         for options in slots:
             own, *others = options
-            some.append({name: options[name] for name in (own, *others) if name == own or rng.random() < 0.5})
+            kept = [own, *(option for option in others if rng.random() < 0.5)]
+            some.append({option: options[option] for option in kept})
         try:
             return puzzle_search.solve(some, "kl", limits)
         except puzzle_search.Infeasible:
@@ -168,16 +145,20 @@ def likely_choice(slots: puzzle_search.Slots, limits: Mapping[str, float], rng: 
 
 
 def true_kl(
-    folder: Path, s: Sizes, tokens_NL: Tensor, architectures: Iterable[Sequence[str]], places: Sequence[Path]
+    folder: Path,
+    s: PuzzleSizes,
+    tokens_NL: Tensor,
+    architectures: Iterable[Sequence[Option]],
+    layer_folders: Sequence[Path],
 ) -> list[dict[str, float]]:
     """Return `true_scores` of assembled architectures on some text."""
     parent = load_parent(folder, s.layers)
     reference = Reference.of(parent, tokens_NL)
-    return [true_scores(assemble(parent, choice, places), reference) for choice in architectures]
+    return [true_scores(assemble(parent, choice, layer_folders), reference) for choice in architectures]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PuzzleOutcome:
     """A child's distillation: a row a point (see `distil_child`), and the parent's loss on the text held out."""
 
     rows: list[dict[str, float]]
@@ -211,16 +192,16 @@ class Outcome:
 
 def one_child(
     folder: Path,
-    s: Sizes,
-    choice: Sequence[str],
-    places: Sequence[Path],
+    s: PuzzleSizes,
+    choice: Sequence[Option],
+    layer_folders: Sequence[Path],
     record: Path,
     *,
     objective: str = "kl+cosine",
     shuffled: bool = False,
     points: int = 1,
     out: Path | None = None,
-) -> Outcome:
+) -> PuzzleOutcome:
     """Assemble a child, distil it and compare it with its parent at `points` points after the start.
 
     Args:
@@ -229,7 +210,7 @@ def one_child(
     if points < 1:
         raise LabError(f"points is {points}, expected at least 1: the end of the distillation.")
     parent = load_parent(folder, s.layers)
-    child = assemble(parent, choice, places)
+    child = assemble(parent, choice, layer_folders)
     cast(child.model.layers, torch.float32)  # the embedding is not trained
     cast(child.model.norm, torch.float32)
     known = read_record(record / RECORD, parent.lm_head)
@@ -240,40 +221,4 @@ def one_child(
     if out is not None:
         with quiet():
             cast(child, torch.bfloat16).save_pretrained(out)
-    return Outcome(rows, known.held_out.loss)
-
-
-# --- fusion
-
-
-@torch.no_grad()
-def fusion_trial(parent: Any, reference: Reference, first: int, count: int) -> dict[str, float]:
-    """Take the attention of `count - 1` layers behind `first` away, then put the feed-forward parts side by side.
-
-    Raises:
-        LabError: the parent has no such run of at least two layers.
-
-    Returns:
-        KL to the parent: `sequential`, one after the other; `fused`, all at once; `dropped`, the last one alone.
-    """
-    last, layers = first + count - 1, parent.model.layers
-    if not 0 <= first < last < len(layers):
-        raise LabError(f"{count} layers from {first} on are no run of at least two of {len(layers)}.")
-    visit = next(v for v in walk(parent, reference.tokens_NL) if v.layer == first and v.kind == "ffn")
-    one_by_one_NLD = visit.stream_NLD
-    for layer in layers[first : last + 1]:
-        one_by_one_NLD = one_by_one_NLD + layer.feed(one_by_one_NLD)
-    ends = {
-        "sequential": one_by_one_NLD,
-        "fused": visit.stream_NLD + side_by_side(parent, first, last, visit.stream_NLD),
-        "dropped": visit.stream_NLD + layers[last].feed(visit.stream_NLD),
-    }
-    return {name: behind(parent, last, end_NLD, visit.context, reference)["kl"] for name, end_NLD in ends.items()}
-
-
-@torch.no_grad()
-def fusion_error(model: Any, first: int, last: int, stream_NLD: Tensor) -> float:
-    """Return the largest difference of the one part of `fuse` from the sum of its parts, relative to that sum."""
-    apart_NLD = side_by_side(model, first, last, stream_NLD)
-    one_NLD = fuse(model, first, last).model.layers[first].feed(stream_NLD)
-    return float((apart_NLD - one_NLD).abs().max() / apart_NLD.abs().max())
+    return PuzzleOutcome(rows, known.held_out.loss)

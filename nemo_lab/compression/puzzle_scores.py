@@ -18,7 +18,7 @@ Shapes: N rows, L length, D width of the stream, V vocabulary, T = N·(L-1) pred
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nemo_lab.compression.puzzle_library import Recipe, read_part
-from nemo_lab.compression.puzzle_parts import KINDS, Visit, answer, norm_of, start_of, walk
+from nemo_lab.compression.puzzle_files import read_part
+from nemo_lab.compression.puzzle_library import LibraryRecipe
+from nemo_lab.compression.puzzle_parts import KINDS, NONE, Option, Visit, forward, norm_of, reason_of, start_of, walk
 from nemo_lab.errors import LabError
 from nemo_lab.files import write_text
 from nemo_lab.progress import progress as progress_bar
 
 ROWS = 256  # tokens whose logits are held at once
+SCORES = ("kl", "cosine", "loss")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Reference:
     hidden_TD: Tensor  # behind the last norm, where a token is predicted
     loss: float  # nats a token
     entropy: float  # of the parent's predictions, nats a token
-    shares: tuple[Tensor, ...]  # its probabilities, float32, ROWS tokens each: V times as large as the text
+    probabilities_TV: tuple[Tensor, ...]  # float32, ROWS tokens each: V times as large as the text
 
     @classmethod
     def of(cls, model: Any, tokens_NL: Tensor) -> Reference:
@@ -57,13 +59,13 @@ class Reference:
         """Make it of what the parent's last norm gave, (T, D)."""
         targets_T = tokens_NL[:, 1:].flatten()
         loss = entropy = 0.0
-        shares = []
+        probabilities_TV = []
         for hidden, targets in zip(hidden_TD.split(ROWS), targets_T.split(ROWS), strict=True):
             log_TV = torch.log_softmax(head(hidden).float(), -1)
             loss -= float(log_TV.gather(1, targets[:, None]).sum())
-            shares.append(log_TV.exp())
-            entropy -= float(torch.dot(shares[-1].flatten(), log_TV.flatten()))
-        return cls(tokens_NL, hidden_TD, loss / len(targets_T), entropy / len(targets_T), tuple(shares))
+            probabilities_TV.append(log_TV.exp())
+            entropy -= float(torch.dot(probabilities_TV[-1].flatten(), log_TV.flatten()))
+        return cls(tokens_NL, hidden_TD, loss / len(targets_T), entropy / len(targets_T), tuple(probabilities_TV))
 
 
 def _before_known(hidden_NLD: Tensor) -> Tensor:
@@ -90,12 +92,12 @@ def compare(head: Any, hidden_TD: Tensor, reference: Reference) -> dict[str, flo
     """
     cross = loss = 0.0
     targets_T = reference.tokens_NL[:, 1:].flatten()
-    pieces = zip(hidden_TD.split(ROWS), reference.shares, targets_T.split(ROWS), strict=True)
-    for hidden, share_TV, targets in pieces:
+    pieces = zip(hidden_TD.split(ROWS), reference.probabilities_TV, targets_T.split(ROWS), strict=True)
+    for hidden, parent_TV, targets in pieces:
         logits_TV = head(hidden).float()
         spread = float(logits_TV.logsumexp(-1).sum())
         loss += spread - float(logits_TV.gather(1, targets[:, None]).sum())
-        cross += spread - float(torch.dot(share_TV.flatten(), logits_TV.flatten()))
+        cross += spread - float(torch.dot(parent_TV.flatten(), logits_TV.flatten()))
     cosine = 1 - F.cosine_similarity(hidden_TD.float(), reference.hidden_TD.float(), dim=-1).mean()
     count = len(targets_T)
     kl = cross / count - reference.entropy
@@ -113,14 +115,14 @@ def true_scores(model: Any, reference: Reference) -> dict[str, float]:
 
 
 @torch.no_grad()
-def replaced(model: Any, visit: Visit, option: Any, folder: Path, reference: Reference) -> dict[str, float]:
-    """Return the scores of the parent with one sub-block replaced by an option of the library, 0 for nothing."""
+def replaced(model: Any, visit: Visit, option: Option, folder: Path, reference: Reference) -> dict[str, float]:
+    """Return the scores of the parent with one sub-block replaced by an option of the library."""
     layer = model.model.layers[visit.layer]
     stream_NLD = visit.stream_NLD
-    if option != 0:
-        part = read_part(folder, visit.layer, visit.kind, option, model.config, stream_NLD.dtype)
+    if option.size != NONE:
+        part = read_part(folder, visit.layer, option, model.config, stream_NLD.dtype)
         normed_NLD = norm_of(layer, visit.kind)(stream_NLD)
-        stream_NLD = stream_NLD + answer(part, visit.kind, normed_NLD, visit.context)
+        stream_NLD = stream_NLD + forward(part, visit.kind, normed_NLD, visit.context)
     if visit.kind == "attention":
         stream_NLD = stream_NLD + layer.feed(stream_NLD)
     return behind(model, visit.layer, stream_NLD, visit.context, reference)
@@ -144,7 +146,7 @@ def score_file(folder: Path, layer: int) -> Path:
 def score_library(
     model: Any,
     reference: Reference,
-    recipe: Recipe,
+    recipe: LibraryRecipe,
     folder: Path,
     layers: Sequence[int] | None = None,
     *,
@@ -164,31 +166,49 @@ def score_library(
         if visit.layer not in wanted or file.exists():
             continue
         own, *others = recipe.options(visit.kind)
-        found[visit.kind] = {str(own): {"kl": 0.0, "cosine": 0.0, "loss": 0.0}}
+        found[visit.kind] = {str(own.size): dict.fromkeys(SCORES, 0.0)}
         for option in others:
-            found[visit.kind][str(option)] = replaced(model, visit, option, folder, reference)
+            found[visit.kind][str(option.size)] = replaced(model, visit, option, folder, reference)
         if visit.kind == KINDS[-1]:
             write_text(file, json.dumps(found, indent=1))
             found = {}
 
 
-def read_scores(places: Sequence[Path]) -> list[dict[str, dict[str, float]]]:
+def read_scores(layer_folders: Sequence[Path]) -> list[dict[Option, dict[str, float]]]:
     """Return the options of each slot with their scores: attention and feed-forward part of layer 0, of layer 1, …
 
     Args:
-        places: the folder that holds each layer; mostly the same one.
+        layer_folders: the folder that holds each layer; mostly the same one.
 
     Raises:
-        LabError: the scores of a layer are missing.
+        LabError: the scores of a layer are missing or damaged.
     """
-    return [options for layer, folder in enumerate(places) for options in slots_of_layer(folder, layer)]
+    return [options for layer, folder in enumerate(layer_folders) for options in slots_of_layer(folder, layer)]
 
 
-def slots_of_layer(folder: Path, layer: int) -> Iterator[dict[str, dict[str, float]]]:
-    """Give the options of a layer's attention with their scores, then those of its feed-forward part."""
+def slots_of_layer(folder: Path, layer: int) -> list[dict[Option, dict[str, float]]]:
+    """Return the options of a layer's attention with their scores, then those of its feed-forward part.
+
+    Raises:
+        LabError: there is no file of scores of this layer, or it is damaged.
+    """
     file = score_file(folder, layer)
-    if not file.exists():
+    if not file.is_file():
         raise LabError(f"The library {folder.name!r} has no scores of layer {layer}; run score_library first.")
-    found = json.loads(file.read_text(encoding="utf-8"))
-    for kind in KINDS:
-        yield found[kind]
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return [_scored(kind, found[kind]) for kind in KINDS]
+    except (OSError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise LabError(
+            f"{str(file)!r} is damaged or no file of scores ({reason_of(error)}); remove it and score again."
+        ) from error
+
+
+def _scored(kind: str, found: Mapping[str, Mapping[str, Any]]) -> dict[Option, dict[str, float]]:
+    """Return the options of one kind with their scores, out of what a file holds by their sizes."""
+    if not found:
+        raise LabError(f"no option of {kind}")
+    return {
+        Option.parse(f"{kind}.{size}"): {name: float(numbers[name]) for name in SCORES}
+        for size, numbers in found.items()
+    }

@@ -1,19 +1,19 @@
 """What comes before the jobs of notebook 08: settings refused in time, the parent opened.
 
 The library takes minutes. So what would end in an error after it, or in numbers that mean nothing, is refused before
-it: a share of time that is none, options that are none, a folder that holds another model than it seems to.
+it: a share of time that is none, a folder that holds another model than it seems to.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
-from nemo_lab.compression.puzzle_model import LINEAR, Part, PuzzleConfig, PuzzleForCausalLM
+from nemo_lab.compression.puzzle_model import PuzzleConfig, PuzzleForCausalLM
+from nemo_lab.compression.puzzle_parts import reason_of
 from nemo_lab.errors import LabError
 
 
@@ -40,21 +40,6 @@ def check(s: Limits) -> None:
         raise LabError(f"every is {s.every}, expected 1 to {s.layers}, the parent's layers; lower it.")
 
 
-def options_named(kind: str, names: Sequence[str]) -> tuple[Part, ...]:
-    """Return the options that names stand for: "768" is 768, "linear" itself, "0" nothing.
-
-    Raises:
-        LabError: there is none, one is no option, or one is named twice.
-    """
-    wrong = [name for name in names if name != LINEAR and not str(name).isdecimal()]
-    if wrong or not names or len(set(names)) < len(names):
-        raise LabError(
-            f"The options of {kind} are {', '.join(map(str, names)) or 'none'}; expected whole numbers, {LINEAR!r} or "
-            "0, each once, the parent's own first."
-        )
-    return tuple(name if name == LINEAR else int(name) for name in names)
-
-
 # --- the parent
 
 
@@ -70,7 +55,7 @@ def open_parent(folder: Path, layers: int) -> Any:
             folder, config=config, dtype=torch.bfloat16, use_safetensors=True, output_loading_info=True
         )
     except Exception as error:  # of half a dozen kinds: safetensors has its own, which is an Exception and no more
-        why = str(error).splitlines()[0][:200]
+        why = reason_of(error)
         raise LabError(f"The weights in {str(folder)!r} cannot be read ({why}); save the model there anew.") from error
     model, report = loaded
     if report["missing_keys"]:

@@ -3,13 +3,18 @@
 import pytest
 import tiny_puzzle
 import torch
+from safetensors.torch import load_file, save_file
+from tiny_puzzle import choice
 
 from nemo_lab.compression import puzzle_child, puzzle_costs
 from nemo_lab.compression import puzzle_distillation as distillation
-from nemo_lab.compression.puzzle_library import build_library, read_part
+from nemo_lab.compression.puzzle_files import read_part
+from nemo_lab.compression.puzzle_library import build_library
+from nemo_lab.compression.puzzle_parts import Option
 from nemo_lab.errors import LabError
 
-CHOICE = ["3", "24", "1", "12", "linear", "linear", "0", "0"]
+CHOICE = choice(3, 24, 1, 12, "linear", "linear", 0, 0)
+OWN = choice(3, 24)
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +38,16 @@ def test_assembled_as_chosen(lab):
         for name in own
         if ".layers.0." in name or ("norm.weight" in name and name in stored)
     )
-    part = read_part(folder, 1, "ffn", 12, model.config, torch.float32)
+    part = read_part(folder, 1, Option("ffn", 12), model.config, torch.float32)
     assert torch.equal(child.model.layers[1].mlp.down_proj.weight, part.down_proj.weight)
-    parts = zip(("attention", "ffn") * 4, [3, 24, 1, 12, "linear", "linear", 0, 0], strict=True)
-    counted = sum(puzzle_costs.parameters(model.config, kind, part) for kind, part in parts)
+    counted = sum(puzzle_costs.parameters(model.config, option) for option in CHOICE)
     assert sum(weight.numel() for weight in child.parameters()) == counted + 64 * 36 + 36
 
 
 def test_the_parents_choice_is_the_parent(lab):
     model, folder, _ = lab
     tokens = tiny_puzzle.rows(2)
-    assert torch.equal(puzzle_child.assemble(model, ["3", "24"] * 4, [folder] * 4)(tokens).logits, model(tokens).logits)
+    assert torch.equal(puzzle_child.assemble(model, OWN * 4, [folder] * 4)(tokens).logits, model(tokens).logits)
 
 
 def test_the_loss_of_the_parent_itself_is_zero(lab):
@@ -100,25 +104,31 @@ def test_a_cast_keeps_the_frequencies_of_positions():
 
 
 @pytest.mark.parametrize(
-    ("choice", "places", "message"),
+    ("chosen", "folders", "message"),
     [
-        (["3", "24"] * 3, 4, "6 options and 4 folders for 4 layers"),
-        (["3", "24"] * 4, 1, "8 options and 1 folders for 4 layers"),
-        (["1", "6", *["3", "24"] * 3], 4, "no ffn 6 of layer 0"),
-        (["1", "wide", *["3", "24"] * 3], 4, "'wide' is no option"),
-        (["3", "24", "1"], 4, "3 options and 4 folders"),
+        (OWN * 3, 4, "6 options and 4 folders for 4 layers"),
+        (OWN * 4, 1, "8 options and 1 folders for 4 layers"),
+        ([*choice(1, 6), *OWN * 3], 4, r"no ffn\.6 of layer 0"),
+        ([*OWN * 3, *OWN[::-1]], 4, r"ffn\.24, attention\.3; give two options a layer"),
+        ([*OWN, OWN[0]], 4, "3 options and 4 folders"),
     ],
 )
-def test_choices_that_no_library_can_serve(lab, choice, places, message):
+def test_choices_that_no_library_can_serve(lab, chosen, folders, message):
     model, folder, _ = lab
     with pytest.raises(LabError, match=message):
-        puzzle_child.assemble(model, choice, [folder] * places)
+        puzzle_child.assemble(model, chosen, [folder] * folders)
     assert len(model.model.layers) == 4
 
 
-def test_half_a_choice():
-    with pytest.raises(LabError, match="3 options; give two a layer"):
-        puzzle_child.blocks_of(["3", "24", "1"])
+@pytest.mark.parametrize("chosen", [choice(3, 24, 1), ["3", "24"], OWN[::-1]])
+def test_choices_that_are_no_pairs(chosen):
+    with pytest.raises(LabError, match="give two options a layer"):
+        puzzle_child.blocks_of(chosen)
+
+
+def test_blocks_are_the_sizes():
+    assert puzzle_child.blocks_of(CHOICE) == [[3, 24], [1, 12], ["linear", "linear"], [0, 0]]
+    assert puzzle_child.blocks_of([]) == []
 
 
 def test_a_child_that_breaks_at_the_last_step_is_no_result(lab):
@@ -126,3 +136,15 @@ def test_a_child_that_breaks_at_the_last_step_is_no_result(lab):
     child = puzzle_child.assemble(model, CHOICE, [folder] * 4)
     with pytest.raises(LabError, match=r"lower lr"):
         distillation.distil_child(child, record, steps=1, lr=1e30, points=(1,), progress=False)
+
+
+def test_a_damaged_record_is_one_sentence(lab, tmp_path):
+    model, folder, _ = lab
+    whole, file = load_file(folder / "record.safetensors"), tmp_path / "record.safetensors"
+    file.write_bytes((folder / "record.safetensors").read_bytes()[:5000])
+    with pytest.raises(LabError, match=r"is damaged or no record of this parent .*; remove it and record it again"):
+        distillation.read_record(file, model.lm_head)
+    for wrong in ({"tokens": whole["tokens"]}, whole | {"hidden": whole["hidden"][..., :8].contiguous()}):
+        save_file(wrong, file)
+        with pytest.raises(LabError, match=r"is damaged or no record of this parent"):
+            distillation.read_record(file, model.lm_head)

@@ -6,7 +6,9 @@ import pytest
 import tiny_puzzle
 
 from nemo_lab.compression import puzzle_costs as costs
+from nemo_lab.compression.puzzle_library import LibraryRecipe
 from nemo_lab.compression.puzzle_model import PuzzleLayer
+from nemo_lab.compression.puzzle_parts import KINDS, Option
 from nemo_lab.errors import LabError
 
 DECODE, PREFILL = costs.Target("decode", 1, 8, batch=2), costs.Target("prefill", 16, 0)
@@ -16,16 +18,17 @@ DECODE, PREFILL = costs.Target("decode", 1, 8, batch=2), costs.Target("prefill",
 def test_parameters_are_those_of_the_modules(heads, width):
     config = tiny_puzzle.parent().config
     layer = PuzzleLayer(config, heads, width, 0)
-    counted = costs.parameters(config, "attention", heads) + costs.parameters(config, "ffn", width)
+    counted = sum(costs.parameters(config, option) for option in tiny_puzzle.choice(heads, width))
     assert counted == sum(weight.numel() for weight in layer.parameters())
 
 
 def test_memory_is_weights_and_what_attention_keeps():
     config = tiny_puzzle.parent().config
-    keeps = costs.memory_bytes(config, "attention", 3, DECODE) - 2 * costs.parameters(config, "attention", 3)
+    own = Option("attention", 3)
+    keeps = costs.memory_bytes(config, own, DECODE) - 2 * costs.parameters(config, own)
     assert keeps == 2 * (2 * 9) * 2 * 3 * 4  # bytes · tokens · keys and values · heads · head_dim
-    for kind, part in (("attention", "linear"), ("attention", 0), ("ffn", 24)):
-        assert costs.memory_bytes(config, kind, part, DECODE) == 2 * costs.parameters(config, kind, part)
+    for option in (Option("attention", "linear"), Option("attention", 0), Option("ffn", 24)):
+        assert costs.memory_bytes(config, option, DECODE) == 2 * costs.parameters(config, option)
 
 
 def test_every_option_is_measured_and_tables_fit_the_search():
@@ -35,17 +38,28 @@ def test_every_option_is_measured_and_tables_fit_the_search():
         for target in (DECODE, PREFILL)
     }
     for measured in table.values():
-        assert set(measured["attention"]) == {"3", "1", "linear", "0"}
-        assert set(measured["ffn"]) == {"24", "12", "linear", "0"}
-        assert measured["attention"]["0"] == measured["ffn"]["0"] == 0
-        assert measured["fixed"]["0"] > 0
-    scores = [{name: {"kl": 0.1} for name in kind} for kind in (["3", "1", "linear", "0"], ["24", "12", "linear", "0"])]
+        assert set(measured.seconds) == {*tiny_puzzle.RECIPE.attention, *tiny_puzzle.RECIPE.ffn}
+        assert measured.seconds[Option("attention", 0)] == measured.seconds[Option("ffn", 0)] == 0
+        assert measured.fixed > 0
+    scores = [{option: {"kl": 0.1} for option in tiny_puzzle.RECIPE.options(kind)} for kind in KINDS]
     slots = costs.slots_of(scores, config, table, (DECODE, PREFILL))
-    assert slots[0]["1"]["decode"] == 1e3 * table["decode"]["attention"]["1"]
-    assert slots[1]["24"]["prefill memory"] == costs.memory_bytes(config, "ffn", 24, PREFILL) / 1e6
-    whole = costs.predicted_ms(slots, ["1", "24"], table, DECODE)
-    parts = [table["decode"]["fixed"]["0"], table["decode"]["attention"]["1"], table["decode"]["ffn"]["24"]]
-    assert whole == pytest.approx(1e3 * sum(parts))
+    few, wide = tiny_puzzle.choice(1, 24)
+    assert slots[0][few]["decode"] == 1e3 * table["decode"].seconds[few]
+    assert slots[1][wide]["prefill memory"] == costs.memory_bytes(config, wide, PREFILL) / 1e6
+    whole = costs.predicted_ms(slots, [few, wide], table, DECODE)
+    measured = table["decode"]
+    assert whole == pytest.approx(1e3 * (measured.fixed + measured.seconds[few] + measured.seconds[wide]))
+
+
+def test_the_cost_of_an_option_is_its_own(monkeypatch):
+    """Times that are those of the stacks by hand: what each adds, by the layers, and none below zero."""
+    known = {"fixed": 1.0, "attention.3": 9.0, "attention.1": 5.0, "ffn.24": 0.5, "ffn.linear": 3.0}
+    monkeypatch.setattr(costs, "interleaved", lambda calls, *_, **__: {name: [known[name]] for name in calls})
+    recipe = LibraryRecipe.of((3, 1, 0), (24, "linear"))
+    found = costs.measure_parts(tiny_puzzle.parent().config, recipe, DECODE, 1)
+    three, one, none = recipe.attention
+    wide, linear = recipe.ffn
+    assert found == costs.OptionCosts(1.0, {none: 0, three: 2.0, one: 1.0, Option("ffn", 0): 0, wide: 0, linear: 0.5})
 
 
 def test_a_decoding_call_leaves_its_context_as_it_was():
@@ -77,10 +91,12 @@ def test_no_repeat_no_time():
 
 def test_slots_without_their_costs_or_with_another_first():
     config, target = tiny_puzzle.llama().config, costs.Target("decode", 1, 8)
-    scores = [{"3": {"kl": 0.0}, "1": {"kl": 1.0}}]
-    with pytest.raises(LabError, match="No cost of attention 1 for 'decode'"):
-        costs.slots_of(scores, config, {"decode": {"attention": {"3": 1.0}}}, [target])
-    with pytest.raises(LabError, match="No cost of attention 3 for 'decode'"):
+    three, one = Option("attention", 3), Option("attention", 1)
+    scores = [{three: {"kl": 0.0}, one: {"kl": 1.0}}]
+    with pytest.raises(LabError, match=r"No cost of attention\.1 for 'decode'"):
+        costs.slots_of(scores, config, {"decode": costs.OptionCosts(1.0, {three: 1.0})}, [target])
+    with pytest.raises(LabError, match=r"No cost of attention\.3 for 'decode'"):
         costs.slots_of(scores, config, {}, [target])
-    with pytest.raises(LabError, match="first option of attention is 1, the parent has 3"):
-        costs.slots_of([{"1": {"kl": 0.0}, "3": {"kl": 1.0}}], config, {}, [target])
+    for first in ([one, three], [Option("ffn", 3)], []):
+        with pytest.raises(LabError, match=r"first option of attention is .*, the parent has attention\.3"):
+            costs.slots_of([{option: {"kl": 0.0} for option in first}], config, {}, [target])

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from nemo_lab.compression import puzzle_fusion as fusion
 from nemo_lab.compression.puzzle_model import PuzzleConfig, PuzzleForCausalLM
-from nemo_lab.compression.puzzle_runs import fusion_error
 from nemo_lab.compression.puzzle_scores import walk_layers
+from nemo_lab.compression.puzzle_trials import fusion_error
 from nemo_lab.errors import LabError
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nemo_lab.compression import puzzle_library as library
 from nemo_lab.compression.puzzle_model import LINEAR
-from nemo_lab.compression.puzzle_parts import answer, walk
+from nemo_lab.compression.puzzle_parts import Option, walk
 from nemo_lab.errors import LabError
 
 
@@ -62,27 +62,32 @@ def test_errors_fall_and_adam_goes_on_where_solving_ends():
         layer = model.model.layers[visit.layer]
         parent = layer.self_attn if visit.kind == "attention" else layer.mlp
         before = [weight.clone() for weight in parent.parameters()]
-        for part, _, errors in library.alternatives(layer, visit, model.config, recipe):
-            assert errors["solved"] <= min(errors["start"], 1.0) + 1e-6, (visit.layer, part)
-            if part != LINEAR:  # of a linear part the solution is the best already
+        for option, _, errors in library.alternatives(layer, visit, model.config, recipe):
+            assert errors["solved"] <= min(errors["start"], 1.0) + 1e-6, (visit.layer, option)
+            if option.size != LINEAR:  # of a linear part the solution is the best already
                 solved, trained = solved + errors["solved"], trained + errors["trained"]
         assert all(torch.equal(a, b) for a, b in zip(before, parent.parameters(), strict=True))
     assert trained < 0.95 * solved
 
 
-def test_a_library_on_disk_is_the_one_in_memory(tmp_path):
-    model, tokens = tiny_puzzle.parent(), tiny_puzzle.rows()
-    library.build_library(model, tokens, tiny_puzzle.RECIPE, tmp_path, [1], progress=False)
-    assert [file.name for file in tmp_path.iterdir()] == ["layer-001.safetensors"]
-    visits = [visit for visit in walk(model, tokens) if visit.layer == 1]
-    for visit in visits:
-        for part, made, errors in library.alternatives(model.model.layers[1], visit, model.config, tiny_puzzle.RECIPE):
-            read = library.read_part(tmp_path, 1, visit.kind, part, model.config, torch.float32)
-            x = torch.randn(1, 16, 36)
-            assert torch.equal(answer(read, visit.kind, x, visit.context), answer(made, visit.kind, x, visit.context))
-            assert library.read_errors(tmp_path, 1)[f"{visit.kind}.{part}"] == errors
-    with pytest.raises(LabError, match="of layer 2; build it first"):
-        library.read_part(tmp_path, 2, "ffn", 12, model.config, torch.float32)
+def test_recipes_are_made_of_sizes_as_numbers_or_as_text():
+    recipe = library.LibraryRecipe.of(("3", "linear", "0"), (24, 12), steps=5)
+    assert recipe == library.LibraryRecipe.of((3, "linear", 0), ("24", "12"), steps=5)
+    assert recipe.options("attention") == (Option("attention", 3), Option("attention", LINEAR), Option("attention", 0))
+    assert recipe.options("ffn") == recipe.ffn == (Option("ffn", 24), Option("ffn", 12))
+
+
+@pytest.mark.parametrize("heads", [(), ("3", "1", "1"), (3, "3")])
+def test_recipes_without_an_option_or_with_one_twice(heads):
+    with pytest.raises(LabError, match="The options of attention are"):
+        library.LibraryRecipe.of(heads, (24,))
+
+
+def test_recipes_with_what_is_no_option_of_the_kind():
+    with pytest.raises(LabError, match="'full' is no option of attention"):
+        library.LibraryRecipe.of(("3", "full"), (24,))
+    with pytest.raises(LabError, match="The options of ffn are attention"):
+        library.LibraryRecipe((Option("attention", 3),), (Option("attention", 3),))
 
 
 @pytest.mark.parametrize("stage", ["library", "scores"])

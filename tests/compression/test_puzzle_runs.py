@@ -1,6 +1,5 @@
 """The jobs of notebook 08 on a tiny Llama in a folder: text, library, choices, children, fusion."""
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,75 +7,44 @@ import numpy as np
 import pytest
 import tiny_puzzle
 import torch
+from tiny_puzzle import choice
 
 from nemo_lab.compression import puzzle_distillation, puzzle_search
 from nemo_lab.compression import puzzle_runs as runs
 from nemo_lab.compression.puzzle_child import cast
 from nemo_lab.compression.puzzle_distillation import read_record
 from nemo_lab.compression.puzzle_model import PuzzleForCausalLM
-from nemo_lab.compression.puzzle_scores import Reference, read_scores, walk_layers
+from nemo_lab.compression.puzzle_scores import read_scores, walk_layers
 from nemo_lab.errors import LabError
-from nemo_lab.progress import quiet
 from tests.recorders import record, spy
 
 
-@dataclass(frozen=True)
-class Sizes:
-    layers: int = 3
-    heads: tuple = ("3", "1", "linear", "0")
-    widths: tuple = ("24", "12", "linear", "0")
-    local_steps: int = 3
-    local_lr: float = 1e-3
-    steps: int = 6
-    lr: float = 1e-3
-    every: int = 2
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A folder with a tiny Llama, texts, a library in two parts, trials and a record."""
-    folder = tmp_path_factory.mktemp("runs")
-    with quiet():
-        tiny_puzzle.llama().save_pretrained(folder / "llama")
-    text = tiny_puzzle.rows
-    texts = runs.Texts(text(8), text(3, seed=2), text(12, seed=3).view(6, 2, 16), text(3, seed=4))
-    for part in range(2):
-        runs.library_part(folder / "llama", Sizes(), texts, folder / f"part{part}", part, 2)
-    runs.local_trials(folder / "llama", Sizes(), texts, folder / "trials", [1])
-    runs.recorded(folder / "llama", Sizes(), texts, folder)
-    return folder, texts, [folder / f"part{layer % 2}" for layer in range(3)]
-
-
 def timed(slots):
-    """Slots with a runtime that grows with the place of the option from the end."""
+    """Slots with a runtime that grows with the distance of the option from the last."""
     return [
         {
-            name: {**numbers, "ms": float(len(options) - place), "parameters": float(len(options) - place)}
-            for place, (name, numbers) in enumerate(options.items())
+            name: {**numbers, "ms": float(len(options) - at), "parameters": float(len(options) - at)}
+            for at, (name, numbers) in enumerate(options.items())
         }
         for options in slots
     ]
 
 
-def test_the_parent_is_the_llama_with_fewer_layers(lab):
-    parent, tokens = runs.load_parent(lab[0] / "llama", 3), tiny_puzzle.rows(2)
+def test_the_parent_is_the_llama_with_fewer_layers(puzzle_lab):
+    parent, tokens = runs.load_parent(puzzle_lab[0] / "llama", 3), tiny_puzzle.rows(2)
     whole = cast(tiny_puzzle.parent(), torch.bfloat16)
     _, streams = walk_layers(whole, tokens, [2])
     torch.testing.assert_close(walk_layers(parent, tokens)[0], whole.model.norm(streams[0]))
     assert parent.model.rotary_emb.inv_freq.dtype == torch.float32
     assert parent.config.blocks == [[3, 24]] * 3
-    assert runs.load_parent(lab[0] / "llama", 3) is parent
+    assert runs.load_parent(puzzle_lab[0] / "llama", 3) is parent
 
 
-def test_a_library_in_parts_is_whole(lab):
-    folder, _, places = lab
+def test_a_library_in_parts_is_whole(puzzle_lab):
+    folder, _, layer_folders = puzzle_lab
     assert sorted(file.name for file in (folder / "part1").iterdir()) == ["layer-001.safetensors", "scores-001.json"]
-    slots = read_scores(places)
-    assert [list(options) for options in slots] == [list(Sizes.heads), list(Sizes.widths)] * 3
-    trials = runs.trial_scores(folder / "trials", places, [1])
-    assert list(trials) == ["attention.1", "attention.linear", "ffn.12", "ffn.linear"]
-    assert trials["ffn.12"]["solved"] == pytest.approx(slots[3]["12"]["kl"])
-    assert trials["ffn.linear"]["start"] != trials["ffn.linear"]["solved"]
+    options = [list(one) for one in read_scores(layer_folders)]
+    assert options == [list(tiny_puzzle.RECIPE.attention), list(tiny_puzzle.RECIPE.ffn)] * 3
 
 
 def test_rows_of_text():
@@ -94,27 +62,33 @@ def test_rows_of_text():
         runs.rows_of(sources, Tokenizer(), 40, 8, seed=0)
 
 
-def test_choices_and_their_true_kl(lab):
-    folder, texts, places = lab
-    slots = timed(read_scores(places))
+def test_choices_and_their_true_kl(puzzle_lab):
+    folder, texts, layer_folders = puzzle_lab
+    slots = timed(read_scores(layer_folders))
     limits = {"ms": 18.0}
     made = runs.choices(slots, limits, seed=0)
     assert set(made) == set(runs.METHODS)
     assert all(puzzle_search.fits(slots, choice, limits) for choice in made.values())
     likely = runs.likely_choice(slots, limits, np.random.default_rng(0))
     assert puzzle_search.total(slots, likely, "kl") >= puzzle_search.total(slots, made["search"], "kl")
-    found = runs.true_kl(folder / "llama", Sizes(), texts.scores_NL, [["3", "24"] * 3, made["random"]], places)
+    found = runs.true_kl(
+        folder / "llama",
+        tiny_puzzle.Settings(),
+        texts.scores_NL,
+        [choice(3, 24, 3, 24, 3, 24), made["random"]],
+        layer_folders,
+    )
     assert found[0]["kl"] == pytest.approx(0, abs=1e-4)
     assert found[1]["kl"] > 0.01
     with pytest.raises(LabError, match="never meet the limits"):
         runs.likely_choice(slots, {"ms": 5.0}, np.random.default_rng(0))
 
 
-def test_a_child_from_job_to_folder(lab):
-    folder, _, places = lab
-    choice = ["3", "24", "1", "12", "0", "24"]
+def test_a_child_from_job_to_folder(puzzle_lab):
+    folder, _, layer_folders = puzzle_lab
+    chosen = choice(3, 24, 1, 12, 0, 24)
     out = folder / "child"
-    outcome = runs.one_child(folder / "llama", Sizes(), choice, places, folder, points=2, out=out)
+    outcome = runs.one_child(folder / "llama", tiny_puzzle.Settings(), chosen, layer_folders, folder, points=2, out=out)
     assert [row["tokens"] for row in outcome.rows] == [0, 3 * 32, 6 * 32]
     assert outcome.recovered == pytest.approx(1 - outcome.after["loss"] / outcome.before["loss"])
     assert outcome.worse(outcome.after) == pytest.approx(outcome.after["loss"] / outcome.parent_loss)
@@ -126,113 +100,62 @@ def test_a_child_from_job_to_folder(lab):
     assert again.config.blocks == [[3, 24], [1, 12], [0, 24]]
 
 
-def test_fusion_trial_against_models(lab):
-    folder, texts, places = lab
-    parent = runs.load_parent(folder / "llama", 3)
-    reference = Reference.of(parent, texts.scores_NL)
-    found = runs.fusion_trial(parent, reference, 0, 2)
-    bare = runs.assemble(parent, ["3", "24", "0", "24", "3", "24"], places)
-    without = runs.assemble(parent, ["3", "0", "0", "24", "3", "24"], places)
-    fused = runs.fuse(bare, 0, 1)
-    for name, model in {"sequential": bare, "dropped": without, "fused": fused}.items():
-        assert found[name] == pytest.approx(runs.true_scores(model, reference)["kl"], rel=0.05), name
-
-
 @pytest.mark.parametrize(("rows", "length", "sources"), [(0, 8, {"a": ["x"]}), (2, 0, {"a": ["x"]}), (2, 8, {})])
 def test_no_text_is_refused(rows, length, sources):
     with pytest.raises(LabError, match="give at least one of each"):
         runs.rows_of(sources, None, rows, length, seed=0)
 
 
-def test_what_no_job_can_do(lab):
-    folder, texts, places = lab
-    reference = Reference.of(runs.load_parent(folder / "llama", 3), texts.scores_NL)
-    for first, count in ((-1, 2), (0, 1), (1, 3), (0, 0)):
-        with pytest.raises(LabError, match="no run of at least two of 3"):
-            runs.fusion_trial(runs.load_parent(folder / "llama", 3), reference, first, count)
+def test_what_no_job_can_do(puzzle_lab):
+    folder, _, layer_folders = puzzle_lab
     with pytest.raises(LabError, match="points is 0"):
-        runs.one_child(folder / "llama", Sizes(), ["3", "24"] * 3, places, folder, points=0)
+        runs.one_child(folder / "llama", tiny_puzzle.Settings(), choice(*[3, 24] * 3), layer_folders, folder, points=0)
     with pytest.raises(LabError, match="no record"):
-        runs.one_child(folder / "llama", Sizes(), ["3", "24"] * 3, places, folder / "part0")
+        runs.one_child(folder / "llama", tiny_puzzle.Settings(), choice(*[3, 24] * 3), layer_folders, folder / "part0")
 
 
 def test_a_child_that_is_its_parent_recovers_nothing():
     row = {"tokens": 0.0, "kl": 0.0, "cosine": 0.0, "loss": 0.0}
     with pytest.raises(LabError, match="nothing can be given back"):
-        _ = runs.Outcome([row, row], 2.0).recovered
+        _ = runs.PuzzleOutcome([row, row], 2.0).recovered
 
 
 # --- which text reaches what
 
 
-TEXTS = runs.Texts("library", "scores", "distil", "held out")
-
-
 @pytest.fixture
 def parent(monkeypatch):
-    """A parent in the place of the one in a folder, and references that name their text."""
-    made = SimpleNamespace(lm_head="head", model=SimpleNamespace(layers="layers", norm="norm"))
-    opened = record(monkeypatch, runs, "load_parent", made)
-    monkeypatch.setattr(runs.Reference, "of", classmethod(lambda cls, model, tokens: (model, tokens)))
-    yield made
-    assert all((call["folder"], call["layers"]) == (Path("llama"), 3) for call in opened.calls)
+    """A parent in the place of the one in the folder llama."""
+    return tiny_puzzle.stand_in(monkeypatch, runs)
 
 
 def test_a_library_is_fitted_to_one_text_and_scored_on_another(parent, monkeypatch):
     built, scored = (record(monkeypatch, runs, name) for name in ("build_library", "score_library"))
-    runs.library_part(Path("llama"), Sizes(), TEXTS, Path("out"), 1, 2)
+    runs.library_part(Path("llama"), tiny_puzzle.Settings(), tiny_puzzle.NAMED, Path("out"), 1, 2)
     assert built.calls[0]["tokens_NL"] == "library"
     assert scored.only("reference") == (parent, "scores")
     for calls in (built, scored):
         assert calls.only("model") is parent
         assert list(calls.only("layers")) == [1]
         assert calls.only("folder") == Path("out")
-        assert calls.only("recipe") == runs.recipe_of(Sizes())
-
-
-def test_trials_differ_in_their_training_alone(parent, monkeypatch):
-    built, scored = (record(monkeypatch, runs, name) for name in ("build_library", "score_library"))
-    runs.local_trials(Path("llama"), Sizes(), TEXTS, Path("out"), [2])
-    recipe = runs.recipe_of(Sizes())
-    assert recipe.ridges
-    start, trained = built.all("recipe")
-    assert start == replace(recipe, ridges=())
-    assert trained == replace(recipe, steps=3, lr=1e-3)
-    assert built.all("folder") == scored.all("folder") == [Path("out/start"), Path("out/trained")]
-    assert scored.all("recipe") == [start, trained]
-    assert set(built.all("tokens_NL")) == {"library"}
-    assert scored.all("reference") == [(parent, "scores")] * 2
-    assert built.all("layers") == scored.all("layers") == [[2], [2]]
-
-
-def test_stages_of_trials_are_read_from_their_own_folders(monkeypatch):
-    kl = {"trials/start": 1.0, "trials/trained": 2.0, "other": 3.0, "own": 4.0}
-    read = record(
-        monkeypatch,
-        runs,
-        "slots_of_layer",
-        lambda folder, layer: [{"own": {"kl": 0.0}, kind: {"kl": layer + kl[str(folder)]}} for kind in "ab"],
-    )
-    found = runs.trial_scores(Path("trials"), [Path("other"), Path("own")], [1])
-    assert set(read.all("layer")) == {1}
-    assert found == {name: {"start": 2.0, "solved": 5.0, "trained": 3.0} for name in ("attention.a", "ffn.b")}
+        assert calls.only("recipe") == runs.recipe_of(tiny_puzzle.Settings())
 
 
 def test_the_record_holds_the_text_to_distil_and_the_text_held_out(parent, monkeypatch):
     written = record(monkeypatch, runs, "record_parent")
-    runs.recorded(Path("llama"), Sizes(), TEXTS, Path("out"))
+    runs.recorded(Path("llama"), tiny_puzzle.Settings(), tiny_puzzle.NAMED, Path("out"))
     assert written.only("parent") is parent
     assert (written.only("tokens_SBL"), written.only("held_out_NL")) == ("distil", "held out")
     assert (written.only("every"), written.only("file")) == (2, Path("out") / runs.RECORD)
 
 
 def test_true_kl_is_of_the_text_given(parent, monkeypatch):
-    made = record(monkeypatch, runs, "assemble", lambda parent, choice, places: ("child", choice, places))
+    made = record(monkeypatch, runs, "assemble", lambda parent, choice, folders: ("child", choice, folders))
     scored = record(monkeypatch, runs, "true_scores", lambda model, reference: {"kl": len(model[1])})
-    found = runs.true_kl(Path("llama"), Sizes(), "text", [["a"], ["b", "c"]], ["places"])
+    found = runs.true_kl(Path("llama"), tiny_puzzle.Settings(), "text", [["a"], ["b", "c"]], ["places"])
     assert found == [{"kl": 1}, {"kl": 2}]
     assert scored.all("reference") == [(parent, "text")] * 2
-    assert made.all("places") == [["places"]] * 2
+    assert made.all("layer_folders") == [["places"]] * 2
 
 
 @pytest.mark.parametrize("shuffled", [False, True])
@@ -244,18 +167,18 @@ def test_a_child_is_distilled_as_it_was_asked_for(parent, monkeypatch, shuffled)
     read = record(monkeypatch, runs, "read_record", known)
     distilled = record(monkeypatch, runs, "distil_child", ["rows"])
     outcome = runs.one_child(
-        Path("llama"), Sizes(), ["c"], ["p"], Path("r"), objective="kl", shuffled=shuffled, points=3
+        Path("llama"), tiny_puzzle.Settings(), ["c"], ["p"], Path("r"), objective="kl", shuffled=shuffled, points=3
     )
-    assert (made.only("parent"), made.only("choice"), made.only("places")) == (parent, ["c"], ["p"])
+    assert (made.only("parent"), made.only("choice"), made.only("layer_folders")) == (parent, ["c"], ["p"])
     assert (read.only("file"), read.only("head")) == (Path("r") / runs.RECORD, "head")
     assert (distilled.only("child"), distilled.only("record")) == (child, known)
     assert (distilled.only("objective"), distilled.only("shuffled")) == ("kl", shuffled)
     assert (distilled.only("steps"), distilled.only("lr"), distilled.only("points")) == (6, 1e-3, [0, 2, 4, 6])
-    assert outcome == runs.Outcome(["rows"], 2.0)
+    assert outcome == runs.PuzzleOutcome(["rows"], 2.0)
 
 
-def test_methods_are_asked_under_the_same_limits_and_the_control_is_random(lab, monkeypatch):
-    slots, limits = timed(read_scores(lab[2])), {"ms": 18.0}
+def test_methods_are_asked_under_the_same_limits_and_the_control_is_random(puzzle_lab, monkeypatch):
+    slots, limits = timed(read_scores(puzzle_lab[2])), {"ms": 18.0}
     solved, greedy, uniform, drawn = (
         spy(monkeypatch, puzzle_search, name) for name in ("solve", "greedy", "uniform", "random_choice")
     )
@@ -283,17 +206,17 @@ def test_rows_depend_on_the_seed():
     assert len({tuple(map(tuple, one.tolist())) for one in rows}) == 4
 
 
-def test_shuffled_answers_belong_to_other_positions(lab):
+def test_shuffled_answers_belong_to_other_positions(puzzle_lab):
     """The control of distillation: no position keeps its own answer, and all have one."""
-    known = read_record(lab[0] / runs.RECORD, runs.load_parent(lab[0] / "llama", 3).lm_head)
+    known = read_record(puzzle_lab[0] / runs.RECORD, runs.load_parent(puzzle_lab[0] / "llama", 3).lm_head)
     order = puzzle_distillation._order(known).tolist()
     assert sorted(order) == list(range(known.tokens_SBL[0].numel()))
     assert all(place != other for place, other in enumerate(order))
     assert len({place - other for place, other in enumerate(order)}) > 3, "it is no shift, which a model could learn"
 
 
-def test_the_distillation_s_control_reaches_its_loss(lab, monkeypatch):
-    known = read_record(lab[0] / runs.RECORD, runs.load_parent(lab[0] / "llama", 3).lm_head)
+def test_the_distillation_s_control_reaches_its_loss(puzzle_lab, monkeypatch):
+    known = read_record(puzzle_lab[0] / runs.RECORD, runs.load_parent(puzzle_lab[0] / "llama", 3).lm_head)
     child = tiny_puzzle.parent(num_hidden_layers=3)
     asked = spy(monkeypatch, puzzle_distillation, "distillation_loss")
     for shuffled in (False, True):

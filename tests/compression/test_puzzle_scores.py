@@ -1,13 +1,18 @@
 """Scores against the assembled model itself, and against the textbook formulas."""
 
+import json
+import shutil
+
 import pytest
 import tiny_puzzle
 import torch
 import torch.nn.functional as F
+from damage import SCORES, damaged_scores
 
 from nemo_lab.compression import puzzle_scores as scores
 from nemo_lab.compression.puzzle_child import assemble
 from nemo_lab.compression.puzzle_library import build_library
+from nemo_lab.compression.puzzle_parts import Option
 from nemo_lab.errors import LabError
 
 
@@ -21,27 +26,28 @@ def lab(tmp_path_factory):
     return model, reference, folder
 
 
-def choice_with(slot, name):
-    parent = ["3", "24"] * 4
-    return [*parent[:slot], name, *parent[slot + 1 :]]
+def choice_with(slot, size):
+    sizes = [3, 24] * 4
+    return tiny_puzzle.choice(*sizes[:slot], size, *sizes[slot + 1 :])
 
 
 def test_a_score_is_the_model_with_that_block(lab):
     model, reference, folder = lab
-    for slot, names in ((2, ("3", "1", "linear", "0")), (5, ("24", "12", "linear", "0"))):
-        table = dict(enumerate(scores.slots_of_layer(folder, slot // 2)))[slot % 2]
-        assert list(table) == list(names)
-        for name in names:
-            child = assemble(model, choice_with(slot, name), [folder] * 4)
+    for slot, kind in ((2, "attention"), (5, "ffn")):
+        table = scores.slots_of_layer(folder, slot // 2)[slot % 2]
+        own, *others = tiny_puzzle.RECIPE.options(kind)
+        assert list(table) == [own, *others]
+        for option in table:
+            child = assemble(model, choice_with(slot, option.size), [folder] * 4)
             found = scores.true_scores(child, reference)
-            assert table[name] == pytest.approx(found, abs=2e-5), (slot, name)
-        assert table[names[0]] == {"kl": 0.0, "cosine": 0.0, "loss": 0.0}
-        assert table["0"]["kl"] > 1e-3
+            assert table[option] == pytest.approx(found, abs=2e-5), (slot, option)
+        assert table[own] == {"kl": 0.0, "cosine": 0.0, "loss": 0.0}
+        assert table[Option(kind, 0)]["kl"] > 1e-3
 
 
 def test_numbers_are_the_textbooks(lab):
     model, reference, folder = lab
-    child, tokens = assemble(model, choice_with(3, "0"), [folder] * 4), reference.tokens_NL
+    child, tokens = assemble(model, choice_with(3, 0), [folder] * 4), reference.tokens_NL
     with torch.no_grad():
         p, q = (torch.log_softmax(m(tokens).logits[:, :-1].double(), -1) for m in (model, child))
     found = scores.true_scores(child, reference)
@@ -55,14 +61,35 @@ def test_numbers_are_the_textbooks(lab):
 
 def test_logits_in_pieces_change_nothing(lab, monkeypatch):
     model, reference, folder = lab
-    child = assemble(model, choice_with(3, "12"), [folder] * 4)
+    child = assemble(model, choice_with(3, 12), [folder] * 4)
     whole = scores.true_scores(child, reference)
     monkeypatch.setattr(scores, "ROWS", 7)
     pieces = scores.Reference.of(model, reference.tokens_NL)
-    assert len(pieces.shares) > len(reference.shares)
+    assert len(pieces.probabilities_TV) > len(reference.probabilities_TV)
     assert scores.true_scores(child, pieces) == pytest.approx(whole, abs=1e-5)
 
 
 def test_missing_scores(lab):
     with pytest.raises(LabError, match="no scores of layer 0"):
         scores.read_scores([lab[2]] * 4)
+
+
+def test_scores_on_disk_stay(lab):
+    """A library that an earlier version scored must still open: kinds, sizes and names are its format."""
+    found = json.loads((lab[2] / "scores-001.json").read_text())
+    assert {kind: list(options) for kind, options in found.items()} == {
+        "attention": ["3", "1", "linear", "0"],
+        "ffn": ["24", "12", "linear", "0"],
+    }
+    assert list(found["ffn"]["12"]) == ["kl", "cosine", "loss"]
+
+
+@pytest.mark.parametrize("kind", SCORES)
+def test_a_damaged_file_of_scores_is_one_sentence(lab, tmp_path, kind):
+    file = tmp_path / "scores-001.json"
+    shutil.copy(lab[2] / file.name, file)
+    assert len(scores.slots_of_layer(tmp_path, 1)) == 2
+    damaged_scores(file, kind)
+    with pytest.raises(LabError, match=r"is damaged or no file of scores .*; remove it and score again") as error:
+        scores.slots_of_layer(tmp_path, 1)
+    assert "\n" not in str(error.value)

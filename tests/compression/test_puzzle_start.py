@@ -44,13 +44,6 @@ def test_no_layer_to_record(every):
 def test_what_is_right_passes():
     puzzle_start.check(sizes())
     puzzle_start.check(sizes(every=1, share=0.01))
-    assert puzzle_start.options_named("ffn", ("24", "12", "linear", "0")) == (24, 12, "linear", 0)
-
-
-@pytest.mark.parametrize("names", [(), ("3", "full"), ("3", "-1"), ("3", "1", "1"), ("3", "1.5")])
-def test_options_that_are_none(names):
-    with pytest.raises(LabError, match="The options of attention are"):
-        puzzle_start.options_named("attention", names)
 
 
 # --- the parent
