@@ -168,7 +168,7 @@ LAYERS: dict[str, set[str]] = {
     "compression": {"training", "modeling", "precision"},
     "reasoning": {"training", "modeling", "precision"},
 }
-FILES = {"corpora", "curation", "mixing"}  # they make what is kept, so they may use artifacts
+FILES = {"corpora", "curation", "mixing", "compression"}  # they make what is kept, so they may use artifacts
 
 
 def imported(path: Path) -> set[str]:

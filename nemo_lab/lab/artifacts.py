@@ -136,3 +136,10 @@ def _clean(store: Path, keep: str) -> None:
         with _lock_file(store, name) as stream:
             if _try_lock(stream):
                 shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def unless_building(folder: str) -> Iterator[bool]:
+    """Hold the lock of an artifact by its folder's name, if no process builds it; say whether none does."""
+    with _lock_file(home() / "artifacts", folder) as stream:
+        yield _try_lock(stream)
