@@ -2,8 +2,9 @@
 
     layer-003.safetensors    ffn.768.up_proj.weight, ffn.768.gate_proj.weight, …, attention.linear.proj.weight, …
 
-A tensor goes by the name of its option and its name in the option's module. The relative errors of the options are JSON
-in the file's metadata, under `errors`.
+A tensor goes by the name of its option and its name in the option's module. In the file's metadata are, as JSON, the
+relative errors of the options, `errors`, and what the file was made from, `origin`: a fingerprint of the recipe, of the
+text, of the parent's weights. Files that an earlier lab wrote have no origin; they can be read, and not be added to.
 """
 
 from __future__ import annotations
@@ -29,14 +30,33 @@ def layer_file(folder: Path, layer: int) -> Path:
     return folder / f"layer-{layer:03d}.safetensors"
 
 
-def write_layer(file: Path, made: Mapping[Option, tuple[dict[str, Tensor], dict[str, float]]]) -> None:
-    """Write the weights and errors of a layer's alternatives, whole or not at all."""
+def write_layer(
+    file: Path, made: Mapping[Option, tuple[dict[str, Tensor], dict[str, float]]], origin: Mapping[str, str]
+) -> None:
+    """Write the weights and errors of a layer's alternatives and what they were made from, whole or not at all."""
     weights = {
         f"{option}.{key}": tensor.contiguous() for option, (state, _) in made.items() for key, tensor in state.items()
     }
     report = {option.name: errors for option, (_, errors) in made.items()}
     with replaced(file) as temporary:
-        save_file(weights, temporary, metadata={"errors": json.dumps(report)})
+        save_file(weights, temporary, metadata={"errors": json.dumps(report), "origin": json.dumps(dict(origin))})
+
+
+def check_origin(folder: Path, origin: Mapping[str, str]) -> None:
+    """Refuse a library of which a layer was made from anything else than `origin`.
+
+    Raises:
+        LabError: there is such a layer, or one that is damaged.
+    """
+    for file in sorted(folder.glob("layer-*.safetensors")):
+        with _opened(file) as stored:
+            found = dict(json.loads((stored.metadata() or {}).get("origin", "{}")))
+        other = [name for name, value in origin.items() if found.get(name) != value]
+        if other:
+            raise LabError(
+                f"{file.name!r} in {str(folder)!r} was built with another {' and '.join(other)} than is given now; "
+                "give another folder, or remove this one to build it anew."
+            )
 
 
 def read_errors(folder: Path, layer: int) -> dict[Option, dict[str, float]]:

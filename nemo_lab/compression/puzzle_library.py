@@ -30,7 +30,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nemo_lab.compression.puzzle_files import layer_file, write_layer
+from nemo_lab.compression.puzzle_files import check_origin, layer_file, write_layer
 from nemo_lab.compression.puzzle_parts import (
     KINDS,
     NONE,
@@ -46,6 +46,7 @@ from nemo_lab.compression.puzzle_parts import (
 )
 from nemo_lab.errors import LabError
 from nemo_lab.progress import progress as progress_bar
+from nemo_lab.training.identity import fingerprint, weights_fingerprint
 from nemo_lab.training.loop import take_step
 
 
@@ -233,8 +234,13 @@ def build_library(
 
     Args:
         model: a `PuzzleForCausalLM` whose layers are all full. tokens_NL: calibration text.
+
+    Raises:
+        LabError: a file that is there was built with another recipe, text, parent or seed, or is damaged.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    origin = _origin(model, tokens_NL, recipe, seed)
+    check_origin(folder, origin)
     wanted = set(range(len(model.model.layers)) if layers is None else layers)
     made: dict[Option, tuple[dict[str, Tensor], dict[str, float]]] = {}
     visits: Iterable[Visit] = walk(model, tokens_NL)
@@ -247,5 +253,15 @@ def build_library(
         for option, module, errors in alternatives(layer, visit, model.config, recipe, seed):
             made[option] = module.state_dict(), errors
         if visit.kind == KINDS[-1]:
-            write_layer(file, made)
+            write_layer(file, made, origin)
             made = {}
+
+
+def _origin(model: Any, tokens_NL: Tensor, recipe: LibraryRecipe, seed: int) -> dict[str, str]:
+    """Return what decides a library, each as a fingerprint."""
+    return {
+        "recipe": fingerprint(recipe),
+        "text": fingerprint(tokens_NL),
+        "parent": weights_fingerprint(model),
+        "seed": str(seed),
+    }

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import killed_library
@@ -11,8 +12,11 @@ import tiny_puzzle
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from nemo_lab.compression import puzzle_library as library
+from nemo_lab.compression.puzzle_files import read_errors
 from nemo_lab.compression.puzzle_model import LINEAR
 from nemo_lab.compression.puzzle_parts import Option, walk
 from nemo_lab.errors import LabError
@@ -88,6 +92,57 @@ def test_recipes_with_what_is_no_option_of_the_kind():
         library.LibraryRecipe.of(("3", "full"), (24,))
     with pytest.raises(LabError, match="The options of ffn are attention"):
         library.LibraryRecipe((Option("attention", 3),), (Option("attention", 3),))
+
+
+def changed_parent():
+    model = tiny_puzzle.parent()
+    with torch.no_grad():
+        model.model.layers[3].mlp.down_proj.weight[0, 0] += 1
+    return model
+
+
+@pytest.mark.parametrize(
+    ("named", "changes"),
+    [
+        ("recipe", {"recipe": replace(tiny_puzzle.RECIPE, ridges=())}),
+        ("recipe", {"recipe": library.LibraryRecipe.of((3, 1), (24, 12))}),
+        ("text", {"tokens_NL": tiny_puzzle.rows(seed=2)}),
+        ("parent", {"model": changed_parent()}),
+        ("seed", {"seed": 1}),
+        ("recipe and text", {"recipe": replace(tiny_puzzle.RECIPE, steps=1), "tokens_NL": tiny_puzzle.rows(9)}),
+    ],
+)
+@pytest.mark.parametrize("layer", [0, 1])  # the one that is there, and one that would stand beside it
+def test_a_folder_of_another_library_is_refused(tmp_path, named, changes, layer):
+    given = {"model": tiny_puzzle.parent(), "tokens_NL": tiny_puzzle.rows(), "recipe": tiny_puzzle.RECIPE}
+    build = partial(library.build_library, folder=tmp_path, progress=False)
+    build(**given, layers=[0])
+    with pytest.raises(LabError, match=f"'layer-000.safetensors' in .* was built with another {named} than is given"):
+        build(**given | changes, layers=[layer])
+    assert [file.name for file in tmp_path.iterdir()] == ["layer-000.safetensors"]
+    build(**given, layers=[0, 1])
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_layer_of_which_nobody_knows_how_it_was_built_is_read_and_not_added_to(tmp_path):
+    model, file = tiny_puzzle.parent(), tmp_path / "layer-000.safetensors"
+    build = partial(library.build_library, model, tiny_puzzle.rows(), tiny_puzzle.RECIPE, tmp_path, progress=False)
+    build([0])
+    errors = read_errors(tmp_path, 0)
+    with safe_open(file, "pt") as stored:
+        metadata = {"errors": stored.metadata()["errors"]}
+    save_file(load_file(file), file, metadata=metadata)
+    assert read_errors(tmp_path, 0) == errors
+    with pytest.raises(LabError, match="another recipe and text and parent and seed"):
+        build([1])
+
+
+def test_a_damaged_layer_is_not_built_around(tmp_path):
+    (tmp_path / "layer-002.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(LabError, match="is damaged or no file of a library"):
+        library.build_library(
+            tiny_puzzle.parent(), tiny_puzzle.rows(), tiny_puzzle.RECIPE, tmp_path, [0], progress=False
+        )
 
 
 @pytest.mark.parametrize("stage", ["library", "scores"])
