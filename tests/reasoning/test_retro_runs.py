@@ -10,10 +10,11 @@ import torch
 
 from nemo_lab.lab.reasoning_settings import RetroSearch
 from nemo_lab.lab.scales import resolve
+from nemo_lab.modeling.model import HybridLM
 from nemo_lab.reasoning import retro_measures, retro_runs, rule_puzzles
 from nemo_lab.reasoning import retro_summary as summary
 from nemo_lab.reasoning.retro_runs import SeedResult, one_seed
-from nemo_lab.reasoning.retro_search import Continuation
+from nemo_lab.reasoning.retro_search import Continuation, Traced
 from nemo_lab.reasoning.retro_view import SideBySide
 from tests.recorders import record, spy
 
@@ -141,15 +142,17 @@ def test_the_view_escapes_and_marks() -> None:
 # --- what reaches a seed's experiment
 
 
-MODEL = retro_runs.HybridLM(retro_runs.config(TINY.d_model, rule_puzzles.codec().vocab_size), seed=3)
+POLICY = retro_runs.untrained(TINY.d_model, seed=3)
 
 
 def test_a_model_is_taught_puzzles_of_training_by_its_seed(monkeypatch) -> None:
     trained = record(monkeypatch, retro_runs, "train")
     for seed in (7, 8):
-        model = retro_runs.teach(TINY, seed, TINY.d_model, 20, 1e-2)
-        wanted = retro_runs.HybridLM(model.config, seed=seed)
-        assert torch.equal(model.head.weight, wanted.head.weight)
+        policy = retro_runs.teach(TINY, seed, TINY.d_model, 20, 1e-2)
+        assert policy.model is trained.calls[-1]["model"]
+        assert policy.model.config.d_model == TINY.d_model
+        wanted = HybridLM(policy.model.config, seed=seed)
+        assert torch.equal(policy.model.head.weight, wanted.head.weight)
     assert [settings.seed for settings in trained.all("settings")] == [7, 8]
     assert [(one.steps, one.batch_size, one.peak_lr) for one in trained.all("settings")] == [(20, 24, 1e-2)] * 2
     drawn, tried = spy(monkeypatch, rule_puzzles, "puzzle"), spy(monkeypatch, rule_puzzles, "attempt")
@@ -181,14 +184,14 @@ def test_puzzles_to_revise_lie_beyond_all_taught(monkeypatch, scale: str) -> Non
 
 def test_a_tuned_model_is_a_copy_and_the_seed_says_which_question_comes_when(monkeypatch) -> None:
     trained = record(monkeypatch, retro_runs, "train")
-    some = [retro_runs.Item(f"+3 +5:{n:02d}?01=", f"trace {n}", bool) for n in range(10)]
+    some = [Traced(f"+3 +5:{n:02d}?01=", f"trace {n}", bool) for n in range(10)]
     others = [replace(item, trace=f"other {n}") for n, item in enumerate(some)]
     asked = spy(monkeypatch, retro_runs, "pair_source")
     for items, seed in ((some, 7), (others, 7), (some, 8)):
-        tuned = retro_runs.tune(TINY, MODEL, items, seed)
-        assert tuned is not MODEL
-        assert tuned is trained.calls[-1]["model"]
-        assert torch.equal(tuned.head.weight, MODEL.head.weight)
+        tuned = retro_runs.tune(TINY, POLICY, items, seed)
+        assert tuned.model is not POLICY.model
+        assert tuned.model is trained.calls[-1]["model"]
+        assert torch.equal(tuned.model.head.weight, POLICY.model.head.weight)
     settings = trained.all("settings")
     assert [one.seed for one in settings] == [7, 7, 8]
     assert {(one.steps, one.batch_size, one.peak_lr) for one in settings} == {(TINY.tune_steps, 24, TINY.tune_lr)}
@@ -201,21 +204,24 @@ def test_a_tuned_model_is_a_copy_and_the_seed_says_which_question_comes_when(mon
 
 def test_weak_revisers_are_one_training_of_another_seed(monkeypatch) -> None:
     def taught(plan, seed, d_model, steps, peak_lr, on_step=None):
+        policy = retro_runs.untrained(d_model)
         for step in range(1, steps + 1):
-            on_step(step, step)
-        return "model"
+            torch.nn.init.constant_(policy.model.head.weight, step)
+            on_step(policy, step)
+        return policy
 
-    record(monkeypatch, retro_runs.copy, "deepcopy", lambda model: model)
     teaching = record(monkeypatch, retro_runs, "teach", taught)
     plan = replace(TINY, weak_steps=(0, 4, 10))
     untrained, *later = retro_runs.weak_models(plan, 7)
-    assert later == [4, 10]
+    assert [one.model.head.weight.unique().tolist() for one in later] == [[4], [10]], "each as it was by then"
     call = teaching.calls[0]
     assert (call["d_model"], call["steps"], call["peak_lr"]) == (TINY.d_weak, 10, TINY.weak_lr)
     assert call["seed"] != 7
-    assert untrained.config.d_model == TINY.d_weak
-    wanted = retro_runs.HybridLM(untrained.config, seed=call["seed"])
-    assert torch.equal(untrained.head.weight, wanted.head.weight), "the untrained one is where the training begins"
+    assert untrained.model.config.d_model == TINY.d_weak
+    wanted = HybridLM(untrained.model.config, seed=call["seed"])
+    assert torch.equal(untrained.model.head.weight, wanted.head.weight), (
+        "the untrained one is where the training begins"
+    )
 
 
 def test_own_traces_are_one_sample_of_each_question(monkeypatch) -> None:
@@ -223,13 +229,19 @@ def test_own_traces_are_one_sample_of_each_question(monkeypatch) -> None:
     sampled = record(monkeypatch, retro_runs, "sample_traces", "found")
     record(monkeypatch, retro_runs, "correct_items", lambda items, found: [*items[:2], found])
     generator = torch.Generator()
-    assert retro_runs.own_traces(TINY, MODEL, items, generator) == [*items[:2], "found"]
+    assert retro_runs.own_traces(TINY, POLICY, items, generator) == [*items[:2], "found"]
     call = sampled.calls[0]
-    assert call["model"] is MODEL
+    assert call["policy"] is POLICY
     assert call["items"] is items
     assert call["generator"] is generator
-    assert call["search"] == TINY.search()
+    assert call["search"] == retro_runs.revision_settings(TINY)
     assert call["search"].temperature == 1.0
+
+
+def test_the_sizes_of_a_study_reach_its_search() -> None:
+    search = retro_runs.revision_settings(replace(TINY, gamma=0.7, alternatives=3), start="random")
+    assert (search.gamma, search.alternatives, search.max_new_tokens) == (0.7, 3, TINY.max_new_tokens)
+    assert (search.start, search.keywords) == ("random", retro_measures.KEYWORDS)
 
 
 @pytest.fixture
@@ -239,11 +251,11 @@ def experiment(monkeypatch):
     right = [replace(item, trace=f"own {n}") for n, item in enumerate(revised)]
     sets = {name: [name] for name in ("originals", "originals, other seed", "Retro-Search", "cut")}
     called = {
-        "teach": record(monkeypatch, retro_runs, "teach", MODEL),
+        "teach": record(monkeypatch, retro_runs, "teach", POLICY),
         "questions": spy(monkeypatch, retro_runs, "questions"),
         "own_traces": record(monkeypatch, retro_runs, "own_traces", right),
-        "measure": record(monkeypatch, retro_runs, "measure", lambda model, *_: Accurate(model)),
-        "tune": record(monkeypatch, retro_runs, "tune", lambda plan, model, items, seed: (items, seed)),
+        "measure": record(monkeypatch, retro_runs, "measure", lambda policy, *_: Accurate(policy)),
+        "tune": record(monkeypatch, retro_runs, "tune", lambda plan, policy, items, seed: (items, seed)),
         "shapes": record(monkeypatch, retro_runs, "shapes", tuple),
         "_self_data": record(monkeypatch, retro_runs, "_self_data", sets),
         "_ablations": record(monkeypatch, retro_runs, "_ablations", {"kind": "cost"}),
@@ -257,20 +269,20 @@ class Accurate:
 
     accuracy = 0.5
 
-    def __init__(self, model: object) -> None:
-        self.model = model
+    def __init__(self, policy: object) -> None:
+        self.policy = policy
 
 
 def test_arms_of_a_seed_are_tuned_alike_and_the_control_by_another_seed(experiment) -> None:
     result, called, _, sets = experiment
     tuned = called["tune"]
-    assert all(model is MODEL for model in tuned.all("model"))
+    assert all(policy is POLICY for policy in tuned.all("policy"))
     seeds = dict(zip(sets, tuned.all("seed"), strict=True))
     control = seeds.pop("originals, other seed")
     assert set(seeds.values()) == {7}
     assert control != 7
     assert control not in range(100), "no seed that another repeat has"
-    assert {name: outcome.model for name, outcome in result.outcomes.items()} == {
+    assert {name: outcome.policy for name, outcome in result.outcomes.items()} == {
         name: (data, {**seeds, "originals, other seed": control}[name]) for name, data in sets.items()
     }
     assert result.data == {name: tuple(data) for name, data in sets.items()}
@@ -284,7 +296,7 @@ def test_traces_are_of_training_and_judging_is_of_held_out_puzzles(experiment) -
     wanted = [item.prompt for item in called["questions"].original(**held_out)]
     for items in called["measure"].all("items"):
         assert [item.prompt for item in items] == wanted
-    assert called["measure"].calls[0]["model"] is MODEL
+    assert called["measure"].calls[0]["policy"] is POLICY
     teaching = called["teach"].calls[0]
     assert (teaching["seed"], teaching["d_model"], teaching["steps"]) == (7, TINY.d_model, TINY.steps)
     asked = called["own_traces"].only("items")
@@ -312,7 +324,7 @@ def test_baselines_get_the_traces_and_the_tokens_that_the_revision_spent(monkeyp
     made = {kind: record(monkeypatch, retro_runs, name, ([kind], 4712)) for kind, name in names.items()}
     cut = record(monkeypatch, retro_runs, "cut_and_answered", ["cut"])
     found = SeedResult(7)
-    sets = retro_runs._self_data(TINY, MODEL, items, generator, found)
+    sets = retro_runs._self_data(TINY, POLICY, items, generator, found)
     assert sets == {
         "originals": items,
         "originals, other seed": items,
@@ -321,13 +333,14 @@ def test_baselines_get_the_traces_and_the_tokens_that_the_revision_spent(monkeyp
         "cut": ["cut"],
     }
     for recorder in (revised, *made.values()):
-        assert recorder.only("model") is MODEL
+        assert recorder.only("policy") is POLICY
         assert recorder.only("items") is items
-        assert recorder.only("search") == TINY.search()
+        assert recorder.only("search") == retro_runs.revision_settings(TINY)
         assert recorder.only("generator") is generator
     assert [recorder.only("budget") for recorder in made.values()] == [4711] * 3
     assert revised.only("seed") == made["truncated"].only("seed") == cut.only("seed") == 7
     assert made["penalised"].only("adjust") == "tip"
+    assert tip.only("codec") is POLICY
     assert tip.only("beta") == TINY.beta
     assert found.spent == dict.fromkeys(names, 4712)
 
@@ -335,33 +348,33 @@ def test_baselines_get_the_traces_and_the_tokens_that_the_revision_spent(monkeyp
 def test_kinds_of_revision_differ_in_what_they_are_named_for(monkeypatch) -> None:
     revised = record(monkeypatch, retro_runs, "revise", lambda policy, items, search, generator: search)
     record(monkeypatch, retro_runs, "cost_of", lambda search, hops: search)
-    found = retro_runs._ablations(TINY, MODEL, ["one"], torch.Generator())
-    wanted = {f"ban: {ban}": replace(TINY.search(), ban=ban) for ban in retro_runs.BANS}
-    assert found == wanted | {"random start": replace(TINY.search(), start="random")}
-    assert all(model is MODEL for model in revised.all("model"))
+    found = retro_runs._ablations(TINY, POLICY, ["one"], torch.Generator())
+    wanted = {f"ban: {ban}": replace(retro_runs.revision_settings(TINY), ban=ban) for ban in retro_runs.BANS}
+    assert found == wanted | {"random start": replace(retro_runs.revision_settings(TINY), start="random")}
+    assert all(policy is POLICY for policy in revised.all("policy"))
     assert revised.all("items") == [["one"]] * len(found)
-    assert TINY.search().ban == "first step"
+    assert retro_runs.revision_settings(TINY).ban == "first step"
 
 
 def test_students_are_alike_and_learn_from_the_last_reviser_or_from_none(monkeypatch) -> None:
     items, held_out = ["one", "two", "three"], ["held", "out"]
     plan = replace(TINY, weak_steps=(0, 4, 10))
     record(monkeypatch, retro_runs, "weak_models", ["untrained", "middle", "last"])
-    revised = record(monkeypatch, retro_runs, "revise", lambda model, items, *_: (model, items))
+    revised = record(monkeypatch, retro_runs, "revise", lambda policy, items, *_: (policy, items))
     record(monkeypatch, retro_runs, "revised_items", lambda revisions: ["by", revisions[0]])
     record(monkeypatch, retro_runs, "cost_of", lambda revisions, hops: revisions)
     record(monkeypatch, retro_runs, "cut_and_answered", ["cut"])
     record(monkeypatch, retro_runs, "shapes", tuple)
     taught = record(monkeypatch, retro_runs, "teach", "student")
-    measured = record(monkeypatch, retro_runs, "measure", lambda model, *_: Accurate(model))
-    tuned = record(monkeypatch, retro_runs, "tune", lambda plan, model, items, seed: tuple(items))
+    measured = record(monkeypatch, retro_runs, "measure", lambda policy, *_: Accurate(policy))
+    tuned = record(monkeypatch, retro_runs, "tune", lambda plan, policy, items, seed: tuple(items))
     found = SeedResult(7)
     retro_runs._weak(plan, items, 2, held_out, torch.Generator(), found)
-    assert revised.all("model") == ["untrained", "middle", "last"]
+    assert revised.all("policy") == ["untrained", "middle", "last"]
     assert revised.all("items") == [items, items[:2], items]
     assert set(tuned.all("seed")) == {7}
-    assert set(tuned.all("model")) == {"student"}
-    outcomes = {name: outcome.model for name, outcome in found.outcomes.items()}
+    assert set(tuned.all("policy")) == {"student"}
+    outcomes = {name: outcome.policy for name, outcome in found.outcomes.items()}
     assert outcomes == {
         "student: originals": tuple(items),
         "student: cut": ("cut",),
@@ -380,7 +393,7 @@ def test_outcomes_are_greedy_and_drawn_with_a_seed(monkeypatch) -> None:
     sampled = record(monkeypatch, retro_measures, "sample_traces", found)
     record(monkeypatch, retro_measures, "shapes", tuple)
     judged = record(monkeypatch, retro_measures, "correct_items", lambda items, found: items[: len(judged.calls)])
-    outcome = retro_measures.measure(MODEL, items, TINY.search(), seed=5)
+    outcome = retro_measures.measure(POLICY, items, retro_runs.revision_settings(TINY), seed=5)
     greedy, drawn = sampled.calls
     assert (greedy["search"].temperature, drawn["search"].temperature) == (0.0, 1.0)
     assert drawn["generator"].initial_seed() == 5

@@ -24,16 +24,7 @@ from nemo_lab.reasoning.retro_baselines import (
     shortest_correct,
     truncate_and_regenerate,
 )
-from nemo_lab.reasoning.retro_search import (
-    Continuation,
-    Item,
-    RevisionSettings,
-    Traced,
-    Trail,
-    advance,
-    revise,
-    value,
-)
+from nemo_lab.reasoning.retro_search import Continuation, RevisionSettings, Traced, Trail, advance, revise, value
 from nemo_lab.reasoning.switch_bans import ban_switches, open_step, penalise_switches, switch_tokens
 from nemo_lab.reasoning.thoughts import BLANK, segment, split_steps
 from tests.recorders import record
@@ -235,7 +226,7 @@ LONG = ["03+5=08", "08+5=13", "13+5=01", "so 13+5"]
 def trail(steps: list[str], keywords: tuple[str, ...] = KEYWORDS) -> Trail:
     """A trace of these steps behind one thought that was given up; right is what ends with `so 13+5`."""
     text = BLANK.join(["03+8=11", f"Hmm, {steps[0]}", *steps[1:]])
-    item = Item("p", text, lambda trace: trace.endswith("so 13+5"))
+    item = Traced("p", text, lambda trace: trace.endswith("so 13+5"))
     return Trail(item, segment(text, keywords))
 
 
@@ -277,7 +268,7 @@ def test_random_starts_have_a_seed_and_full_sweeps_begin_at_the_first_thought(mo
     starts = {}
     for key, changes, seed in (("full", {}, 0), ("one", {"start": "random"}, 0), ("two", {"start": "random"}, 1)):
         seen: list[list[int]] = []
-        revise(Scripted(patient), ITEMS, CODEC, search(**changes), None, seed)
+        revise(scripted(patient), ITEMS, search(**changes), None, seed)
         starts[key] = seen[0]
     assert set(starts["full"]) == {0}
     assert starts["one"] != starts["two"]
@@ -287,10 +278,13 @@ def test_random_starts_have_a_seed_and_full_sweeps_begin_at_the_first_thought(mo
 
 def test_continuations_are_drawn_with_the_ban_and_the_generator(monkeypatch: Any) -> None:
     banned_by = record(monkeypatch, retro_search, "ban_switches", "hook")
-    going_on = record(monkeypatch, retro_search, "continuations", lambda model, trails, *_: [[] for _ in trails])
+    going_on = record(monkeypatch, retro_search, "continuations", lambda policy, trails, *_: [[] for _ in trails])
     record(monkeypatch, retro_search, "advance")
     generator, wanted = torch.Generator(), search(ban="always", form="completion")
-    revise("model", ITEMS, CODEC, wanted, generator)
+    policy = scripted(patient)
+    revise(policy, ITEMS, wanted, generator)
+    assert all(one is policy for one in going_on.all("policy"))
+    assert banned_by.only("codec") is policy
     assert banned_by.only("keywords") == KEYWORDS
     assert (banned_by.only("ban"), banned_by.only("form")) == ("always", "completion")
     assert set(going_on.all("hook")) == {"hook"}
@@ -309,10 +303,10 @@ def test_the_shortest_right_sample_is_kept_whatever_comes_after(monkeypatch: Any
     item = trail(LONG).item
     for budget, kept in ((20, LONG[2:]), (30, LONG[2:]), (50, ["so 13+5"])):
         texts = iter([LONG[2:], LONG[1:], ["so 00+5"], ["so 13+5"], LONG[2:]])
-        (made,), spent = shortest_correct("model", [item], CODEC, search(), budget)
+        (made,), spent = shortest_correct(scripted(patient), [item], search(), budget)
         assert (made.trace, spent) == (BLANK.join(kept), budget)
     texts = iter([["so 00+5"], LONG[1:], ["so 13+5"]])
-    (first,), _ = penalised("model", [item], CODEC, search(), 30, "tip")
+    (first,), _ = penalised(scripted(patient), [item], search(), 30, "tip")
     assert first.trace == BLANK.join(LONG[1:]), "the first right one, not the shortest"
 
 
