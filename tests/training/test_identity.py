@@ -51,7 +51,9 @@ def test_what_differs_has_another_fingerprint_and_what_does_not_the_same():
     assert fingerprint(Thing("a", (1, np.arange(3)))) == fingerprint(Thing("a", (1, np.arange(3))))
 
 
-@pytest.mark.parametrize("value", [len, object(), {(1, 2): 3}, np.array([len], dtype=object)], ids=repr)
+@pytest.mark.parametrize(
+    "value", [len, object(), {(1, 2): 3}, np.array([len], dtype=object)], ids=lambda value: type(value).__name__
+)
 def test_what_has_no_fingerprint_is_refused_in_a_sentence(value):
     with pytest.raises(TrainingError, match="A fingerprint takes plain values"):
         fingerprint(1, [value])
