@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from nemo_lab.sources.modules import (
     Alias,
     Comprehensions,
     Functions,
     Module,
+    Node,
     Piece,
     Scope,
     chain,
@@ -20,17 +21,24 @@ from nemo_lab.sources.modules import (
     stored_names,
 )
 
-if TYPE_CHECKING:
-    from nemo_lab.sources.graph import Sources
-
 # Annotations compute nothing; the others repeat what the tree says or differ between versions of Python.
 _SILENT = ("annotation", "returns", "type_comment", "type_params", "ctx", "kind", "simple")
+
+
+class Names(Protocol):
+    """What tells a writer what names and strings of a module refer to; `graph.Sources` does."""
+
+    def resolve(self, alias: Alias, attributes: Sequence[str]) -> tuple[Node | None, list[str]]:
+        """Follow a name through attributes; return the node, if it is one, and what is left."""
+
+    def named_by(self, text: str, module: Module) -> Node | None:
+        """Return what a string constant of a module names."""
 
 
 class Writer:
     """Turns syntax trees into pieces: text without what computes nothing, and references in place of names."""
 
-    def __init__(self, sources: Sources, module: Module) -> None:
+    def __init__(self, sources: Names, module: Module) -> None:
         self.sources = sources
         self.module = module
         self.scopes: list[Scope] = []
