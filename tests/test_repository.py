@@ -153,7 +153,7 @@ def test_every_function_is_annotated() -> None:
 
 # --- layers: who may import whom (folder to folders; every folder may import itself)
 
-ARTIFACTS = "nemo_lab.lab.artifacts"
+ARTIFACTS = "nemo_lab.artifacts"
 # Modules without a folder: all may import them, they import each other only.
 GROUND = {"errors", "files", "jobs", "memory", "progress", "sides", "timing"}
 TOP = {"__init__", "cli"}  # the package itself and the command line
@@ -217,13 +217,13 @@ def test_imports_go_downward() -> None:
         ("training", "nemo_lab.modeling.ssd", True),
         ("modeling", "nemo_lab.training.loop", False),
         ("modeling", "nemo_lab.progress", True),
-        ("modeling", "nemo_lab.lab.artifacts", False),
+        ("modeling", "nemo_lab.artifacts", False),
         ("modeling", "nemo_lab.lab.claims", False),
-        ("corpora", "nemo_lab.lab.artifacts", True),
+        ("corpora", "nemo_lab.artifacts", True),
         ("mixing", "nemo_lab.compression", False),
-        ("mixing", "nemo_lab.lab.artifacts", True),
+        ("mixing", "nemo_lab.artifacts", True),
         ("mixing", "nemo_lab.lab.claims", False),
-        ("training", "nemo_lab.lab.artifacts", False),
+        ("training", "nemo_lab.artifacts", False),
         ("modeling", "nemo_lab.errors", True),
         ("modeling", "nemo_lab.cli", False),
         ("files", "nemo_lab.errors", True),

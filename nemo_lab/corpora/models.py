@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from nemo_lab.artifacts import artifact
 from nemo_lab.corpora import archives, fetch
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.lab.artifacts import artifact
 
 SUFFIXES = (".safetensors", ".json", ".txt")
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from nemo_lab.artifacts import artifact, artifact_folder
 from nemo_lab.corpora import clients, documents, fetch, splits
 from nemo_lab.corpora.catalog import CORPORA, DEFAULT_CORPORA, FALLBACK_CORPORA, Corpus
 from nemo_lab.corpora.clients import PackageError
 from nemo_lab.errors import LabError, check_texts, one_of
-from nemo_lab.lab.artifacts import artifact, artifact_folder
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nemo_lab.artifacts import artifact
 from nemo_lab.corpora import mixtures
 from nemo_lab.corpora.catalog import CORPORA
 from nemo_lab.corpora.store import corpus_folder, present
 from nemo_lab.errors import LabError, check_texts, check_whole
-from nemo_lab.lab.artifacts import artifact
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -21,10 +21,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nemo_lab.artifacts import artifact
 from nemo_lab.corpora.archives import members
 from nemo_lab.corpora.fetch import package
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.lab.artifacts import artifact
 
 _VOID = frozenset(
     ("br", "img", "hr", "meta", "link", "input", "col", "area", "base", "wbr", "embed", "source", "param")

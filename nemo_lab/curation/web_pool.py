@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from nemo_lab.artifacts import artifact
 from nemo_lab.corpora import fetch
 from nemo_lab.curation import web_extraction, web_pages
 from nemo_lab.errors import LabError
-from nemo_lab.lab.artifacts import artifact
 
 GOOD = ("computing-encyclopedia", "python-manual", "perl-manual", "political-philosophy", "mixed-genres-1961")
 OTHER = ("law", "lexical-glosses", "formal-mathematics", "unix-manuals", "code", "dictionary", "medicine")

@@ -14,18 +14,15 @@ Left out: reading hardware counters, and pinning cores or clocks, which needs ri
 Sizes are in elements, MB (10^6 bytes) or seconds; rates are per second.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from nemo_lab.errors import LabError
-from nemo_lab.timing import Action
+from nemo_lab.timing import Action, best_seconds
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-COVERAGE = 0.95
 # What a torch operation does, by what its name contains; the first group that fits counts.
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "optimizer": ("adamw", "foreach", "Optimizer", "_amp_"),
@@ -42,57 +39,7 @@ OTHER = "elementwise and sums"
 PYTHON = "Python and autograd"
 
 
-def summary(seconds: "Mapping[str, Sequence[float]] | pd.DataFrame") -> "pd.DataFrame":
-    """Return for each task of `seconds` (of each round, in order) how it did against the first task.
-
-    Columns: `min` and `median` in seconds; `ratio`, the median over rounds of the first task's time over this
-    one's (above 1: faster than the first); `low` and `high`, its interval by the sign test; `coverage` of it.
-    """
-    import pandas as pd
-
-    table = pd.DataFrame(seconds)
-    first = table.iloc[:, 0]
-    rows = {}
-    for name in table:
-        ratio, low, high, coverage = median_interval((first / table[name]).tolist())
-        spread = {"min": table[name].min(), "median": table[name].median()}
-        rows[name] = {**spread, "ratio": ratio, "low": low, "high": high, "coverage": coverage}
-    return pd.DataFrame(rows).T
-
-
-def median_interval(samples: Sequence[float], coverage: float = COVERAGE) -> tuple[float, float, float, float]:
-    """Return median, low and high of the narrowest sign-test interval with `coverage`, and its own coverage.
-
-    The k-th smallest and k-th largest of n samples enclose the median of their distribution with probability
-    1 - 2 P(Binomial(n, 1/2) < k). Where n is too small for `coverage`, it is the whole range.
-
-    Raises:
-        LabError: no samples.
-    """
-    import statistics
-
-    if not samples:
-        raise LabError("There are no samples; time at least one round.")
-    ordered, n = sorted(samples), len(samples)
-    fits = [k for k in range(1, (n + 1) // 2 + 1) if _sign_coverage(n, k) >= coverage]
-    k = max(fits, default=1)
-    return statistics.median(ordered), ordered[k - 1], ordered[n - k], _sign_coverage(n, k)
-
-
-def _sign_coverage(n: int, k: int) -> float:
-    return max(0.0, 1 - 2 * sum(math.comb(n, i) for i in range(k)) / 2**n)
-
-
 # --- limits of the machine
-
-
-def best_seconds(action: Action, budget: float = 0.1) -> float:
-    """Return the least seconds a call takes, of the calls that fit into `budget` seconds."""
-    import torch
-    from torch.utils.benchmark import Timer
-
-    timer = Timer("action()", globals={"action": action}, num_threads=torch.get_num_threads())
-    return float(min(timer.blocked_autorange(min_run_time=budget).times))
 
 
 def matmul_rates(

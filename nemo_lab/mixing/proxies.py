@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nemo_lab.artifacts import artifact
 from nemo_lab.errors import check_texts, check_whole
 from nemo_lab.files import replaced, write_tensors, write_text
 from nemo_lab.jobs import run_many
-from nemo_lab.lab.artifacts import artifact
 from nemo_lab.mixing.pools import Blend, Floats, MixingError, Pools, check_mixture, draw_table
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.training import TrainSettings, bits_per_byte_by_domain, load_model, train

@@ -21,8 +21,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.domains import DOMAINS
 from nemo_lab.reasoning.experience import Prompt, Prompts
 from nemo_lab.reasoning.items import Item, generator

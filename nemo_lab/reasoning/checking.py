@@ -31,8 +31,8 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.reasoning import expect
 
 KINDS = ("exact", "number", "math")
 MAX_CHARACTERS = 2000  # of an answer that is looked at

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import expect
 
 END, PAD = "<|end|>", "<|pad|>"
 CONTROL_WORDS = ("<on>", "<off>", "<think>", "</think>")

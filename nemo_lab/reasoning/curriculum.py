@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nemo_lab.reasoning import expect
+from nemo_lab import expect
 from nemo_lab.training.settings import TrainingError
 
 ANSWERS = 8  # a prompt, by which its pass rate is measured

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import torch
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.policy import Policy, check_policy
 from nemo_lab.reasoning.rollouts import sample_responses

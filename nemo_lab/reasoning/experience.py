@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nemo_lab.reasoning import expect
+from nemo_lab import expect
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.policy import Policy, autocast
 from nemo_lab.reasoning.rollouts import Rollout, sample_responses

@@ -30,8 +30,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from nemo_lab import expect
 from nemo_lab.progress import progress as progress_bar
-from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.experience import Experience, Prompts, Reward, Row, gather, rows_of, summary
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.policy import Policy, autocast, check_policy, on_device, token_logprobs

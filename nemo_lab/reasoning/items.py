@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.reasoning import expect
 
 SPLITS = ("train", "test")
 TEST_SHARE = 5  # one question in so many is a test question

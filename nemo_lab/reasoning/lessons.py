@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nemo_lab import expect
 from nemo_lab.errors import one_of
-from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.domains import mistaken_thought
 from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.sft import Pair

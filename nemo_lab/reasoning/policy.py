@@ -19,10 +19,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
-from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.training.packing import IGNORE, Batch
 

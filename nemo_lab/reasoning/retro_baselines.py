@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from nemo_lab.reasoning import expect
+from nemo_lab import expect
 from nemo_lab.reasoning.policy import Policy, check_policy
 from nemo_lab.reasoning.retro_search import (
     Continuation,

@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.policy import Policy, check_policy
 from nemo_lab.reasoning.rollouts import Adjust, sample_responses
 from nemo_lab.reasoning.switch_bans import BANS, FORMS, ban_switches

@@ -18,10 +18,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError
 from nemo_lab.modeling.generation import Decoder
 from nemo_lab.modeling.model import HybridLM
-from nemo_lab.reasoning import expect
 
 Adjust = Callable[[Tensor, list[list[int]]], Tensor]
 """Changes the logits (B, V) before a token is drawn, given the new tokens of each row so far."""

@@ -26,8 +26,8 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.thoughts import BLANK, split_steps
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import torch
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import expect
 from nemo_lab.training.identity import fingerprint, fingerprint_of
 from nemo_lab.training.packing import IGNORE, Batch
 

@@ -22,8 +22,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.rollouts import Adjust
 from nemo_lab.reasoning.thoughts import KEYWORDS, check_keywords, split_steps, starts_with_keyword
 

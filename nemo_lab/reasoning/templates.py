@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.reasoning import expect
 from nemo_lab.reasoning.checking import as_number, plain, same_answer
 from nemo_lab.reasoning.domains import DOMAINS
 from nemo_lab.reasoning.items import Item

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import expect
 
 BLANK = "\n\n"
 KEYWORDS = (

@@ -10,9 +10,9 @@ from functools import partial
 import pytest
 import tiny_puzzle
 
+from nemo_lab.artifacts import unless_building
 from nemo_lab.compression import puzzle_keeping, puzzle_runs, puzzle_scores
 from nemo_lab.errors import LabError
-from nemo_lab.lab.artifacts import unless_building
 
 SETTINGS = {"seed": 0}
 

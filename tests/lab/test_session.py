@@ -54,7 +54,7 @@ def test_package_offers_start_and_show_source():
 
 
 def test_importing_the_small_modules_is_light():
-    code = "import sys, nemo_lab.lab.artifacts, nemo_lab.progress; print(*sys.modules)"
+    code = "import sys, nemo_lab.artifacts, nemo_lab.progress; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"torch", "pandas", "matplotlib", "numpy", "scipy", "IPython"} & set(done.stdout.split())
     assert not heavy

@@ -10,7 +10,7 @@ from scipy import stats
 
 from nemo_lab.errors import LabError
 from nemo_lab.lab import timing
-from nemo_lab.timing import interleaved
+from nemo_lab.timing import best_seconds, interleaved, median_interval, summary
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def spend(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def test_a_known_ratio_is_found(spend: Callable[[float], None]) -> None:
-    found = timing.summary(interleaved({"slow": lambda: spend(0.006), "fast": lambda: spend(0.002)}, 7))
+    found = summary(interleaved({"slow": lambda: spend(0.006), "fast": lambda: spend(0.002)}, 7))
     assert found.loc["slow", "ratio"] == 1
     assert found.loc["fast", ["min", "median"]].tolist() == pytest.approx([0.002, 0.002])
     assert found.loc["fast", ["low", "ratio", "high"]].tolist() == pytest.approx([3, 3, 3])
@@ -37,7 +37,7 @@ def test_drift_of_the_machine_does_not_move_the_ratio() -> None:
     speed = np.linspace(1, 4, 9)
     seconds = pd.DataFrame({"a": 2 * speed, "b": speed})
     seconds.loc[4, "b"] = 100
-    found = timing.summary(seconds)
+    found = summary(seconds)
     assert found.loc["b", "ratio"] == pytest.approx(2)
     assert found.loc["b", "low"] == pytest.approx(2)
     assert found.loc["b", "high"] == pytest.approx(2)
@@ -47,7 +47,7 @@ def test_drift_of_the_machine_does_not_move_the_ratio() -> None:
 @pytest.mark.parametrize("n", [1, 2, 5, 6, 9, 15, 40])
 def test_interval_is_the_sign_test(n: int) -> None:
     samples = np.random.default_rng(n).normal(size=n).tolist()
-    median, low, high, coverage = timing.median_interval(samples)
+    median, low, high, coverage = median_interval(samples)
     assert median == pytest.approx(np.median(samples))
     k = sorted(samples).index(low) + 1
     assert high == sorted(samples)[n - k]
@@ -62,14 +62,14 @@ def test_coverage_holds_for_skewed_noise() -> None:
     rng = np.random.default_rng(0)
     hits = []
     for _ in range(2000):
-        _, low, high, coverage = timing.median_interval(rng.lognormal(size=9).tolist())
+        _, low, high, coverage = median_interval(rng.lognormal(size=9).tolist())
         hits.append(low <= 1 <= high)
     assert np.mean(hits) == pytest.approx(coverage, abs=0.015)
 
 
 def test_no_samples_have_no_interval() -> None:
     with pytest.raises(LabError, match="no samples"):
-        timing.median_interval([])
+        median_interval([])
 
 
 def test_best_seconds_is_about_the_action() -> None:
@@ -82,7 +82,7 @@ def test_best_seconds_is_about_the_action() -> None:
             pass
         took.append(time.perf_counter() - began)
 
-    assert min(took, default=0.003) <= timing.best_seconds(action, 0.03) < 2 * max(took)
+    assert min(took, default=0.003) <= best_seconds(action, 0.03) < 2 * max(took)
     assert len(took) > 2
 
 

@@ -10,8 +10,9 @@ import pytest
 import tiny_policy
 import torch
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import blends, checking, curriculum, evaluate, expect, items, rule_puzzles, sft, templates
+from nemo_lab.reasoning import blends, checking, curriculum, evaluate, items, rule_puzzles, sft, templates
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.evaluate import Answer
 from nemo_lab.reasoning.experience import Prompt

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nemo_lab.artifacts import artifact, artifact_folder, artifact_key
 from nemo_lab.errors import LabError
-from nemo_lab.lab.artifacts import artifact, artifact_folder, artifact_key
 
 
 @pytest.fixture(autouse=True)
@@ -170,7 +170,7 @@ CHILD = textwrap.dedent(
     """
     import sys, time
     from pathlib import Path
-    from nemo_lab.lab.artifacts import artifact
+    from nemo_lab.artifacts import artifact
 
     def build(folder: Path) -> None:
         with open(sys.argv[1], "a") as log:
