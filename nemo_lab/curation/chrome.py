@@ -10,7 +10,7 @@ main part is marked, and the main part never goes nor anything that holds it. An
 import re
 from typing import Any
 
-from nemo_lab.curation.mathml import tag_of
+from nemo_lab.curation.formulas.tree import tag_of
 
 SHARE = 0.4
 _REST = 200  # characters that a page has besides a long menu

@@ -9,7 +9,7 @@ import re
 from itertools import islice
 from typing import Any
 
-from nemo_lab.curation.mathml import tag_of
+from nemo_lab.curation.formulas.tree import tag_of
 
 _NUMBERS = re.compile(
     r"(?:^|[\s_-])(?:linenos?|line-?numbers?|lineno\w*|gutter|rouge-gutter|copybtn|copy-?button|hljs-ln-numbers|blob-num|ttc)(?=$|[\s_-])"

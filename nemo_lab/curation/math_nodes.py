@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from nemo_lab.curation.formulas.tree import tag_of
 from nemo_lab.curation.latex import strip_delimiters
-from nemo_lab.curation.mathml import tag_of, to_latex
+from nemo_lab.curation.mathml import to_latex
 
 _TEX_ATTRIBUTES = (
     "data-latex",

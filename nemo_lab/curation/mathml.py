@@ -10,9 +10,9 @@ LaTeX, nesting is followed to a depth and no exception leaves this module.
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any
 
+from nemo_lab.curation.formulas.tree import tag_of
 from nemo_lab.curation.mathml_marks import (
     ACCENTS,
     ESCAPED,
@@ -36,16 +36,6 @@ _DEPTH = 60  # elements; deeper ones are malformed or hostile, their text is kep
 def to_latex(math: Any) -> str:
     """Return the LaTeX of a `<math>` element (lxml), without delimiters; empty when there is nothing in it."""
     return " ".join(_convert(math, 0).split())
-
-
-def tag_of(element: Any) -> str:
-    """Return an element's name in lower case without its namespace; empty for comments."""
-    return _bare(element.tag) if isinstance(element.tag, str) else ""
-
-
-@lru_cache(4096)  # a page has few names and asks for them thousands of times
-def _bare(tag: str) -> str:
-    return tag.rpartition("}")[2].rpartition(":")[2].lower()
 
 
 def _convert(element: Any, depth: int) -> str:

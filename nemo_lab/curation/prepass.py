@@ -16,8 +16,8 @@ from typing import Any
 
 from nemo_lab.curation import code_blocks, math_nodes, scripts, tables
 from nemo_lab.curation.chrome import drop_chrome
+from nemo_lab.curation.formulas.tree import tag_of
 from nemo_lab.curation.latex import LONGEST
-from nemo_lab.curation.mathml import tag_of
 from nemo_lab.curation.placeholders import CODE, DISPLAY, INLINE, Shelf
 from nemo_lab.errors import LabError
 

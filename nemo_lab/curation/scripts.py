@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from nemo_lab.curation.mathml import tag_of
+from nemo_lab.curation.formulas.tree import tag_of
 from nemo_lab.curation.symbols import FUNCTIONS, command_for
 
 _NOT_SCRIPTS = re.compile(r"(?:st|nd|rd|th|e|er|re|o|a|tm|sm|®|™|\*+|[\[(†‡§¶].*|\d+\s*[,;]\s*\d+)", re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nemo_lab.curation.mathml import tag_of
+from nemo_lab.curation.formulas.tree import tag_of
 
 _APART = ("br", "div", "p", "hr", "address", "section")
 _LAYOUT = frozenset(("table", "pre", "form", "ul", "ol", "dl", "h1", "h2", "h3", "blockquote"))

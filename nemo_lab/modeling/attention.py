@@ -10,15 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nemo_lab.modeling import kernels
-from nemo_lab.modeling.causal import causal_attention
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.linear import Linear
-
-LONGEST_KEPT = 2048  # tokens; beyond, probabilities kept for the backward pass would fill the memory
 
 
 def rotary(t_BHLD: Tensor, position_BL: Tensor, theta: float) -> Tensor:
@@ -73,16 +69,3 @@ class Attention(nn.Module):
             cache.store(k, v)
         y_BHLD = kernels.attention(q, k, v, document_BL, self.backend)
         return self.o_proj(y_BHLD.transpose(1, 2).flatten(2))
-
-
-def self_attention(q_BHLD: Tensor, k_BKLD: Tensor, v_BKLD: Tensor, document_BL: Tensor | None) -> Tensor:
-    """Causal attention within documents: our blocks where a CPU trains, else torch's fused kernel."""
-    L = q_BHLD.shape[2]
-    if q_BHLD.device.type == "cpu" and torch.is_grad_enabled() and L <= LONGEST_KEPT:
-        return causal_attention(q_BHLD, k_BKLD, v_BKLD, document_BL)
-    mask = None
-    if document_BL is not None:
-        mask = (document_BL[:, None, :, None] == document_BL[:, None, None, :]).tril()
-    return F.scaled_dot_product_attention(
-        q_BHLD, k_BKLD, v_BKLD, attn_mask=mask, is_causal=mask is None, enable_gqa=True
-    )

@@ -14,9 +14,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 BLOCK = 128  # queries a block
+LONGEST_KEPT = 2048  # tokens; beyond, probabilities kept for the backward pass would fill the memory
 
 
 def causal_attention(q_BHLD: Tensor, k_BKLD: Tensor, v_BKLD: Tensor, document_BL: Tensor | None = None) -> Tensor:
@@ -79,3 +81,16 @@ class _CausalAttention(torch.autograd.Function):
             dq[:, :, start:stop] = (torch.bmm(dscores, k_[:, :stop]) * D**-0.5).view(B, H, stop - start, D)
             dk[:, :stop] += torch.bmm(dscores.transpose(1, 2), q_)
         return dq, dk.to(q.dtype).view(B, K, L, D), dv.to(q.dtype).view(B, K, L, D), None
+
+
+def self_attention(q_BHLD: Tensor, k_BKLD: Tensor, v_BKLD: Tensor, document_BL: Tensor | None) -> Tensor:
+    """Causal attention within documents: our blocks where a CPU trains, else torch's fused kernel."""
+    L = q_BHLD.shape[2]
+    if q_BHLD.device.type == "cpu" and torch.is_grad_enabled() and L <= LONGEST_KEPT:
+        return causal_attention(q_BHLD, k_BKLD, v_BKLD, document_BL)
+    mask = None
+    if document_BL is not None:
+        mask = (document_BL[:, None, :, None] == document_BL[:, None, None, :]).tril()
+    return F.scaled_dot_product_attention(
+        q_BHLD, k_BKLD, v_BKLD, attn_mask=mask, is_causal=mask is None, enable_gqa=True
+    )

@@ -67,7 +67,7 @@ def attention(
         LabError: an unknown backend, or one that cannot run here.
     """
     if _choose(backend, "flash-attn", q_BHLD) == "torch":
-        from nemo_lab.modeling.attention import self_attention
+        from nemo_lab.modeling.causal import self_attention
 
         return self_attention(q_BHLD, k_BKLD, v_BKLD, document_BL)
     return _flash_attn(q_BHLD, k_BKLD, v_BKLD, document_BL)

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from nemo_lab.lab.reasoning_settings import CrossThink
+from nemo_lab.reasoning.domains import draw
 from nemo_lab.reasoning.evaluate import answer, pass_rates
-from nemo_lab.reasoning.items import Item, draw
+from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import TEMPLATES, as_choice, prompt_of, response_of

@@ -22,15 +22,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nemo_lab import expect
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.reasoning import tasks
-from nemo_lab.reasoning.items import Item
+from nemo_lab.reasoning.items import SPLITS, Item, generator, split_of
 
 Check = Callable[[str, Item], bool]
 Canary = tuple[Item, str, bool]  # an item, an answer, whether it is right
 FORGETS = 14  # the mistaken teacher drops the carry of a column that sums to so much or more
 MAX_CHARACTERS = 64  # of an answer that is looked at
 _INTEGER = re.compile(r" *([+-]?)0*([0-9]{1,18}) *")
+ATTEMPTS = 1000  # for one index; with a fifth of the questions in the test, all fail with a chance of 1e-97
 
 
 @dataclass(frozen=True)
@@ -151,3 +153,40 @@ DOMAINS = {
         Domain("order", "general", tasks.order_item, check_characters, (3, 4, 5), 4, _letters),
     )
 }
+
+
+def draw(
+    domain: str, count: int, *, seed: int, split: str = "train", start: int = 0, level: int | None = None
+) -> list[Item]:
+    """Return the items `start` … `start + count - 1` of a domain's split.
+
+    Args:
+        domain: one of `domains.DOMAINS`.
+        count: how many; 0 gives none.
+        seed: decides which, with the index; not negative.
+        split: train or test.
+        start: index of the first; not negative.
+        level: difficulty, one of the domain's `levels`; None: its default.
+
+    Where the space of questions is small (one-digit sums), the same question comes up more than once.
+
+    Raises:
+        LabError: an unknown domain, split or level, a negative count, seed or start, or a level so small that
+            the split holds no question.
+    """
+    if domain not in DOMAINS:
+        raise LabError(one_of("domain", domain, sorted(DOMAINS)))
+    if split not in SPLITS:
+        raise LabError(one_of("split", split, SPLITS))
+    for name, value in (("count", count), ("seed", seed), ("start", start)):
+        expect.whole(name, value, 0)
+    chosen = DOMAINS[domain].level(level)
+    return [_item(domain, chosen, seed, index, split) for index in range(start, start + count)]
+
+
+def _item(domain: str, level: int, seed: int, index: int, split: str) -> Item:
+    for attempt in range(ATTEMPTS):
+        item = DOMAINS[domain].sample(generator(domain, seed, index, level, attempt), level)
+        if split_of(item) == split:
+            return item
+    raise LabError(f"No question of {domain!r} at level {level} falls into the {split} split.")

@@ -16,11 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nemo_lab import expect
-from nemo_lab.errors import LabError, one_of
 
 SPLITS = ("train", "test")
 TEST_SHARE = 5  # one question in so many is a test question
-ATTEMPTS = 1000  # for one index; with a fifth of the questions in the test, all fail with a chance of 1e-97
 
 
 @dataclass(frozen=True)
@@ -47,47 +45,6 @@ def split_of(item: Item) -> str:
     """Return `train` or, for one question in five, `test`; domain and question decide."""
     digest = hashlib.sha256(f"{item.domain}\0{item.question}".encode("utf-8", "surrogatepass")).digest()
     return SPLITS[int.from_bytes(digest[:8], "big") % TEST_SHARE == 0]
-
-
-def draw(
-    domain: str, count: int, *, seed: int, split: str = "train", start: int = 0, level: int | None = None
-) -> list[Item]:
-    """Return the items `start` … `start + count - 1` of a domain's split.
-
-    Args:
-        domain: one of `domains.DOMAINS`.
-        count: how many; 0 gives none.
-        seed: decides which, with the index; not negative.
-        split: train or test.
-        start: index of the first; not negative.
-        level: difficulty, one of the domain's `levels`; None: its default.
-
-    Where the space of questions is small (one-digit sums), the same question comes up more than once.
-
-    Raises:
-        LabError: an unknown domain, split or level, a negative count, seed or start, or a level so small that
-            the split holds no question.
-    """
-    from nemo_lab.reasoning.domains import DOMAINS
-
-    if domain not in DOMAINS:
-        raise LabError(one_of("domain", domain, sorted(DOMAINS)))
-    if split not in SPLITS:
-        raise LabError(one_of("split", split, SPLITS))
-    for name, value in (("count", count), ("seed", seed), ("start", start)):
-        expect.whole(name, value, 0)
-    chosen = DOMAINS[domain].level(level)
-    return [_item(domain, chosen, seed, index, split) for index in range(start, start + count)]
-
-
-def _item(domain: str, level: int, seed: int, index: int, split: str) -> Item:
-    from nemo_lab.reasoning.domains import DOMAINS
-
-    for attempt in range(ATTEMPTS):
-        item = DOMAINS[domain].sample(generator(domain, seed, index, level, attempt), level)
-        if split_of(item) == split:
-            return item
-    raise LabError(f"No question of {domain!r} at level {level} falls into the {split} split.")
 
 
 def generator(domain: str, *key: int) -> np.random.Generator:

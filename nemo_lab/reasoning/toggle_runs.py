@@ -19,12 +19,12 @@ import pandas as pd
 
 from nemo_lab.lab.reasoning_settings import ToggleRL
 from nemo_lab.reasoning import curriculum
-from nemo_lab.reasoning.domains import check_canaries
+from nemo_lab.reasoning.domains import check_canaries, draw
 from nemo_lab.reasoning.evaluate import answer, pass_at, pass_rates, score
 from nemo_lab.reasoning.experience import Prompt, Prompts, Reward
 from nemo_lab.reasoning.grpo import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
-from nemo_lab.reasoning.items import Item, draw
+from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.lessons import Teacher, lesson_pairs
 from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.sft import pair_source

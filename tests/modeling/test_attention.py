@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nemo_lab.modeling import HybridConfig
-from nemo_lab.modeling.attention import Attention, positions, rotary, self_attention
-from nemo_lab.modeling.causal import BLOCK, causal_attention
+from nemo_lab.modeling.attention import Attention, positions, rotary
+from nemo_lab.modeling.causal import BLOCK, causal_attention, self_attention
 
 CONFIG = HybridConfig(d_model=24, n_heads=6, n_kv_heads=2, head_dim=4)
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from nemo_lab.errors import LabError
 from nemo_lab.modeling import kernels
-from nemo_lab.modeling.attention import self_attention
+from nemo_lab.modeling.causal import self_attention
 from nemo_lab.modeling.ssd import ssd_channel_first
 
 WORKER = Path(__file__).with_name("kernels_worker.py")

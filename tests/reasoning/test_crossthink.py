@@ -12,10 +12,10 @@ from nemo_lab.errors import LabError
 from nemo_lab.lab.reasoning_settings import CrossThink
 from nemo_lab.reasoning import blends, crossthink, crossthink_runs, crossthink_views
 from nemo_lab.reasoning.crossthink_runs import ARMS, Arm
-from nemo_lab.reasoning.domains import DOMAINS
+from nemo_lab.reasoning.domains import DOMAINS, draw
 from nemo_lab.reasoning.evaluate import Answer
 from nemo_lab.reasoning.experience import Prompt
-from nemo_lab.reasoning.items import Item, draw, split_of
+from nemo_lab.reasoning.items import Item, split_of
 from nemo_lab.reasoning.policy import Policy, small_policy
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import as_choice, keep, parse

@@ -6,9 +6,9 @@ from reasoning_gym.factory import DATASETS
 
 from nemo_lab.errors import LabError
 from nemo_lab.reasoning import gym
-from nemo_lab.reasoning.domains import DOMAINS
+from nemo_lab.reasoning.domains import DOMAINS, draw
 from nemo_lab.reasoning.gym import gym_entry
-from nemo_lab.reasoning.items import Item, draw
+from nemo_lab.reasoning.items import Item
 
 
 def gym_score(name, entry, answer):

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from nemo_lab.reasoning.domains import mistaken_thought
-from nemo_lab.reasoning.items import draw
+from nemo_lab.reasoning.domains import draw, mistaken_thought
 from nemo_lab.reasoning.lessons import FIRST_STAGE, LESSONS, Teacher, lesson_pairs
 from nemo_lab.reasoning.templates import parse
 from nemo_lab.training.settings import TrainingError

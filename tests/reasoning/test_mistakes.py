@@ -12,7 +12,7 @@ import torch
 
 from nemo_lab import expect
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import blends, checking, curriculum, evaluate, items, rule_puzzles, sft, templates
+from nemo_lab.reasoning import blends, checking, curriculum, domains, evaluate, rule_puzzles, sft, templates
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.evaluate import Answer
 from nemo_lab.reasoning.experience import Prompt
@@ -279,10 +279,10 @@ def test_parts_of_the_engine(call: Call) -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: items.draw("sum", None, seed=0),  # type: ignore[arg-type]
-        lambda: items.draw("sum", 1.5, seed=0),  # type: ignore[arg-type]
-        lambda: items.draw("sum", 1, seed=-1),
-        lambda: items.draw(None, 1, seed=0),  # type: ignore[arg-type]
+        lambda: domains.draw("sum", None, seed=0),  # type: ignore[arg-type]
+        lambda: domains.draw("sum", 1.5, seed=0),  # type: ignore[arg-type]
+        lambda: domains.draw("sum", 1, seed=-1),
+        lambda: domains.draw(None, 1, seed=0),  # type: ignore[arg-type]
         lambda: Item("sum", None, "2"),  # type: ignore[arg-type]
         lambda: Item("sum", "1+1", 2),  # type: ignore[arg-type]
         lambda: Item("sum", "1+1", "2", options=["2", "3"]),  # type: ignore[arg-type]

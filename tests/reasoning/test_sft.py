@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemo_lab.reasoning.codec import Codec
-from nemo_lab.reasoning.items import draw
+from nemo_lab.reasoning.domains import draw
 from nemo_lab.reasoning.lessons import Teacher, lesson_pairs
 from nemo_lab.reasoning.policy import token_logprobs
 from nemo_lab.reasoning.sft import pair_batch, pair_source

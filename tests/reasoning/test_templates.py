@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from nemo_lab.errors import LabError
 from nemo_lab.reasoning import templates
-from nemo_lab.reasoning.domains import DOMAINS
-from nemo_lab.reasoning.items import Item, draw
+from nemo_lab.reasoning.domains import DOMAINS, draw
+from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.templates import (
     COMBINATIONS,
     END_THINK,

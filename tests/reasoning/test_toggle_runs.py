@@ -9,10 +9,10 @@ import torch
 from nemo_lab.errors import LabError
 from nemo_lab.lab.scales import resolve
 from nemo_lab.reasoning import curriculum, toggle_runs
-from nemo_lab.reasoning.domains import DOMAINS
+from nemo_lab.reasoning.domains import DOMAINS, draw
 from nemo_lab.reasoning.evaluate import Answer
 from nemo_lab.reasoning.experience import Prompt
-from nemo_lab.reasoning.items import draw, split_of
+from nemo_lab.reasoning.items import split_of
 from nemo_lab.reasoning.lessons import Teacher
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import MODES, prompt_of
