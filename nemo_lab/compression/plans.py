@@ -18,7 +18,7 @@ from nemo_lab.compression.ranking import keep_best, without
 from nemo_lab.compression.slicing import Kept
 from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig
-from nemo_lab.modeling.presets import match_parameters
+from nemo_lab.modeling.placement import match_parameters
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,15 @@ import torch
 from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.modeling.costs import GIB, kv_bytes_per_token, parameter_count, state_bytes
-from nemo_lab.modeling.presets import (
-    HYBRIDS,
-    TRANSFORMERS,
-    VARIANTS,
+from nemo_lab.modeling.placement import (
     check_placement,
     hybrid_pattern,
     match_heads,
     match_parameters,
     place,
     place_mixers,
-    preset,
-    tiny_hybrid,
-    tiny_mamba,
-    tiny_transformer,
 )
+from nemo_lab.modeling.presets import HYBRIDS, TRANSFORMERS, VARIANTS, preset, tiny_hybrid, tiny_mamba, tiny_transformer
 
 # name: layers, Mamba-2, attention, FFN, attention share in %, billions of parameters, KV bytes a token
 TABLE = {
