@@ -16,7 +16,7 @@ from nemo_lab import sources
 from nemo_lab.errors import LabError
 from nemo_lab.lab.claims import claims_of, ledger
 from nemo_lab.lab.records import find_runs, stored_runs
-from nemo_lab.lab.settings import SETTINGS
+from nemo_lab.studies.registry import SETTINGS
 
 
 def code_hash(notebook: Path) -> str:

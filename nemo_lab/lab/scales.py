@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.lab.settings import SETTINGS
+from nemo_lab.studies.registry import SETTINGS
 
 SCALES = ("smoke", "laptop", "gpu", "cluster")
 DEFAULT_SCALE = "laptop"

@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.lab.reasoning_settings import CrossThink
 from nemo_lab.reasoning import blends
 from nemo_lab.reasoning.blends import Blend, Key
 from nemo_lab.reasoning.crossthink import (
@@ -40,6 +39,7 @@ from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.templates import corrupt, keep, reward
+from nemo_lab.studies.crossthink_rl.settings import CrossThink
 
 MANY = {"math": 3, "general": 2}  # sizes of a domain's pool: as much math as general, with two domains to three
 CORRUPTED = 0.2  # share of wrong gold answers

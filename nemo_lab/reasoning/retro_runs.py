@@ -20,7 +20,6 @@ from typing import Any
 import torch
 
 from nemo_lab.errors import LabError
-from nemo_lab.lab.reasoning_settings import RetroSearch
 from nemo_lab.reasoning import rule_puzzles
 from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.retro_baselines import (
@@ -36,6 +35,7 @@ from nemo_lab.reasoning.retro_search import Revision, RevisionSettings, Traced, 
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.switch_bans import BANS, penalise_switches
 from nemo_lab.reasoning.thoughts import Shape
+from nemo_lab.studies.retro_search.settings import RetroSearch
 from nemo_lab.training import TrainSettings, train, with_fingerprint
 
 

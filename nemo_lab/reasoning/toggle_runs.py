@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nemo_lab.lab.reasoning_settings import ToggleRL
 from nemo_lab.reasoning import curriculum
 from nemo_lab.reasoning.domains import check_canaries, draw
 from nemo_lab.reasoning.evaluate import answer, pass_at, pass_rates, score
@@ -29,6 +28,7 @@ from nemo_lab.reasoning.lessons import Teacher, lesson_pairs
 from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import MODES, prompt_of, reward
+from nemo_lab.studies.reasoning_toggle_rl.settings import ToggleRL
 from nemo_lab.training import TrainSettings, train, with_fingerprint
 
 LEVEL = {"on": 3, "off": 2}  # digits of the numbers that a mode is practised and examined on

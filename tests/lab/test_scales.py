@@ -9,7 +9,7 @@ import pytest
 from nemo_lab.errors import LabError
 from nemo_lab.lab import scales
 from nemo_lab.lab.scales import SCALES, check_seed, choose_scale, rank, resolve
-from nemo_lab.lab.settings import SETTINGS
+from nemo_lab.studies.registry import SETTINGS
 
 
 @dataclasses.dataclass(frozen=True)

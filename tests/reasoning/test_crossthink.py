@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from nemo_lab.errors import LabError
-from nemo_lab.lab.reasoning_settings import CrossThink
 from nemo_lab.reasoning import blends, crossthink, crossthink_runs, crossthink_views
 from nemo_lab.reasoning.crossthink_runs import ARMS, Arm
 from nemo_lab.reasoning.domains import DOMAINS, draw
@@ -19,6 +18,7 @@ from nemo_lab.reasoning.items import Item, split_of
 from nemo_lab.reasoning.policy import Policy, small_policy
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import as_choice, keep, parse
+from nemo_lab.studies.crossthink_rl.settings import CrossThink
 from tests.recorders import record, spy
 
 TINY = CrossThink(

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from nemo_lab.lab.reasoning_settings import RetroSearch
 from nemo_lab.lab.scales import resolve
 from nemo_lab.modeling.model import HybridLM
 from nemo_lab.reasoning import retro_measures, retro_runs, rule_puzzles
@@ -16,6 +15,7 @@ from nemo_lab.reasoning import retro_summary as summary
 from nemo_lab.reasoning.retro_runs import SeedResult, one_seed
 from nemo_lab.reasoning.retro_search import Continuation, Traced
 from nemo_lab.reasoning.retro_view import SideBySide
+from nemo_lab.studies.retro_search.settings import RetroSearch
 from tests.recorders import record, spy
 
 TINY = RetroSearch(

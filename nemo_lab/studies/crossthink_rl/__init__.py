@@ -1,0 +1,1 @@
+"""The study of notebook 10: one start, many blends, formats and filters of questions for RL."""

@@ -1,0 +1,1 @@
+"""The study of notebook 01: extractors on pages whose formulas and text are known."""

@@ -1,0 +1,1 @@
+"""The study of notebook 90: this machine's limits, and ours against other implementations."""

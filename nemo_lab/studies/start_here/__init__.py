@@ -1,0 +1,1 @@
+"""The study of notebook 00: a tiny model, trained and sampled live."""
