@@ -11,7 +11,8 @@ from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.precision import RECIPES, Cast, to_fp8
 from nemo_lab.precision.linear import Fp8Linear
-from nemo_lab.precision.runs import (
+from nemo_lab.studies.fp8_pretraining.made_tensors import CASTS
+from nemo_lab.studies.fp8_pretraining.runs import (
     final_gap,
     gaps,
     gradient_shares,
@@ -20,7 +21,6 @@ from nemo_lab.precision.runs import (
     stacked,
     train_under,
 )
-from nemo_lab.precision.tensors import CASTS
 from nemo_lab.training import TrainSettings, pack, train
 from nemo_lab.training.packing import Batch
 

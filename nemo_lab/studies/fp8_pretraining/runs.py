@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from nemo_lab.errors import LabError
 from nemo_lab.precision.recipes import Recipe
 from nemo_lab.precision.swap import plain_state, to_fp8, watching
-from nemo_lab.precision.tensors import CASTS, flushed
+from nemo_lab.studies.fp8_pretraining.made_tensors import CASTS, flushed
 
 Floats = npt.NDArray[np.float64]
 LAST = 0.1  # share of the updates whose mean loss counts as final

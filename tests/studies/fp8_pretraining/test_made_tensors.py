@@ -7,7 +7,7 @@ import torch
 from scipy.stats import norm
 
 from nemo_lab.precision import Cast
-from nemo_lab.precision.tensors import (
+from nemo_lab.studies.fp8_pretraining.made_tensors import (
     CASTS,
     flushed,
     flushed_shares,
