@@ -8,10 +8,11 @@ from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.mixing import blends, horizons, runs, weights
+from nemo_lab.mixing import blends, horizons, weights
 from nemo_lab.mixing.blends import BlendSchedule, Phase
 from nemo_lab.mixing.pools import MixingError, Pools
 from nemo_lab.mixing.weights import Source
+from nemo_lab.studies.two_phase_pretraining import runs
 from nemo_lab.training import TrainSettings, pack
 
 CLOSE = 1e-9

@@ -6,9 +6,9 @@ import numpy as np
 import tiny_plan
 import torch
 
-from nemo_lab.mixing import runs
 from nemo_lab.mixing.blends import BlendSchedule, Phase, Source
 from nemo_lab.modeling import HybridLM
+from nemo_lab.studies.two_phase_pretraining import runs
 from tests.recorders import record
 
 SOURCES = tuple(Source(name, 1e6, 1.0) for name in ("up", "down", "noise"))
