@@ -10,9 +10,9 @@ from tiny_lm import TinyConfig, TinyLM
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from nemo_lab.studies.hybrid_architecture.recall import RecallTask, recall_source
 from nemo_lab.training import TrainingError, with_fingerprint
 from nemo_lab.training.identity import fingerprint, fingerprint_of, identity_of, weights_fingerprint
-from nemo_lab.training.recall import RecallTask, recall_source
 
 
 @dataclass(frozen=True)

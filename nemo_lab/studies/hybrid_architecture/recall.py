@@ -20,9 +20,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from nemo_lab.modeling import HybridConfig
+from nemo_lab.training.comparison import _trained
 from nemo_lab.training.identity import with_fingerprint
 from nemo_lab.training.packing import IGNORE, Batch
-from nemo_lab.training.settings import TrainingError
+from nemo_lab.training.settings import TrainingError, TrainSettings
 
 
 @dataclass(frozen=True)
@@ -93,3 +95,9 @@ def recall_accuracy(
         right += int((best_BL == targets_BL)[counted].sum())
         asked += int(counted.sum())
     return right / asked
+
+
+def score_recall(config: HybridConfig, seed: int, task: RecallTask, settings: TrainSettings) -> float:
+    """Train one model on the recall task alone and return its accuracy on fresh rows."""
+    model, _ = _trained(config, seed, recall_source(task, settings.batch_size, seed), settings)
+    return recall_accuracy(model, task)

@@ -9,9 +9,9 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from nemo_lab.modeling import HybridConfig, HybridLM
-from nemo_lab.training import TrainSettings, pack, scores
-from nemo_lab.training.recall import RecallTask, recall_batch
-from nemo_lab.training.scores import score_language, score_recall
+from nemo_lab.studies.hybrid_architecture.recall import RecallTask, recall_batch, score_recall
+from nemo_lab.training import TrainSettings, comparison, pack
+from nemo_lab.training.comparison import score_language
 from tests.recorders import record
 
 CONFIG = HybridConfig(
@@ -70,8 +70,8 @@ def settings_of(recorder) -> TrainSettings:
 def test_the_seed_makes_weights_and_order_and_all_models_are_judged_alike(tokenizer: Tokenizer, monkeypatch) -> None:
     rows = pack(([1 + k] * 40 for k in range(9)), length=32, eos=0)
     history = pd.DataFrame({"tokens": [30, 60], "seconds": [1.0, 4.0]})
-    trained = record(monkeypatch, scores, "train", history)
-    judged = record(monkeypatch, scores, "bits_per_byte_by_domain", {"x": 1.0, "y": 3.0})
+    trained = record(monkeypatch, comparison, "train", history)
+    judged = record(monkeypatch, comparison, "bits_per_byte_by_domain", {"x": 1.0, "y": 3.0})
     held_out = {"text": ["a"], "corpus": ["x"]}
     found = score_language(CONFIG, 5, rows, SETTINGS, tokenizer, held_out)
     assert found == {"x": 1.0, "y": 3.0, "mean": 2.0, "tokens_per_second": 15.0}
@@ -88,8 +88,8 @@ def test_the_seed_makes_weights_and_order_and_all_models_are_judged_alike(tokeni
 
 def test_recall_is_trained_on_rows_of_the_seed_and_judged_on_others(monkeypatch) -> None:
     task = RecallTask(pairs=2, keys=4, values=4)
-    trained = record(monkeypatch, scores, "train")
-    judged = record(monkeypatch, scores, "recall_accuracy", 0.5)
+    trained = record(monkeypatch, comparison, "train")
+    judged = record(monkeypatch, comparison, "recall_accuracy", 0.5)
     assert score_recall(CONFIG, 5, task, SETTINGS) == 0.5
     settings_of(trained)
     for step in (0, 3):

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from nemo_lab.training import IGNORE, TrainingError, recall
-from nemo_lab.training.recall import RecallTask, recall_accuracy, recall_batch, recall_source
+from nemo_lab.studies.hybrid_architecture import recall
+from nemo_lab.studies.hybrid_architecture.recall import RecallTask, recall_accuracy, recall_batch, recall_source
+from nemo_lab.training import IGNORE, TrainingError
 from tests.recorders import spy
 
 tasks = st.integers(1, 6).flatmap(

@@ -14,7 +14,6 @@ from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.training.evaluate import bits_per_byte_by_domain
 from nemo_lab.training.loop import train
 from nemo_lab.training.packing import Packed
-from nemo_lab.training.recall import RecallTask, recall_accuracy, recall_source
 from nemo_lab.training.settings import TrainSettings
 
 
@@ -31,12 +30,6 @@ def score_language(
     bits = bits_per_byte_by_domain(model, tokenizer, held_out, length=length, precision=settings.precision)
     speed = float(history.tokens.iloc[-1] / history.seconds.iloc[-1])
     return bits | {"mean": sum(bits.values()) / len(bits), "tokens_per_second": speed}
-
-
-def score_recall(config: HybridConfig, seed: int, task: RecallTask, settings: TrainSettings) -> float:
-    """Train one model on the recall task alone and return its accuracy on fresh rows."""
-    model, _ = _trained(config, seed, recall_source(task, settings.batch_size, seed), settings)
-    return recall_accuracy(model, task)
 
 
 def _trained(config: HybridConfig, seed: int, data: Any, settings: TrainSettings) -> tuple[HybridLM, Any]:
