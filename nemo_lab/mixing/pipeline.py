@@ -26,9 +26,8 @@ from nemo_lab.mixing.climbmix import select_documents, write_climbmix
 from nemo_lab.mixing.cluster_map import describe
 from nemo_lab.mixing.clusters import Clustering, kmeans, merge
 from nemo_lab.mixing.embedding import Vectors, embedded
-from nemo_lab.mixing.methods import runner
 from nemo_lab.mixing.pools import MixingError, Pools, pools_by
-from nemo_lab.mixing.proxies import Plan, base_model, held_out_from
+from nemo_lab.mixing.proxies import Plan, base_model, held_out_from, runner
 from nemo_lab.mixing.pruning import prune, quality_scores
 from nemo_lab.mixing.search import Search, SearchSettings, climb
 from nemo_lab.modeling import HybridConfig, presets

@@ -32,6 +32,7 @@ from nemo_lab.errors import check_texts, check_whole
 from nemo_lab.files import replaced, write_tensors, write_text
 from nemo_lab.jobs import run_many
 from nemo_lab.mixing.pools import Blend, Floats, MixingError, Pools, check_mixture, draw_table
+from nemo_lab.mixing.search import Run
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.training import TrainSettings, bits_per_byte_by_domain, load_model, train
 
@@ -227,3 +228,15 @@ def held_out_from(sets: Mapping[str, Sequence[str]], tokenizer: Any) -> HeldOut:
     texts = [text for own in sets.values() for text in own]
     names = [name for name, own in sets.items() for _ in own]
     return HeldOut(tuple(texts), tuple(names), tokenizer)
+
+
+def runner(plan: Plan, seed: int, folder: Path | None = None, n_jobs: int = 2, backend: str = "loky") -> Run:
+    """Return what a search calls to train and score mixtures, `n_jobs` at a time.
+
+    `backend` is joblib's: "ray" spreads the proxies over a cluster (see `nemo_lab.jobs`).
+    """
+    return partial(_train, plan, {"seed": seed, "folder": folder, "n_jobs": n_jobs, "backend": backend})
+
+
+def _train(plan: Plan, how: dict[str, Any], mixtures_MK: Floats, first: int) -> pd.DataFrame:
+    return train_proxies(plan, mixtures_MK, first=first, **how)

@@ -15,28 +15,10 @@ trained once; the budget of each method counts them in full.
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-from typing import Any
-
-import pandas as pd
-
 from nemo_lab.mixing.pools import Floats
 from nemo_lab.mixing.predictors import fit_permuted
-from nemo_lab.mixing.proxies import Plan, train_proxies
+from nemo_lab.mixing.proxies import Plan
 from nemo_lab.mixing.search import Run, Search, SearchSettings, climb
-
-
-def runner(plan: Plan, seed: int, folder: Path | None = None, n_jobs: int = 2, backend: str = "loky") -> Run:
-    """Return what a search calls to train and score mixtures, `n_jobs` at a time.
-
-    `backend` is joblib's: "ray" spreads the proxies over a cluster (see `nemo_lab.jobs`).
-    """
-    return partial(_train, plan, {"seed": seed, "folder": folder, "n_jobs": n_jobs, "backend": backend})
-
-
-def _train(plan: Plan, how: dict[str, Any], mixtures_MK: Floats, first: int) -> pd.DataFrame:
-    return train_proxies(plan, mixtures_MK, first=first, **how)
 
 
 def searches(plan: Plan, run: Run, objective: str, settings: SearchSettings, seed: int) -> dict[str, Search]:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tiny_plan
 
-from nemo_lab.mixing import methods, predictors, proxies
+from nemo_lab.mixing import predictors, proxies
 from nemo_lab.mixing.search import Search, SearchSettings
+from nemo_lab.studies.climb_mixing import methods
 from tests.recorders import record
 
 SIZES = SearchSettings((6, 3), candidates=100)
@@ -16,7 +17,7 @@ SIZES = SearchSettings((6, 3), candidates=100)
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     plan = tiny_plan.plan()
-    run = methods.runner(plan, 1, tmp_path_factory.mktemp("proxies"), n_jobs=1)
+    run = proxies.runner(plan, 1, tmp_path_factory.mktemp("proxies"), n_jobs=1)
     return plan, methods.searches(plan, run, "up", SIZES, seed=1)
 
 
@@ -35,7 +36,7 @@ def test_the_shared_proxies_are_trained_once(found, tmp_path, monkeypatch):
     train = proxies.mixture_model
     monkeypatch.setattr(proxies, "mixture_model", lambda *a: trained.append(1) or train(*a))
     monkeypatch.setattr(proxies, "run_many", lambda jobs, **_: [job() for job in jobs])
-    methods.searches(plan, methods.runner(plan, 1, tmp_path), "up", SIZES, seed=1)
+    methods.searches(plan, proxies.runner(plan, 1, tmp_path), "up", SIZES, seed=1)
     assert len(trained) == 6 + 3 + 3 + 3
 
 
@@ -69,7 +70,7 @@ def test_searches_share_seed_and_prior_and_only_the_control_is_permuted(monkeypa
 def test_proxies_of_a_search_have_its_seed(monkeypatch, tmp_path):
     trained = record(monkeypatch, methods, "train_proxies", "table")
     plan, mixtures = tiny_plan.plan(), np.eye(3)
-    assert methods.runner(plan, 7, tmp_path, n_jobs=3, backend="threading")(mixtures, 12) == "table"
+    assert proxies.runner(plan, 7, tmp_path, n_jobs=3, backend="threading")(mixtures, 12) == "table"
     call = trained.calls[0]
     assert call["mixtures_MK"] is mixtures
     wanted = {"seed": 7, "first": 12, "folder": tmp_path, "n_jobs": 3, "backend": "threading"}
