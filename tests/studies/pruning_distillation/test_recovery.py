@@ -8,10 +8,13 @@ import pytest
 import torch
 from tiny_pruning import TINY, make_model
 
-from nemo_lab.compression import recovery
 from nemo_lab.compression.importance import random_importance
 from nemo_lab.compression.ranking import keep_best
-from nemo_lab.compression.recovery import (
+from nemo_lab.compression.slicing import slice_model
+from nemo_lab.errors import LabError
+from nemo_lab.modeling import HybridLM, costs
+from nemo_lab.studies.pruning_distillation import recovery
+from nemo_lab.studies.pruning_distillation.recovery import (
     Outcome,
     Recipe,
     from_scratch,
@@ -20,9 +23,6 @@ from nemo_lab.compression.recovery import (
     recover_model,
     tokens_to_reach,
 )
-from nemo_lab.compression.slicing import slice_model
-from nemo_lab.errors import LabError
-from nemo_lab.modeling import HybridLM, costs
 from nemo_lab.training import TrainSettings, pack
 from nemo_lab.training.packing import batch
 from tests.recorders import record, spy

@@ -4,7 +4,10 @@ import pytest
 from tiny_pruning import make_model
 
 from nemo_lab.compression.importance import random_importance
-from nemo_lab.compression.plans import (
+from nemo_lab.compression.slicing import slice_model
+from nemo_lab.errors import LabError
+from nemo_lab.modeling import HybridConfig, costs
+from nemo_lab.studies.pruning_distillation.plans import (
     PLANS,
     Plan,
     feasible,
@@ -12,9 +15,6 @@ from nemo_lab.compression.plans import (
     planned_child,
     planned_config,
 )
-from nemo_lab.compression.slicing import slice_model
-from nemo_lab.errors import LabError
-from nemo_lab.modeling import HybridConfig, costs
 
 PARENT = HybridConfig(
     pattern="M-M*-M-M*-",

@@ -1,8 +1,8 @@
 """The papers' figures agree with each other where they overlap, and with the sizes of the models."""
 
-from nemo_lab.compression import published
 from nemo_lab.modeling import costs
 from nemo_lab.modeling.presets import preset
+from nemo_lab.studies.pruning_distillation import published
 
 
 def test_children_of_table_1_are_4b_models_but_for_rounding() -> None:

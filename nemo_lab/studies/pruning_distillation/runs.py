@@ -19,11 +19,11 @@ import numpy as np
 from nemo_lab.compression.importance import MAMBA_SCORES, Importance, measure_importance, random_importance
 from nemo_lab.compression.layers import MEASURES, layer_scores, remove_iteratively
 from nemo_lab.compression.minipuzzle import Candidate, candidates, greedy_scores
-from nemo_lab.compression.plans import PLANS, feasible, planned_child
 from nemo_lab.compression.ranking import HEAD_RANKINGS, keep_best
-from nemo_lab.compression.recovery import Recipe, Score
 from nemo_lab.compression.slicing import Kept, removed_layers, slice_model
 from nemo_lab.modeling import HybridConfig, HybridLM
+from nemo_lab.studies.pruning_distillation.plans import PLANS, feasible, planned_child
+from nemo_lab.studies.pruning_distillation.recovery import Recipe, Score
 from nemo_lab.training import Packed, TrainSettings, batch, train
 
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 from tiny_pruning import TINY, make_model
 
-from nemo_lab.compression import pruning_runs as runs
 from nemo_lab.compression.importance import MAMBA_SCORES, Importance, measure_importance, random_importance
 from nemo_lab.compression.layers import MEASURES, layer_scores
-from nemo_lab.compression.plans import PLANS
 from nemo_lab.compression.ranking import HEAD_RANKINGS, keep_best
-from nemo_lab.compression.recovery import make_child
 from nemo_lab.compression.slicing import Kept, slice_model
 from nemo_lab.modeling import HybridConfig, HybridLM, costs
+from nemo_lab.studies.pruning_distillation import runs
+from nemo_lab.studies.pruning_distillation.plans import PLANS
+from nemo_lab.studies.pruning_distillation.recovery import make_child
 from nemo_lab.training import TrainSettings, batch, pack
 from tests.recorders import record, spy
 
