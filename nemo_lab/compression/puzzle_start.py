@@ -7,38 +7,16 @@ it: a share of time that is none, a folder that holds another model than it seem
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 from nemo_lab.compression.puzzle_model import PuzzleConfig, PuzzleForCausalLM
 from nemo_lab.compression.puzzle_parts import reason_of
 from nemo_lab.errors import LabError
-
-
-class Limits(Protocol):
-    """What `check` reads of a notebook's settings."""
-
-    layers: int
-    every: int
-    share: float
-
-
-def check(s: Limits) -> None:
-    """Refuse a share of the parent's time, or a distance of recorded layers, with which no search could end well.
-
-    Raises:
-        LabError: the share is not between 0 and 1, or no layer would be recorded.
-    """
-    if not 0 < s.share < 1:
-        raise LabError(
-            f"share is {s.share}, expected more than 0 and less than 1: the part of the parent's time in its layers "
-            "that a child may take."
-        )
-    if not 1 <= s.every <= s.layers:
-        raise LabError(f"every is {s.every}, expected 1 to {s.layers}, the parent's layers; lower it.")
-
+from nemo_lab.progress import quiet
 
 # --- the parent
 
@@ -84,3 +62,13 @@ def _config(folder: Path, layers: int) -> PuzzleConfig:
         raise LabError(f"layers is {layers}, expected 1 to {own.num_hidden_layers}, those of {str(folder)!r}.")
     given = own.to_dict() | {"num_hidden_layers": layers}
     return PuzzleConfig(**{key: value for key, value in given.items() if key not in ("model_type", "architectures")})
+
+
+@lru_cache(maxsize=1)
+def load_parent(folder: Path, layers: int) -> Any:
+    """Open a Llama from its folder as the parent of a search, in bf16, with its first `layers` layers.
+
+    A process opens it once; whoever changes it works on a copy. `open_parent` says what it refuses.
+    """
+    with quiet(remarks=True):  # of layers that are left out it would warn
+        return open_parent(folder, layers)

@@ -15,14 +15,14 @@ def puzzle_lab(tmp_path_factory):
     """A folder with a tiny Llama, trials and a record; its texts; the folder of each layer of its library."""
     import tiny_puzzle
 
-    from nemo_lab.compression import puzzle_runs, puzzle_trials
     from nemo_lab.progress import quiet
+    from nemo_lab.studies.puzzle_nas import runs, trials
 
     folder, texts, settings = tmp_path_factory.mktemp("runs"), tiny_puzzle.texts(), tiny_puzzle.Settings()
     with quiet():
         tiny_puzzle.llama().save_pretrained(folder / "llama")
     for part in range(2):
-        puzzle_runs.library_part(folder / "llama", settings, texts, folder / f"part{part}", part, 2)
-    puzzle_trials.local_trials(folder / "llama", settings, texts, folder / "trials", [1, 2])
-    puzzle_runs.recorded(folder / "llama", settings, texts, folder)
+        runs.library_part(folder / "llama", settings, texts, folder / f"part{part}", part, 2)
+    trials.local_trials(folder / "llama", settings, texts, folder / "trials", [1, 2])
+    runs.recorded(folder / "llama", settings, texts, folder)
     return folder, texts, [folder / f"part{layer % 2}" for layer in range(3)]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from nemo_lab.compression import puzzle_fusion as fusion
 from nemo_lab.compression.puzzle_model import PuzzleConfig, PuzzleForCausalLM
 from nemo_lab.compression.puzzle_scores import walk_layers
-from nemo_lab.compression.puzzle_trials import fusion_error
 from nemo_lab.errors import LabError
+from nemo_lab.studies.puzzle_nas.trials import fusion_error
 
 
 def child(blocks, seed=0):

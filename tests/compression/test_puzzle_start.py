@@ -12,6 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCau
 from nemo_lab.compression import puzzle_start
 from nemo_lab.errors import LabError
 from nemo_lab.progress import quiet
+from nemo_lab.studies.puzzle_nas import settings
 
 SMALL = {key: value for key, value in tiny_puzzle.SIZES.items() if key not in ("head_dim", "initializer_range")}
 
@@ -32,18 +33,18 @@ def sizes(**changes):
 @pytest.mark.parametrize("share", [-0.5, 0.0, 1.0, 2.0, float("nan")])
 def test_a_share_that_is_none(share):
     with pytest.raises(LabError, match="share is"):
-        puzzle_start.check(sizes(share=share))
+        settings.check(sizes(share=share))
 
 
 @pytest.mark.parametrize("every", [-1, 0, 4])
 def test_no_layer_to_record(every):
     with pytest.raises(LabError, match=rf"every is {every}, expected 1 to 3"):
-        puzzle_start.check(sizes(every=every))
+        settings.check(sizes(every=every))
 
 
 def test_what_is_right_passes():
-    puzzle_start.check(sizes())
-    puzzle_start.check(sizes(every=1, share=0.01))
+    settings.check(sizes())
+    settings.check(sizes(every=1, share=0.01))
 
 
 # --- the parent

@@ -11,10 +11,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from nemo_lab.compression.puzzle_child import cast
 from nemo_lab.compression.puzzle_library import LibraryRecipe
 from nemo_lab.compression.puzzle_parts import KINDS, Option
-from nemo_lab.compression.puzzle_runs import Texts
 from nemo_lab.compression.puzzle_scores import Reference
 from nemo_lab.compression.puzzle_start import open_parent
 from nemo_lab.progress import quiet
+from nemo_lab.studies.puzzle_nas.runs import Texts
 
 RECIPE = LibraryRecipe.of((3, 1, "linear", 0), (24, 12, "linear", 0))
 SIZES = {

@@ -9,13 +9,13 @@ import tiny_puzzle
 import torch
 from tiny_puzzle import choice
 
-from nemo_lab.compression import puzzle_distillation, puzzle_search
-from nemo_lab.compression import puzzle_runs as runs
+from nemo_lab.compression import puzzle_distillation, puzzle_search, puzzle_start
 from nemo_lab.compression.puzzle_child import cast
 from nemo_lab.compression.puzzle_distillation import read_record
 from nemo_lab.compression.puzzle_model import PuzzleForCausalLM
 from nemo_lab.compression.puzzle_scores import read_scores, walk_layers
 from nemo_lab.errors import LabError
+from nemo_lab.studies.puzzle_nas import runs
 from tests.recorders import record, spy
 
 
@@ -31,13 +31,13 @@ def timed(slots):
 
 
 def test_the_parent_is_the_llama_with_fewer_layers(puzzle_lab):
-    parent, tokens = runs.load_parent(puzzle_lab[0] / "llama", 3), tiny_puzzle.rows(2)
+    parent, tokens = puzzle_start.load_parent(puzzle_lab[0] / "llama", 3), tiny_puzzle.rows(2)
     whole = cast(tiny_puzzle.parent(), torch.bfloat16)
     _, streams = walk_layers(whole, tokens, [2])
     torch.testing.assert_close(walk_layers(parent, tokens)[0], whole.model.norm(streams[0]))
     assert parent.model.rotary_emb.inv_freq.dtype == torch.float32
     assert parent.config.blocks == [[3, 24]] * 3
-    assert runs.load_parent(puzzle_lab[0] / "llama", 3) is parent
+    assert puzzle_start.load_parent(puzzle_lab[0] / "llama", 3) is parent
 
 
 def test_a_library_in_parts_is_whole(puzzle_lab):
@@ -92,7 +92,7 @@ def test_a_child_from_job_to_folder(puzzle_lab):
     assert [row["tokens"] for row in outcome.rows] == [0, 3 * 32, 6 * 32]
     assert outcome.recovered == pytest.approx(1 - outcome.after["loss"] / outcome.before["loss"])
     assert outcome.worse(outcome.after) == pytest.approx(outcome.after["loss"] / outcome.parent_loss)
-    parent = runs.load_parent(folder / "llama", 3)
+    parent = puzzle_start.load_parent(folder / "llama", 3)
     record = read_record(folder / runs.RECORD, parent.lm_head)
     assert outcome.parent_loss == record.held_out.loss
     assert record.behind == (1,)
@@ -208,7 +208,7 @@ def test_rows_depend_on_the_seed():
 
 def test_shuffled_answers_belong_to_other_positions(puzzle_lab):
     """The control of distillation: no position keeps its own answer, and all have one."""
-    known = read_record(puzzle_lab[0] / runs.RECORD, runs.load_parent(puzzle_lab[0] / "llama", 3).lm_head)
+    known = read_record(puzzle_lab[0] / runs.RECORD, puzzle_start.load_parent(puzzle_lab[0] / "llama", 3).lm_head)
     order = puzzle_distillation._order(known).tolist()
     assert sorted(order) == list(range(known.tokens_SBL[0].numel()))
     assert all(place != other for place, other in enumerate(order))
@@ -216,7 +216,7 @@ def test_shuffled_answers_belong_to_other_positions(puzzle_lab):
 
 
 def test_the_distillation_s_control_reaches_its_loss(puzzle_lab, monkeypatch):
-    known = read_record(puzzle_lab[0] / runs.RECORD, runs.load_parent(puzzle_lab[0] / "llama", 3).lm_head)
+    known = read_record(puzzle_lab[0] / runs.RECORD, puzzle_start.load_parent(puzzle_lab[0] / "llama", 3).lm_head)
     child = tiny_puzzle.parent(num_hidden_layers=3)
     asked = spy(monkeypatch, puzzle_distillation, "distillation_loss")
     for shuffled in (False, True):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +21,7 @@ from nemo_lab.compression.puzzle_library import LibraryRecipe, build_library
 from nemo_lab.compression.puzzle_parts import Option
 from nemo_lab.compression.puzzle_programme import OptionT, Slots
 from nemo_lab.compression.puzzle_scores import Reference, score_library, true_scores
-from nemo_lab.compression.puzzle_start import open_parent
+from nemo_lab.compression.puzzle_start import load_parent
 from nemo_lab.errors import LabError
 from nemo_lab.progress import quiet
 
@@ -46,16 +45,6 @@ class PuzzleSizes(Protocol):
 def recipe_of(s: PuzzleSizes) -> LibraryRecipe:
     """Return the library's recipe that settings describe; it says what it refuses."""
     return LibraryRecipe.of(s.heads, s.widths)
-
-
-@lru_cache(maxsize=1)
-def load_parent(folder: Path, layers: int) -> Any:
-    """Open a Llama from its folder as the parent of a search, in bf16, with its first `layers` layers.
-
-    A process opens it once; whoever changes it works on a copy. `open_parent` says what it refuses.
-    """
-    with quiet(remarks=True):  # of layers that are left out it would warn
-        return open_parent(folder, layers)
 
 
 def rows_of(sources: Mapping[str, Sequence[str]], tokenizer: Any, rows: int, length: int, seed: int) -> Tensor:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab.artifacts import artifact, artifact_folder, artifact_key, unless_building
-from nemo_lab.compression.puzzle_runs import PuzzleSizes, Texts, library_part, recorded
-from nemo_lab.compression.puzzle_trials import local_trials
 from nemo_lab.errors import LabError
 from nemo_lab.files import home, write_text
 from nemo_lab.jobs import resumed, run_many
+from nemo_lab.studies.puzzle_nas.runs import PuzzleSizes, Texts, library_part, recorded
+from nemo_lab.studies.puzzle_nas.trials import local_trials
 from nemo_lab.training.identity import fingerprint
 
 VERSION = ".version"  # a file in each unfinished folder: the hash of the code that it was begun with

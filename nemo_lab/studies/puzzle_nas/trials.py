@@ -1,6 +1,6 @@
 """Trials beside the search of notebook 08: what solving buys in a library, and what FFN fusion costs.
 
-As the jobs of `puzzle_runs`, a trial opens the parent from its folder or is given it, and returns numbers.
+As the jobs of `runs`, a trial opens the parent from its folder or is given it, and returns numbers.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from torch import Tensor
 from nemo_lab.compression.puzzle_fusion import fuse, side_by_side
 from nemo_lab.compression.puzzle_library import build_library
 from nemo_lab.compression.puzzle_parts import NONE, Option, walk
-from nemo_lab.compression.puzzle_runs import PuzzleSizes, Texts, load_parent, recipe_of
 from nemo_lab.compression.puzzle_scores import Reference, behind, score_library, slots_of_layer
+from nemo_lab.compression.puzzle_start import load_parent
 from nemo_lab.errors import LabError
+from nemo_lab.studies.puzzle_nas.runs import PuzzleSizes, Texts, recipe_of
 
 # --- local distillation
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nemo_lab.compression import puzzle_published as published
 from nemo_lab.compression.puzzle_search import solve, total
 from nemo_lab.errors import LabError
+from nemo_lab.studies.puzzle_nas import published
 
 
 def write(folder, layers):

@@ -11,8 +11,9 @@ import pytest
 import tiny_puzzle
 
 from nemo_lab.artifacts import unless_building
-from nemo_lab.compression import puzzle_keeping, puzzle_runs, puzzle_scores
+from nemo_lab.compression import puzzle_scores, puzzle_start
 from nemo_lab.errors import LabError
+from nemo_lab.studies.puzzle_nas import keeping, runs
 
 SETTINGS = {"seed": 0}
 
@@ -37,12 +38,12 @@ def two_files(work, made, dies=False):
 def kept(settings=SETTINGS):
     """What the job made that it did not find, and the folder."""
     made = []
-    return made, puzzle_keeping.kept("numbers", settings, partial(two_files, made=made))
+    return made, keeping.kept("numbers", settings, partial(two_files, made=made))
 
 
 def killed(settings=SETTINGS, name="numbers"):
     with pytest.raises(KeyboardInterrupt):
-        puzzle_keeping.kept(name, settings, partial(two_files, made=[], dies=True))
+        keeping.kept(name, settings, partial(two_files, made=[], dies=True))
 
 
 def left(home):
@@ -75,7 +76,7 @@ def test_what_other_code_left_is_swept_and_nothing_else(home):
     for folder in (other, older):
         folder.mkdir()
         (folder / "one").write_text("1")
-    (other / puzzle_keeping.VERSION).write_text("other code")  # `older` has no version: it is of an earlier lab
+    (other / keeping.VERSION).write_text("other code")  # `older` has no version: it is of an earlier lab
     kept()
     assert left(home) == before
     assert kept({"seed": 7})[0] == ["two"]
@@ -91,9 +92,9 @@ def test_all_code_behind_the_job_counts(home):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        puzzle_keeping.kept("numbers", SETTINGS, calls(dies))
+        keeping.kept("numbers", SETTINGS, calls(dies))
     (before,) = left(home)
-    folder = puzzle_keeping.kept("numbers", SETTINGS, calls(list))
+    folder = keeping.kept("numbers", SETTINGS, calls(list))
     assert folder.name != before
     assert left(home) == []
 
@@ -102,7 +103,7 @@ def test_what_another_process_is_at_stays(home):
     """A process with other code builds: its folder is not swept under its hands; once it is dead it is."""
     program = """
         import sys, time
-        from nemo_lab.compression import puzzle_keeping
+        from nemo_lab.studies.puzzle_nas import keeping as puzzle_keeping
         def job(work):
             (work / "one").write_text("1")
             print("begun", flush=True)
@@ -130,16 +131,16 @@ def test_what_another_process_is_at_stays(home):
 
 def test_kept_libraries_are_those_of_the_jobs(home, puzzle_lab, monkeypatch):
     folder, texts, by_hand = puzzle_lab
-    monkeypatch.setattr(puzzle_keeping, "run_many", lambda jobs, desc: [job() for job in jobs])
-    keep = partial(puzzle_keeping.keep_libraries, folder / "llama", tiny_puzzle.Settings())
+    monkeypatch.setattr(keeping, "run_many", lambda jobs, desc: [job() for job in jobs])
+    keep = partial(keeping.keep_libraries, folder / "llama", tiny_puzzle.Settings())
     kept = keep({0: texts, 1: texts}, ["made up"], [1, 2])
     assert puzzle_scores.read_scores(kept.layer_folders[0]) == puzzle_scores.read_scores(by_hand)
     assert kept.layer_folders[0][0] == kept.layer_folders[0][2] != kept.layer_folders[0][1]
     assert set(kept.layer_folders[0]).isdisjoint(kept.layer_folders[1])  # a repeat has its own
-    assert (kept.records[0] / puzzle_runs.RECORD).is_file()
+    assert (kept.records[0] / runs.RECORD).is_file()
     assert kept.records[0] != kept.records[1]
     assert {one.name for one in (kept.trials / "start").glob("scores-*")} == {"scores-001.json", "scores-002.json"}
-    monkeypatch.setattr(puzzle_runs, "load_parent", None)  # nothing is made again
+    monkeypatch.setattr(puzzle_start, "load_parent", None)  # nothing is made again
     assert keep({0: texts, 1: texts}, ["made up"], [1, 2]) == kept
     label = json.loads((kept.trials / "artifact.json").read_text())
     assert label["settings"]["job"] == {"layers": [1, 2]}
@@ -150,4 +151,4 @@ def test_kept_libraries_are_those_of_the_jobs(home, puzzle_lab, monkeypatch):
 def test_nothing_to_keep(repeats, parts, tmp_path):
     texts = {n: tiny_puzzle.texts() for n in range(repeats)}
     with pytest.raises(LabError, match="give the text of one repeat and one part"):
-        puzzle_keeping.keep_libraries(tmp_path, tiny_puzzle.Settings(), texts, [], [0], parts)
+        keeping.keep_libraries(tmp_path, tiny_puzzle.Settings(), texts, [], [0], parts)

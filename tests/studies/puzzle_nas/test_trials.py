@@ -7,20 +7,21 @@ import pytest
 import tiny_puzzle
 from tiny_puzzle import choice
 
-from nemo_lab.compression import puzzle_trials
 from nemo_lab.compression.puzzle_child import assemble
 from nemo_lab.compression.puzzle_fusion import fuse
 from nemo_lab.compression.puzzle_parts import Option
-from nemo_lab.compression.puzzle_runs import load_parent, recipe_of
 from nemo_lab.compression.puzzle_scores import Reference, read_scores, slots_of_layer, true_scores
+from nemo_lab.compression.puzzle_start import load_parent
 from nemo_lab.errors import LabError
+from nemo_lab.studies.puzzle_nas import trials
+from nemo_lab.studies.puzzle_nas.runs import recipe_of
 from tests.recorders import record
 
 
 def test_trials_are_the_mean_score_of_each_stage(puzzle_lab):
     folder, _, layer_folders = puzzle_lab
     scores = read_scores(layer_folders)
-    found = puzzle_trials.trial_scores(folder / "trials", layer_folders, [1, 2])
+    found = trials.trial_scores(folder / "trials", layer_folders, [1, 2])
     assert [option.name for option in found] == ["attention.1", "attention.linear", "ffn.12", "ffn.linear"]
     half, line = Option("ffn", 12), Option("ffn", "linear")
     assert found[half]["solved"] == pytest.approx((scores[3][half]["kl"] + scores[5][half]["kl"]) / 2)
@@ -34,7 +35,7 @@ def test_fusion_trial_against_models(puzzle_lab):
     folder, texts, layer_folders = puzzle_lab
     parent = load_parent(folder / "llama", 3)
     reference = Reference.of(parent, texts.scores_NL)
-    found = puzzle_trials.fusion_trial(parent, reference, 0, 2)
+    found = trials.fusion_trial(parent, reference, 0, 2)
     bare = assemble(parent, choice(3, 24, 0, 24, 3, 24), layer_folders)
     without = assemble(parent, choice(3, 0, 0, 24, 3, 24), layer_folders)
     fused = fuse(bare, 0, 1)
@@ -47,16 +48,16 @@ def test_no_run_of_layers(puzzle_lab, first, count):
     folder, texts, _ = puzzle_lab
     parent = load_parent(folder / "llama", 3)
     with pytest.raises(LabError, match="no run of at least two of 3"):
-        puzzle_trials.fusion_trial(parent, Reference.of(parent, texts.scores_NL), first, count)
+        trials.fusion_trial(parent, Reference.of(parent, texts.scores_NL), first, count)
 
 
 # --- which text and recipe reach what
 
 
 def test_trials_differ_in_their_training_alone(monkeypatch):
-    parent = tiny_puzzle.stand_in(monkeypatch, puzzle_trials)
-    built, scored = (record(monkeypatch, puzzle_trials, name) for name in ("build_library", "score_library"))
-    puzzle_trials.local_trials(Path("llama"), tiny_puzzle.Settings(), tiny_puzzle.NAMED, Path("out"), [2])
+    parent = tiny_puzzle.stand_in(monkeypatch, trials)
+    built, scored = (record(monkeypatch, trials, name) for name in ("build_library", "score_library"))
+    trials.local_trials(Path("llama"), tiny_puzzle.Settings(), tiny_puzzle.NAMED, Path("out"), [2])
     recipe = recipe_of(tiny_puzzle.Settings())
     assert recipe.ridges
     start, trained = built.all("recipe")
@@ -74,10 +75,10 @@ def test_stages_of_trials_are_read_from_their_own_folders(monkeypatch):
     own, *others = Option("attention", 3), Option("attention", 1), Option("ffn", 12)
     read = record(
         monkeypatch,
-        puzzle_trials,
+        trials,
         "slots_of_layer",
         lambda folder, layer: [{own: {"kl": 0.0}, option: {"kl": layer + kl[str(folder)]}} for option in others],
     )
-    found = puzzle_trials.trial_scores(Path("trials"), [Path("other"), Path("own")], [1])
+    found = trials.trial_scores(Path("trials"), [Path("other"), Path("own")], [1])
     assert set(read.all("layer")) == {1}
     assert found == {option: {"start": 2.0, "solved": 5.0, "trained": 3.0} for option in others}
