@@ -29,7 +29,6 @@ from nemo_lab.reasoning.items import SPLITS, Item, generator, split_of
 
 Check = Callable[[str, Item], bool]
 Canary = tuple[Item, str, bool]  # an item, an answer, whether it is right
-FORGETS = 14  # the mistaken teacher drops the carry of a column that sums to so much or more
 MAX_CHARACTERS = 64  # of an answer that is looked at
 _INTEGER = re.compile(r" *([+-]?)0*([0-9]{1,18}) *")
 ATTEMPTS = 1000  # for one index; with a fifth of the questions in the test, all fail with a chance of 1e-97
@@ -76,23 +75,6 @@ def check_integer(answer: str, item: Item) -> bool:
 def check_characters(answer: str, item: Item) -> bool:
     """Return whether the answer is the item's, character by character, but for spaces around it."""
     return len(answer) <= MAX_CHARACTERS and answer.strip(" ") == item.answer
-
-
-def mistaken_thought(item: Item) -> tuple[str, str]:
-    """Return the thought and the answer of a teacher who forgets the carry of large columns.
-
-    A column that sums to 14 or more hands on no carry, unless it is the last one, whose sum is written out. On
-    three digits 29.55 % of the answers are wrong (239,355 of the 810,000 pairs), always too small; the others are
-    right, and so are their thoughts. The rule looks at the digits only: the same item gets the same error.
-
-    Raises:
-        LabError: the item is not of the domain sum.
-    """
-    if item.domain != "sum":
-        raise LabError(f"The mistaken teacher adds; it was given an item of {item.domain!r}.")
-    left, right = item.question.split("+")
-    columns = tasks.column_sums(left, right, FORGETS)
-    return tasks.show_columns(columns), tasks.read_columns(columns)
 
 
 def canaries(domain: str) -> list[Canary]:

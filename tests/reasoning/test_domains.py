@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from nemo_lab.errors import LabError
 from nemo_lab.reasoning import tasks
-from nemo_lab.reasoning.domains import DOMAINS, canaries, check_canaries, draw, mistaken_thought, parse_integer
+from nemo_lab.reasoning.domains import DOMAINS, canaries, check_canaries, draw, parse_integer
 from nemo_lab.reasoning.items import Item
+from nemo_lab.studies.reasoning_toggle_rl.lessons import mistaken_thought
 
 each_domain = pytest.mark.parametrize("name", DOMAINS)
 PYTHON = {"T": "True", "F": "False", "!": " not ", "&": " and ", "|": " or "}

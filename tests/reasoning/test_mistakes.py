@@ -19,7 +19,6 @@ from nemo_lab.reasoning.experience import Prompt
 from nemo_lab.reasoning.grpo import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.items import Item
-from nemo_lab.reasoning.lessons import Teacher
 from nemo_lab.reasoning.policy import Policy, small_policy
 from nemo_lab.reasoning.retro_baselines import (
     cut_and_answered,
@@ -32,6 +31,7 @@ from nemo_lab.reasoning.retro_search import RevisionSettings, Traced, revise, va
 from nemo_lab.reasoning.rollouts import sample_responses
 from nemo_lab.reasoning.switch_bans import ban_switches, penalise_switches
 from nemo_lab.reasoning.thoughts import segment, shape, split_steps
+from nemo_lab.studies.reasoning_toggle_rl.lessons import Teacher
 
 NAN, INF = math.nan, math.inf
 POLICY = tiny_policy.tiny_policy()

@@ -1,6 +1,6 @@
 """What the toggle is tuned on and tried on has no question in common."""
 
-from nemo_lab.reasoning.chat_data import EVERYDAY, HELD_OUT, OTHER_KINDS, worked_sums
+from nemo_lab.studies.reasoning_toggle_rl.chat_data import EVERYDAY, HELD_OUT, OTHER_KINDS, worked_sums
 
 
 def test_sums_are_right_and_differ():

@@ -24,10 +24,10 @@ from nemo_lab.reasoning.experience import Prompt, Prompts, Reward
 from nemo_lab.reasoning.grpo import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.items import Item
-from nemo_lab.reasoning.lessons import Teacher, lesson_pairs
 from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import MODES, prompt_of, reward
+from nemo_lab.studies.reasoning_toggle_rl.lessons import Teacher, lesson_pairs
 from nemo_lab.studies.reasoning_toggle_rl.settings import ToggleRL
 from nemo_lab.training import TrainSettings, train, with_fingerprint
 

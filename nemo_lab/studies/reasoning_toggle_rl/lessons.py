@@ -1,7 +1,7 @@
 """Teaching a small model two modes: what the teacher shows, and in which lesson.
 
 The teacher of notebook 09 adds numbers and errs by rule: it forgets the carry of columns that sum to 14 or more
-(`domains.mistaken_thought`), on nearly every item where the rule applies. Its errors are systematic, so they do not
+(`lessons.mistaken_thought`), on nearly every item where the rule applies. Its errors are systematic, so they do not
 average out: a student who copies it well takes them over. What the teacher gets right is right in its thought too.
 
 A lesson decides which prompt is shown in which mode (Llama-Nemotron, arXiv 2505.00949, sections 3 and 4):
@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nemo_lab import expect
-from nemo_lab.errors import one_of
-from nemo_lab.reasoning.domains import mistaken_thought
+from nemo_lab.errors import LabError, one_of
+from nemo_lab.reasoning import tasks
 from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.sft import Pair
 from nemo_lab.reasoning.templates import MODES, prompt_of, response_of
@@ -30,6 +30,7 @@ from nemo_lab.training.settings import TrainingError
 
 LESSONS = ("paired", "unpaired", "staged", "confused")
 FIRST_STAGE = 0.4  # of the steps, thoughts alone
+FORGETS = 14  # the mistaken teacher drops the carry of a column that sums to so much or more
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,20 @@ def _pair(item: Item, mode: str, lesson: str, teacher: Teacher, random: np.rando
     solved = teacher.solve(item, random)
     said = MODES[int(random.integers(2))] if lesson == "confused" else mode
     return prompt_of(item, said), response_of(solved, mode)
+
+
+def mistaken_thought(item: Item) -> tuple[str, str]:
+    """Return the thought and the answer of a teacher who forgets the carry of large columns.
+
+    A column that sums to 14 or more hands on no carry, unless it is the last one, whose sum is written out. On
+    three digits 29.55 % of the answers are wrong (239,355 of the 810,000 pairs), always too small; the others are
+    right, and so are their thoughts. The rule looks at the digits only: the same item gets the same error.
+
+    Raises:
+        LabError: the item is not of the domain sum.
+    """
+    if item.domain != "sum":
+        raise LabError(f"The mistaken teacher adds; it was given an item of {item.domain!r}.")
+    left, right = item.question.split("+")
+    columns = tasks.column_sums(left, right, FORGETS)
+    return tasks.show_columns(columns), tasks.read_columns(columns)

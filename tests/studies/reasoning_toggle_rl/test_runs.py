@@ -8,15 +8,16 @@ import torch
 
 from nemo_lab.errors import LabError
 from nemo_lab.lab.scales import resolve
-from nemo_lab.reasoning import curriculum, toggle_runs
+from nemo_lab.reasoning import curriculum
 from nemo_lab.reasoning.domains import DOMAINS, draw
 from nemo_lab.reasoning.evaluate import Answer
 from nemo_lab.reasoning.experience import Prompt
 from nemo_lab.reasoning.items import split_of
-from nemo_lab.reasoning.lessons import Teacher
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import MODES, prompt_of
-from nemo_lab.reasoning.toggle_runs import (
+from nemo_lab.studies.reasoning_toggle_rl import runs
+from nemo_lab.studies.reasoning_toggle_rl.lessons import Teacher
+from nemo_lab.studies.reasoning_toggle_rl.runs import (
     LEVEL,
     ROOM,
     Practice,
@@ -107,14 +108,14 @@ def one_answer(policy, items, *, mode, max_new_tokens, template="open", samples=
 
 @pytest.fixture
 def answered(monkeypatch):
-    return record(monkeypatch, toggle_runs, "answer", one_answer)
+    return record(monkeypatch, runs, "answer", one_answer)
 
 
 def test_exams_are_of_the_test_split_and_of_no_other_seed(monkeypatch):
-    drawn = spy(monkeypatch, toggle_runs, "draw")
+    drawn = spy(monkeypatch, runs, "draw")
     for seed in (0, 7):
         for mode in MODES:
-            toggle_runs.exam_items(SETTINGS, seed, mode)
+            runs.exam_items(SETTINGS, seed, mode)
     assert set(drawn.all("split")) == {"test"}
     assert drawn.all("seed") == [0, 0, 7, 7]
     assert drawn.all("level") == [LEVEL[mode] for mode in MODES] * 2
@@ -122,7 +123,7 @@ def test_exams_are_of_the_test_split_and_of_no_other_seed(monkeypatch):
 
 
 def test_lessons_and_practice_are_of_the_training_split_and_of_other_numbers(monkeypatch):
-    drawn = spy(monkeypatch, toggle_runs, "draw")
+    drawn = spy(monkeypatch, runs, "draw")
     lessons, practice = training_items(SETTINGS, 7), curriculum_items(SETTINGS, 7)
     assert set(drawn.all("split")) == {"train"}
     assert set(drawn.all("seed")) == {7}
@@ -149,8 +150,8 @@ def test_an_exam_asks_held_out_items_greedily_and_samples_at_temperature_one(ans
 
 
 def test_a_lesson_has_the_seed_in_weights_items_pairs_and_updates(monkeypatch):
-    trained = record(monkeypatch, toggle_runs, "train")
-    taught = spy(monkeypatch, toggle_runs, "lesson_pairs")
+    trained = record(monkeypatch, runs, "train")
+    taught = spy(monkeypatch, runs, "lesson_pairs")
     tuned = tune(SETTINGS, 7, "confused", steps=5, peak_lr=1e-4)
     settings = trained.only("settings")
     assert (settings.seed, settings.steps, settings.peak_lr) == (7, 5, 1e-4)
@@ -158,7 +159,7 @@ def test_a_lesson_has_the_seed_in_weights_items_pairs_and_updates(monkeypatch):
     assert (taught.only("lesson"), taught.only("seed"), taught.only("steps")) == ("confused", 7, 5)
     assert taught.only("items") == training_items(SETTINGS, 7)
     assert taught.only("teacher") == Teacher(SETTINGS.slip)
-    policy = toggle_runs._policy(SETTINGS, 7)
+    policy = runs._policy(SETTINGS, 7)
     assert all(torch.equal(tensor, policy.model.state_dict()[name]) for name, tensor in tuned.states["late"].items())
     pairs = taught.original(**taught.calls[0])
     wanted = pair_source(pairs, policy.encode, policy.end, policy.pad)
@@ -179,8 +180,8 @@ def test_pass_rates_are_of_the_prompts_to_be_dealt_drawn_with_the_seed(tuned, an
 
 
 def test_a_run_has_its_seed_start_and_settings(tuned, monkeypatch):
-    practised = record(monkeypatch, toggle_runs, "grpo", "history")
-    examined = record(monkeypatch, toggle_runs, "examine", lambda *args: {"exams": float(len(examined.calls))})
+    practised = record(monkeypatch, runs, "grpo", "history")
+    examined = record(monkeypatch, runs, "examine", lambda *args: {"exams": float(len(examined.calls))})
     start = tuned.states["middle"]
     practice = Practice("off", mode="off", grpo=(("advantage", "mean"), ("steps", 9)))
     result = practise(SETTINGS, 7, start, practice, samples=2)
@@ -198,9 +199,9 @@ def test_a_run_has_its_seed_start_and_settings(tuned, monkeypatch):
 
 def prompts_of(monkeypatch, practice, seed=7, rates=()):
     """The prompts of a run by (step, attempt)."""
-    practised = record(monkeypatch, toggle_runs, "grpo", "history")
-    record(monkeypatch, toggle_runs, "examine", {})
-    practise(SETTINGS, seed, toggle_runs._policy(SETTINGS, 0).model.state_dict(), practice, rates)
+    practised = record(monkeypatch, runs, "grpo", "history")
+    record(monkeypatch, runs, "examine", {})
+    practise(SETTINGS, seed, runs._policy(SETTINGS, 0).model.state_dict(), practice, rates)
     return practised.only("prompts")
 
 
@@ -245,7 +246,7 @@ def test_judges_of_two_seeds_err_on_different_answers_and_a_perfect_one_never():
 
 
 def test_format_and_accuracy_are_combined_as_the_run_says(monkeypatch):
-    rewarded = record(monkeypatch, toggle_runs, "reward", 1.0)
+    rewarded = record(monkeypatch, runs, "reward", 1.0)
     item = draw("sum", 1, seed=3, level=3)[0]
     judge(Practice("p", combine="sum"), 0)(Prompt("", (item, "on")), "text", True)
     call = rewarded.calls[0]
