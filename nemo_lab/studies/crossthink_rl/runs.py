@@ -1,6 +1,6 @@
 """The arms of notebook 10: what RL learns from, one thing changed at a time (CrossThink, arXiv 2504.13941).
 
-`run` copies the start of `crossthink.start_model` and trains the copy by GRPO on one `Arm`: a blend, a format, a
+`run` copies the start of `start.start_model` and trains the copy by GRPO on one `Arm`: a blend, a format, a
 state of the questions, a kind of reward. Arms of a seed start alike, take equal numbers of updates and, where they
 share a domain, are asked the same questions of it. What comes back are numbers, so that runs can be made in
 processes.
@@ -21,16 +21,6 @@ import pandas as pd
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.reasoning import blends
 from nemo_lab.reasoning.blends import Blend, Key
-from nemo_lab.reasoning.crossthink import (
-    MODE,
-    RL_DOMAINS,
-    RL_SEED,
-    Start,
-    accuracy,
-    by_domain,
-    draws,
-    evaluate,
-)
 from nemo_lab.reasoning.domains import DOMAINS, check_canaries
 from nemo_lab.reasoning.evaluate import answer
 from nemo_lab.reasoning.experience import Prompt, Reward
@@ -40,6 +30,7 @@ from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.templates import corrupt, keep, reward
 from nemo_lab.studies.crossthink_rl.settings import CrossThink
+from nemo_lab.studies.crossthink_rl.start import MODE, RL_DOMAINS, RL_SEED, Start, accuracy, by_domain, draws, evaluate
 
 MANY = {"math": 3, "general": 2}  # sizes of a domain's pool: as much math as general, with two domains to three
 CORRUPTED = 0.2  # share of wrong gold answers

@@ -1,7 +1,7 @@
 """The model that notebook 10 starts RL from, and its measures (Nemotron-CrossThink, arXiv 2504.13941).
 
 `start_model` tunes a small model from scratch on all domains in both templates, to a middle level, with long and
-short solutions mixed, so that RL has something to choose. `crossthink_runs` trains copies of it.
+short solutions mixed, so that RL has something to choose. `runs` trains copies of it.
 
 **Relative to the paper.** Its base model learned from trillions of tokens; ours from these very domains, so that RL
 sharpens what tuning has shown. One domain (`order`) is tuned on and never in RL.

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import blends, crossthink, crossthink_runs, crossthink_views
-from nemo_lab.reasoning.crossthink_runs import ARMS, Arm
+from nemo_lab.reasoning import blends
 from nemo_lab.reasoning.domains import DOMAINS, draw
 from nemo_lab.reasoning.evaluate import Answer
 from nemo_lab.reasoning.experience import Prompt
@@ -18,6 +17,10 @@ from nemo_lab.reasoning.items import Item, split_of
 from nemo_lab.reasoning.policy import Policy, small_policy
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.reasoning.templates import as_choice, keep, parse
+from nemo_lab.studies.crossthink_rl import runs as crossthink_runs
+from nemo_lab.studies.crossthink_rl import start as crossthink
+from nemo_lab.studies.crossthink_rl import views
+from nemo_lab.studies.crossthink_rl.runs import ARMS, Arm
 from nemo_lab.studies.crossthink_rl.settings import CrossThink
 from tests.recorders import record, spy
 
@@ -176,12 +179,12 @@ def test_tokens_are_compared_on_what_both_solve() -> None:
 
 def test_tables_have_a_row_an_arm_and_seed(start: crossthink.Start) -> None:
     runs = {("start", 100): start, ("natural", 100): crossthink_runs.run("natural", start, TINY)}
-    table = crossthink_views.accuracy_table(runs)
+    table = views.accuracy_table(runs)
     assert list(table.columns) == [*crossthink.LEVELS, "math", "general", "mean"]
     assert table.loc[("start", 100), "math"] == pytest.approx(table.loc[("start", 100), ["sum", "chain"]].mean())
-    assert list(crossthink_views.format_table(runs).columns) == ["open", "choice"]
-    assert crossthink_views.reward_curve(runs, "natural", "math").shape == (1, TINY.steps)
-    assert crossthink_views.saved_table(runs, ["natural"], "start").shape == (1, 1 + len(crossthink.LEVELS))
+    assert list(views.format_table(runs).columns) == ["open", "choice"]
+    assert views.reward_curve(runs, "natural", "math").shape == (1, TINY.steps)
+    assert views.saved_table(runs, ["natural"], "start").shape == (1, 1 + len(crossthink.LEVELS))
 
 
 def test_filters_and_conversion_count_every_question_once() -> None:
@@ -192,7 +195,7 @@ def test_filters_and_conversion_count_every_question_once() -> None:
         Item("exam", "What is said?", "so many words that no rule will ever want to check them", options=four),
         Item("exam", "How many?", "it depends"),
     ]
-    found = crossthink_views.left_by_filters(items)
+    found = views.left_by_filters(items)
     assert found == {
         "choice": 3,
         "open": 1,
