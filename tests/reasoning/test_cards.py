@@ -9,11 +9,11 @@ import pytest
 from nemo_lab.corpora import cards
 from nemo_lab.corpora.clients import PackageError
 from nemo_lab.corpora.questions import SETS, questions, read_questions
-from nemo_lab.reasoning import rule_puzzles
 from nemo_lab.reasoning.domains import DOMAINS
 from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.templates import as_open, items_from, keep
 from nemo_lab.studies.registry import SETTINGS
+from nemo_lab.studies.retro_search import rule_puzzles
 
 CARD = cards.card_path("reasoning-items").read_text(encoding="utf-8")
 TRACES = cards.card_path("retro-traces").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ import torch
 
 from nemo_lab import expect
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import blends, checking, curriculum, domains, evaluate, rule_puzzles, sft, templates
+from nemo_lab.reasoning import blends, checking, curriculum, domains, evaluate, sft, templates
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.evaluate import Answer
 from nemo_lab.reasoning.experience import Prompt
@@ -20,18 +20,19 @@ from nemo_lab.reasoning.grpo import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.policy import Policy, small_policy
-from nemo_lab.reasoning.retro_baselines import (
+from nemo_lab.reasoning.retro_search import RevisionSettings, Traced, revise, value
+from nemo_lab.reasoning.rollouts import sample_responses
+from nemo_lab.reasoning.switch_bans import ban_switches, penalise_switches
+from nemo_lab.reasoning.thoughts import segment, shape, split_steps
+from nemo_lab.studies.reasoning_toggle_rl.lessons import Teacher
+from nemo_lab.studies.retro_search import rule_puzzles
+from nemo_lab.studies.retro_search.baselines import (
     cut_and_answered,
     penalised,
     sample_traces,
     shortest_correct,
     truncate_and_regenerate,
 )
-from nemo_lab.reasoning.retro_search import RevisionSettings, Traced, revise, value
-from nemo_lab.reasoning.rollouts import sample_responses
-from nemo_lab.reasoning.switch_bans import ban_switches, penalise_switches
-from nemo_lab.reasoning.thoughts import segment, shape, split_steps
-from nemo_lab.studies.reasoning_toggle_rl.lessons import Teacher
 
 NAN, INF = math.nan, math.inf
 POLICY = tiny_policy.tiny_policy()

@@ -12,11 +12,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.reasoning import retro_baselines, retro_search
-from nemo_lab.reasoning import rule_puzzles as rp
+from nemo_lab.reasoning import retro_search
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.policy import Policy
-from nemo_lab.reasoning.retro_baselines import (
+from nemo_lab.reasoning.retro_search import Continuation, RevisionSettings, Traced, Trail, advance, revise, value
+from nemo_lab.reasoning.switch_bans import ban_switches, open_step, penalise_switches, switch_tokens
+from nemo_lab.reasoning.thoughts import BLANK, segment, split_steps
+from nemo_lab.studies.retro_search import baselines
+from nemo_lab.studies.retro_search import rule_puzzles as rp
+from nemo_lab.studies.retro_search.baselines import (
     correct_items,
     cut_and_answered,
     penalised,
@@ -24,9 +28,6 @@ from nemo_lab.reasoning.retro_baselines import (
     shortest_correct,
     truncate_and_regenerate,
 )
-from nemo_lab.reasoning.retro_search import Continuation, RevisionSettings, Traced, Trail, advance, revise, value
-from nemo_lab.reasoning.switch_bans import ban_switches, open_step, penalise_switches, switch_tokens
-from nemo_lab.reasoning.thoughts import BLANK, segment, split_steps
 from tests.recorders import record
 
 CODEC = rp.codec()
@@ -299,7 +300,7 @@ def test_the_shortest_right_sample_is_kept_whatever_comes_after(monkeypatch: Any
         steps = next(texts)
         return [Continuation(BLANK.join(steps), True, 10)]
 
-    record(monkeypatch, retro_baselines, "sample_traces", sampled)
+    record(monkeypatch, baselines, "sample_traces", sampled)
     item = trail(LONG).item
     for budget, kept in ((20, LONG[2:]), (30, LONG[2:]), (50, ["so 13+5"])):
         texts = iter([LONG[2:], LONG[1:], ["so 00+5"], ["so 13+5"], LONG[2:]])

@@ -20,9 +20,13 @@ from typing import Any
 import torch
 
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import rule_puzzles
 from nemo_lab.reasoning.policy import Policy, State, small_policy
-from nemo_lab.reasoning.retro_baselines import (
+from nemo_lab.reasoning.retro_search import Revision, RevisionSettings, Traced, revise
+from nemo_lab.reasoning.sft import pair_source
+from nemo_lab.reasoning.switch_bans import BANS, penalise_switches
+from nemo_lab.reasoning.thoughts import Shape
+from nemo_lab.studies.retro_search import rule_puzzles
+from nemo_lab.studies.retro_search.baselines import (
     correct_items,
     cut_and_answered,
     penalised,
@@ -30,11 +34,7 @@ from nemo_lab.reasoning.retro_baselines import (
     shortest_correct,
     truncate_and_regenerate,
 )
-from nemo_lab.reasoning.retro_measures import KEYWORDS, Cost, ExamResult, cost_of, measure, revised_items, shapes
-from nemo_lab.reasoning.retro_search import Revision, RevisionSettings, Traced, revise
-from nemo_lab.reasoning.sft import pair_source
-from nemo_lab.reasoning.switch_bans import BANS, penalise_switches
-from nemo_lab.reasoning.thoughts import Shape
+from nemo_lab.studies.retro_search.measures import KEYWORDS, Cost, ExamResult, cost_of, measure, revised_items, shapes
 from nemo_lab.studies.retro_search.settings import RetroSearch
 from nemo_lab.training import TrainSettings, train, with_fingerprint
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning.retro_measures import Cost
-from nemo_lab.reasoning.retro_runs import SeedResult
 from nemo_lab.reasoning.thoughts import Shape
+from nemo_lab.studies.retro_search.measures import Cost
+from nemo_lab.studies.retro_search.runs import SeedResult
 
 if TYPE_CHECKING:
     import pandas as pd

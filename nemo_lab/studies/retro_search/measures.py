@@ -8,11 +8,11 @@ from statistics import fmean
 
 import torch
 
-from nemo_lab.reasoning import rule_puzzles
 from nemo_lab.reasoning.policy import Policy
-from nemo_lab.reasoning.retro_baselines import correct_items, sample_traces
 from nemo_lab.reasoning.retro_search import Continuation, Revision, RevisionSettings, Traced
 from nemo_lab.reasoning.thoughts import Shape, shape
+from nemo_lab.studies.retro_search import rule_puzzles
+from nemo_lab.studies.retro_search.baselines import correct_items, sample_traces
 
 KEYWORDS = tuple(word.lower() for word in rule_puzzles.SWITCHES)
 

@@ -10,12 +10,11 @@ import torch
 
 from nemo_lab.lab.scales import resolve
 from nemo_lab.modeling.model import HybridLM
-from nemo_lab.reasoning import retro_measures, retro_runs, rule_puzzles
-from nemo_lab.reasoning import retro_summary as summary
-from nemo_lab.reasoning.retro_runs import SeedResult, one_seed
 from nemo_lab.reasoning.retro_search import Continuation, Traced
-from nemo_lab.reasoning.retro_view import SideBySide
+from nemo_lab.studies.retro_search import measures, rule_puzzles, runs, summary
+from nemo_lab.studies.retro_search.runs import SeedResult, one_seed
 from nemo_lab.studies.retro_search.settings import RetroSearch
+from nemo_lab.studies.retro_search.view import SideBySide
 from tests.recorders import record, spy
 
 TINY = RetroSearch(
@@ -88,7 +87,7 @@ def test_a_model_that_answers_nothing_is_refused() -> None:
 
 
 def test_taught_and_revised_questions_differ_from_those_for_judging() -> None:
-    train, test = (retro_runs.questions(TINY, 0, split, 50) for split in ("train", "test"))
+    train, test = (runs.questions(TINY, 0, split, 50) for split in ("train", "test"))
     taught = {rule_puzzles.puzzle(0, "train", n, 2, 2).prompt for n in range(24 * 260)}
     assert not {item.prompt for item in test} & taught
     assert not {item.prompt for item in test} & {item.prompt for item in train}
@@ -142,13 +141,13 @@ def test_the_view_escapes_and_marks() -> None:
 # --- what reaches a seed's experiment
 
 
-POLICY = retro_runs.untrained(TINY.d_model, seed=3)
+POLICY = runs.untrained(TINY.d_model, seed=3)
 
 
 def test_a_model_is_taught_puzzles_of_training_by_its_seed(monkeypatch) -> None:
-    trained = record(monkeypatch, retro_runs, "train")
+    trained = record(monkeypatch, runs, "train")
     for seed in (7, 8):
-        policy = retro_runs.teach(TINY, seed, TINY.d_model, 20, 1e-2)
+        policy = runs.teach(TINY, seed, TINY.d_model, 20, 1e-2)
         assert policy.model is trained.calls[-1]["model"]
         assert policy.model.config.d_model == TINY.d_model
         wanted = HybridLM(policy.model.config, seed=seed)
@@ -169,10 +168,10 @@ def test_a_model_is_taught_puzzles_of_training_by_its_seed(monkeypatch) -> None:
 def test_puzzles_to_revise_lie_beyond_all_taught(monkeypatch, scale: str) -> None:
     drawn, sizes = spy(monkeypatch, rule_puzzles, "puzzle"), resolve("11_retro_search", scale)
     plan = replace(TINY, steps=sizes.steps, batch_size=sizes.batch_size)
-    items = retro_runs.questions(plan, 7, "train", 5)
+    items = runs.questions(plan, 7, "train", 5)
     assert min(drawn.all("index")) >= plan.steps * plan.batch_size
     assert len(set(drawn.all("index"))) == 5
-    retro_runs.questions(plan, 7, "test", 5)
+    runs.questions(plan, 7, "test", 5)
     assert drawn.all("split") == ["train"] * 5 + ["test"] * 5
     assert set(drawn.all("seed")) == {7}
     for item, index in zip(items, drawn.all("index")[:5], strict=True):
@@ -183,12 +182,12 @@ def test_puzzles_to_revise_lie_beyond_all_taught(monkeypatch, scale: str) -> Non
 
 
 def test_a_tuned_model_is_a_copy_and_the_seed_says_which_question_comes_when(monkeypatch) -> None:
-    trained = record(monkeypatch, retro_runs, "train")
+    trained = record(monkeypatch, runs, "train")
     some = [Traced(f"+3 +5:{n:02d}?01=", f"trace {n}", bool) for n in range(10)]
     others = [replace(item, trace=f"other {n}") for n, item in enumerate(some)]
-    asked = spy(monkeypatch, retro_runs, "pair_source")
+    asked = spy(monkeypatch, runs, "pair_source")
     for items, seed in ((some, 7), (others, 7), (some, 8)):
-        tuned = retro_runs.tune(TINY, POLICY, items, seed)
+        tuned = runs.tune(TINY, POLICY, items, seed)
         assert tuned.model is not POLICY.model
         assert tuned.model is trained.calls[-1]["model"]
         assert torch.equal(tuned.model.head.weight, POLICY.model.head.weight)
@@ -204,15 +203,15 @@ def test_a_tuned_model_is_a_copy_and_the_seed_says_which_question_comes_when(mon
 
 def test_weak_revisers_are_one_training_of_another_seed(monkeypatch) -> None:
     def taught(plan, seed, d_model, steps, peak_lr, on_step=None):
-        policy = retro_runs.untrained(d_model)
+        policy = runs.untrained(d_model)
         for step in range(1, steps + 1):
             torch.nn.init.constant_(policy.model.head.weight, step)
             on_step(policy, step)
         return policy
 
-    teaching = record(monkeypatch, retro_runs, "teach", taught)
+    teaching = record(monkeypatch, runs, "teach", taught)
     plan = replace(TINY, weak_steps=(0, 4, 10))
-    untrained, *later = retro_runs.weak_models(plan, 7)
+    untrained, *later = runs.weak_models(plan, 7)
     assert [one.model.head.weight.unique().tolist() for one in later] == [[4], [10]], "each as it was by then"
     call = teaching.calls[0]
     assert (call["d_model"], call["steps"], call["peak_lr"]) == (TINY.d_weak, 10, TINY.weak_lr)
@@ -225,41 +224,41 @@ def test_weak_revisers_are_one_training_of_another_seed(monkeypatch) -> None:
 
 
 def test_own_traces_are_one_sample_of_each_question(monkeypatch) -> None:
-    items = retro_runs.questions(TINY, 7, "train", 4)
-    sampled = record(monkeypatch, retro_runs, "sample_traces", "found")
-    record(monkeypatch, retro_runs, "correct_items", lambda items, found: [*items[:2], found])
+    items = runs.questions(TINY, 7, "train", 4)
+    sampled = record(monkeypatch, runs, "sample_traces", "found")
+    record(monkeypatch, runs, "correct_items", lambda items, found: [*items[:2], found])
     generator = torch.Generator()
-    assert retro_runs.own_traces(TINY, POLICY, items, generator) == [*items[:2], "found"]
+    assert runs.own_traces(TINY, POLICY, items, generator) == [*items[:2], "found"]
     call = sampled.calls[0]
     assert call["policy"] is POLICY
     assert call["items"] is items
     assert call["generator"] is generator
-    assert call["search"] == retro_runs.revision_settings(TINY)
+    assert call["search"] == runs.revision_settings(TINY)
     assert call["search"].temperature == 1.0
 
 
 def test_the_sizes_of_a_study_reach_its_search() -> None:
-    search = retro_runs.revision_settings(replace(TINY, gamma=0.7, alternatives=3), start="random")
+    search = runs.revision_settings(replace(TINY, gamma=0.7, alternatives=3), start="random")
     assert (search.gamma, search.alternatives, search.max_new_tokens) == (0.7, 3, TINY.max_new_tokens)
-    assert (search.start, search.keywords) == ("random", retro_measures.KEYWORDS)
+    assert (search.start, search.keywords) == ("random", measures.KEYWORDS)
 
 
 @pytest.fixture
 def experiment(monkeypatch):
     """One seed with stand-ins for all that takes time: what was called, by name."""
-    revised = retro_runs.questions(TINY, 7, "train", 3)
+    revised = runs.questions(TINY, 7, "train", 3)
     right = [replace(item, trace=f"own {n}") for n, item in enumerate(revised)]
     sets = {name: [name] for name in ("originals", "originals, other seed", "Retro-Search", "cut")}
     called = {
-        "teach": record(monkeypatch, retro_runs, "teach", POLICY),
-        "questions": spy(monkeypatch, retro_runs, "questions"),
-        "own_traces": record(monkeypatch, retro_runs, "own_traces", right),
-        "measure": record(monkeypatch, retro_runs, "measure", lambda policy, *_: Accurate(policy)),
-        "tune": record(monkeypatch, retro_runs, "tune", lambda plan, policy, items, seed: (items, seed)),
-        "shapes": record(monkeypatch, retro_runs, "shapes", tuple),
-        "_self_data": record(monkeypatch, retro_runs, "_self_data", sets),
-        "_ablations": record(monkeypatch, retro_runs, "_ablations", {"kind": "cost"}),
-        "_weak": record(monkeypatch, retro_runs, "_weak"),
+        "teach": record(monkeypatch, runs, "teach", POLICY),
+        "questions": spy(monkeypatch, runs, "questions"),
+        "own_traces": record(monkeypatch, runs, "own_traces", right),
+        "measure": record(monkeypatch, runs, "measure", lambda policy, *_: Accurate(policy)),
+        "tune": record(monkeypatch, runs, "tune", lambda plan, policy, items, seed: (items, seed)),
+        "shapes": record(monkeypatch, runs, "shapes", tuple),
+        "_self_data": record(monkeypatch, runs, "_self_data", sets),
+        "_ablations": record(monkeypatch, runs, "_ablations", {"kind": "cost"}),
+        "_weak": record(monkeypatch, runs, "_weak"),
     }
     return one_seed(TINY, 7, ablations=2), called, right, sets
 
@@ -316,15 +315,15 @@ def test_the_control_of_another_seed_can_fail(result: SeedResult) -> None:
 
 def test_baselines_get_the_traces_and_the_tokens_that_the_revision_spent(monkeypatch) -> None:
     items, generator = ["one", "two"], torch.Generator()
-    revised = record(monkeypatch, retro_runs, "revise", [])
-    record(monkeypatch, retro_runs, "revised_items", ["revised"])
-    record(monkeypatch, retro_runs, "cost_of", SimpleNamespace(tokens=4711))
-    tip = record(monkeypatch, retro_runs, "penalise_switches", "tip")
+    revised = record(monkeypatch, runs, "revise", [])
+    record(monkeypatch, runs, "revised_items", ["revised"])
+    record(monkeypatch, runs, "cost_of", SimpleNamespace(tokens=4711))
+    tip = record(monkeypatch, runs, "penalise_switches", "tip")
     names = {"shortest of n": "shortest_correct", "truncated": "truncate_and_regenerate", "penalised": "penalised"}
-    made = {kind: record(monkeypatch, retro_runs, name, ([kind], 4712)) for kind, name in names.items()}
-    cut = record(monkeypatch, retro_runs, "cut_and_answered", ["cut"])
+    made = {kind: record(monkeypatch, runs, name, ([kind], 4712)) for kind, name in names.items()}
+    cut = record(monkeypatch, runs, "cut_and_answered", ["cut"])
     found = SeedResult(7)
-    sets = retro_runs._self_data(TINY, POLICY, items, generator, found)
+    sets = runs._self_data(TINY, POLICY, items, generator, found)
     assert sets == {
         "originals": items,
         "originals, other seed": items,
@@ -335,7 +334,7 @@ def test_baselines_get_the_traces_and_the_tokens_that_the_revision_spent(monkeyp
     for recorder in (revised, *made.values()):
         assert recorder.only("policy") is POLICY
         assert recorder.only("items") is items
-        assert recorder.only("search") == retro_runs.revision_settings(TINY)
+        assert recorder.only("search") == runs.revision_settings(TINY)
         assert recorder.only("generator") is generator
     assert [recorder.only("budget") for recorder in made.values()] == [4711] * 3
     assert revised.only("seed") == made["truncated"].only("seed") == cut.only("seed") == 7
@@ -346,30 +345,30 @@ def test_baselines_get_the_traces_and_the_tokens_that_the_revision_spent(monkeyp
 
 
 def test_kinds_of_revision_differ_in_what_they_are_named_for(monkeypatch) -> None:
-    revised = record(monkeypatch, retro_runs, "revise", lambda policy, items, search, generator: search)
-    record(monkeypatch, retro_runs, "cost_of", lambda search, hops: search)
-    found = retro_runs._ablations(TINY, POLICY, ["one"], torch.Generator())
-    wanted = {f"ban: {ban}": replace(retro_runs.revision_settings(TINY), ban=ban) for ban in retro_runs.BANS}
-    assert found == wanted | {"random start": replace(retro_runs.revision_settings(TINY), start="random")}
+    revised = record(monkeypatch, runs, "revise", lambda policy, items, search, generator: search)
+    record(monkeypatch, runs, "cost_of", lambda search, hops: search)
+    found = runs._ablations(TINY, POLICY, ["one"], torch.Generator())
+    wanted = {f"ban: {ban}": replace(runs.revision_settings(TINY), ban=ban) for ban in runs.BANS}
+    assert found == wanted | {"random start": replace(runs.revision_settings(TINY), start="random")}
     assert all(policy is POLICY for policy in revised.all("policy"))
     assert revised.all("items") == [["one"]] * len(found)
-    assert retro_runs.revision_settings(TINY).ban == "first step"
+    assert runs.revision_settings(TINY).ban == "first step"
 
 
 def test_students_are_alike_and_learn_from_the_last_reviser_or_from_none(monkeypatch) -> None:
     items, held_out = ["one", "two", "three"], ["held", "out"]
     plan = replace(TINY, weak_steps=(0, 4, 10))
-    record(monkeypatch, retro_runs, "weak_models", ["untrained", "middle", "last"])
-    revised = record(monkeypatch, retro_runs, "revise", lambda policy, items, *_: (policy, items))
-    record(monkeypatch, retro_runs, "revised_items", lambda revisions: ["by", revisions[0]])
-    record(monkeypatch, retro_runs, "cost_of", lambda revisions, hops: revisions)
-    record(monkeypatch, retro_runs, "cut_and_answered", ["cut"])
-    record(monkeypatch, retro_runs, "shapes", tuple)
-    taught = record(monkeypatch, retro_runs, "teach", "student")
-    measured = record(monkeypatch, retro_runs, "measure", lambda policy, *_: Accurate(policy))
-    tuned = record(monkeypatch, retro_runs, "tune", lambda plan, policy, items, seed: tuple(items))
+    record(monkeypatch, runs, "weak_models", ["untrained", "middle", "last"])
+    revised = record(monkeypatch, runs, "revise", lambda policy, items, *_: (policy, items))
+    record(monkeypatch, runs, "revised_items", lambda revisions: ["by", revisions[0]])
+    record(monkeypatch, runs, "cost_of", lambda revisions, hops: revisions)
+    record(monkeypatch, runs, "cut_and_answered", ["cut"])
+    record(monkeypatch, runs, "shapes", tuple)
+    taught = record(monkeypatch, runs, "teach", "student")
+    measured = record(monkeypatch, runs, "measure", lambda policy, *_: Accurate(policy))
+    tuned = record(monkeypatch, runs, "tune", lambda plan, policy, items, seed: tuple(items))
     found = SeedResult(7)
-    retro_runs._weak(plan, items, 2, held_out, torch.Generator(), found)
+    runs._weak(plan, items, 2, held_out, torch.Generator(), found)
     assert revised.all("policy") == ["untrained", "middle", "last"]
     assert revised.all("items") == [items, items[:2], items]
     assert set(tuned.all("seed")) == {7}
@@ -388,12 +387,12 @@ def test_students_are_alike_and_learn_from_the_last_reviser_or_from_none(monkeyp
 
 
 def test_outcomes_are_greedy_and_drawn_with_a_seed(monkeypatch) -> None:
-    items = retro_runs.questions(TINY, 7, "test", 4)
+    items = runs.questions(TINY, 7, "test", 4)
     found = [Continuation("", True, 3)] * 3 + [Continuation("", True, 7)]
-    sampled = record(monkeypatch, retro_measures, "sample_traces", found)
-    record(monkeypatch, retro_measures, "shapes", tuple)
-    judged = record(monkeypatch, retro_measures, "correct_items", lambda items, found: items[: len(judged.calls)])
-    outcome = retro_measures.measure(POLICY, items, retro_runs.revision_settings(TINY), seed=5)
+    sampled = record(monkeypatch, measures, "sample_traces", found)
+    record(monkeypatch, measures, "shapes", tuple)
+    judged = record(monkeypatch, measures, "correct_items", lambda items, found: items[: len(judged.calls)])
+    outcome = measures.measure(POLICY, items, runs.revision_settings(TINY), seed=5)
     greedy, drawn = sampled.calls
     assert (greedy["search"].temperature, drawn["search"].temperature) == (0.0, 1.0)
     assert drawn["generator"].initial_seed() == 5

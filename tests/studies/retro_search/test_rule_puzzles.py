@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.reasoning import rule_puzzles as rp
 from nemo_lab.reasoning.thoughts import segment, split_steps
+from nemo_lab.studies.retro_search import rule_puzzles as rp
 
 puzzles = st.builds(
     rp.puzzle,
