@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.curation.canonical import canonical
 from nemo_lab.curation.latex import parses
 from nemo_lab.curation.mathml import to_latex
+from nemo_lab.studies.math_extraction.same_formula import canonical
 
 X, Y = "<mi>x</mi>", "<mi>y</mi>"
 MATRIX = (

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from nemo_lab.curation.canonical import canonical
 from nemo_lab.curation.placeholders import CODE, Shelf
 from nemo_lab.curation.prepass import PageError, prepare
+from nemo_lab.studies.math_extraction.same_formula import canonical
 from tests.curation.pages import page
 
 TEX = r"\frac{a}{b} \leq x^{n+1}"

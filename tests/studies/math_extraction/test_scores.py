@@ -4,7 +4,8 @@ import textwrap
 
 import pytest
 
-from nemo_lab.curation.extraction_scores import (
+from nemo_lab.studies.math_extraction.manuals import KnownPage
+from nemo_lab.studies.math_extraction.scores import (
     NONE,
     boilerplate_f1,
     indentation,
@@ -14,7 +15,6 @@ from nemo_lab.curation.extraction_scores import (
     share,
     spans_of,
 )
-from nemo_lab.curation.manuals import KnownPage
 
 CODE = "def f(x):\n    if x:\n        return 1"
 SESSION = ">>> for i in range(2):\n...     print(i)\n0\n1"

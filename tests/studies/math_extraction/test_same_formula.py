@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.curation.canonical import canonical
+from nemo_lab.studies.math_extraction.same_formula import canonical
 
 SAME = [
     ("x^2_i", "{x}_{i}^{2}"),

@@ -1,7 +1,7 @@
-"""Makes nemo_lab/curation/format_matrix.parquet; run by hand where pandoc, latexmlc and node are installed.
+"""Makes nemo_lab/studies/math_extraction/format_matrix.parquet; run by hand where pandoc, latexmlc and node are installed.
 
     npm install katex@0.19.1 mathjax@4.1.3 temml@0.13.5      (in an empty folder)
-    python tests/curation/make_format_matrix.py THAT_FOLDER
+    python tests/studies/math_extraction/make_format_matrix.py THAT_FOLDER
 
 Formulas: those of the manuals of SymPy and mpmath with a command or a script, 170 without rows and 30 with, in the
 order of a hash, less those that are not TeX in the first place (an unfinished command, a line break written for a
@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 
 from nemo_lab.corpora.archives import members
 from nemo_lab.corpora.fetch import package
-from nemo_lab.curation.format_matrix import _FILE
 from nemo_lab.curation.latex import parses
-from nemo_lab.curation.manuals import MANUALS, read_page
+from nemo_lab.studies.math_extraction.format_matrix import _FILE
+from nemo_lab.studies.math_extraction.manuals import MANUALS, read_page
 
 NODE = """
 import fs from 'fs'; import katex from 'katex'; import temml from 'temml'; import MathJax from 'mathjax';

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nemo_lab.curation import comparison, format_matrix, peers
-from nemo_lab.curation.extraction_scores import NONE, PageScores, boilerplate_f1
-from nemo_lab.curation.manuals import KnownPage, is_aside
-from nemo_lab.curation.spans import (
+from nemo_lab.studies.math_extraction import comparison, format_matrix, peers
+from nemo_lab.studies.math_extraction.manuals import KnownPage, is_aside
+from nemo_lab.studies.math_extraction.scores import NONE, PageScores, boilerplate_f1
+from nemo_lab.studies.math_extraction.spans import (
     captured_again,
     held_out,
     of_quality,

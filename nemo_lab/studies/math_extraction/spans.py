@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from nemo_lab.curation import near_duplicates
-from nemo_lab.curation.manuals import KnownPage
 from nemo_lab.curation.quality import score
+from nemo_lab.studies.math_extraction.manuals import KnownPage
 
 _FENCED = re.compile(r"(?ms)^(`{3,})[^\n]*\n.*?^\1[ ]*$\n?")
 _FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.DOTALL)

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nemo_lab.curation.canonical import canonical
 from nemo_lab.curation.latex import parses
-from nemo_lab.curation.manuals import KnownPage, python_tree
+from nemo_lab.studies.math_extraction.manuals import KnownPage, python_tree
+from nemo_lab.studies.math_extraction.same_formula import canonical
 
 _SPAN = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+(?:\n[^$\n]+)*)\$|\\\\?\((.+?)\\\\?\)|\\\\?\[(.+?)\\\\?\]", re.DOTALL)
 _ESCAPES = re.compile(r"\\([_*\[\]<>`#+.!~-])")

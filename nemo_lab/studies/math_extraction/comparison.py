@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nemo_lab.curation.extraction_scores import NONE, PageScores, boilerplate_f1, score_page, share
-from nemo_lab.curation.manuals import KnownPage
-from nemo_lab.curation.peers import EXTRACTORS, PEERS
 from nemo_lab.progress import progress
+from nemo_lab.studies.math_extraction.manuals import KnownPage
+from nemo_lab.studies.math_extraction.peers import EXTRACTORS, PEERS
+from nemo_lab.studies.math_extraction.scores import NONE, PageScores, boilerplate_f1, score_page, share
 
 if TYPE_CHECKING:
     import pandas as pd

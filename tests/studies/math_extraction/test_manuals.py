@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import nemo_lab.curation.manuals as module
-from nemo_lab.curation.manuals import MANUALS, Manual, is_aside, known_pages, python_tree, read_page
 from nemo_lab.errors import LabError
+from nemo_lab.studies.math_extraction import manuals as module
+from nemo_lab.studies.math_extraction.manuals import MANUALS, Manual, is_aside, known_pages, python_tree, read_page
 
 PAGE = b"""<html><head><title>t</title><script>var s = "hidden";</script></head><body>
 <div role="navigation"><ul><li>Home</li><li>The function f</li></ul></div>

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from nemo_lab.curation import code_matrix, comparison, peers
-from nemo_lab.curation.manuals import KnownPage
+from nemo_lab.studies.math_extraction import code_matrix, comparison, peers
+from nemo_lab.studies.math_extraction.manuals import KnownPage
 
 BLOCKS = [
     "def f(x):\n    if x < 1:\n        return [x]\n\n    return 'a & b'",

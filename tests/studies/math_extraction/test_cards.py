@@ -3,8 +3,8 @@
 import pyarrow.parquet as pq
 
 from nemo_lab.corpora import cards
-from nemo_lab.curation import format_matrix
-from nemo_lab.curation.manuals import is_aside
+from nemo_lab.studies.math_extraction import format_matrix
+from nemo_lab.studies.math_extraction.manuals import is_aside
 
 
 def test_the_card_counts_the_file():

@@ -8,7 +8,7 @@ import html
 import re
 from collections.abc import Callable, Sequence
 
-from nemo_lab.curation.manuals import KnownPage, python_tree
+from nemo_lab.studies.math_extraction.manuals import KnownPage, python_tree
 
 _A_PAGE = 5  # blocks of a page
 _PROSE = (

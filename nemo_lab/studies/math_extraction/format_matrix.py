@@ -2,8 +2,8 @@ r"""One formula, every markup: 200 formulas of two manuals, rendered by KaTeX, M
 
 Web pages carry the same TeX in many forms. To know what an extractor makes of each, the same formulas have to be
 written in all of them, by the tools that write the web. `format_matrix.parquet` holds what these tools wrote
-(`tests/curation/make_format_matrix.py` made it: KaTeX 0.19.1, MathJax 4.1.3, Temml 0.13.5, pandoc 2.17, LaTeXML
-0.8.7; the TeX is from the manuals of SymPy and mpmath, BSD licence). Forms that are one template round the TeX
+(`tests/studies/math_extraction/make_format_matrix.py` made it: KaTeX 0.19.1, MathJax 4.1.3, Temml 0.13.5, pandoc 2.17,
+LaTeXML 0.8.7; the TeX is from the manuals of SymPy and mpmath, BSD licence). Forms that are one template round the TeX
 (scripts, delimiters, images, attributes) are written here. Formulas are set aside by a hash of their TeX.
 """
 
@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from nemo_lab.curation.manuals import KnownPage, is_aside
+from nemo_lab.studies.math_extraction.manuals import KnownPage, is_aside
 
 _FILE = Path(__file__).with_name("format_matrix.parquet")
 _A_PAGE = 10  # formulas of a page
