@@ -12,12 +12,9 @@ much of it is links; then blocks in doubt follow their neighbours.
 `boilerplate` is the other half, what jusText rejects: real low-quality text with a known origin.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from nemo_lab.corpora.readers.html import visible_text
-from nemo_lab.curation.records import Page
 from nemo_lab.errors import LabError, one_of
 
 # jusText's own defaults, which Curator keeps: characters, shares of stop words, share of links, characters.
@@ -44,33 +41,6 @@ def by_justext(html: bytes, language: str = "English") -> str:
 def boilerplate(html: bytes, language: str = "English") -> str:
     """Return the paragraphs that jusText rejects: menus, link lists, notices, stray labels."""
     return _joined(html, language, boilerplate=True)
-
-
-def by_trafilatura(html: bytes) -> str:
-    """Return what trafilatura extracts with its defaults (comments and tables included); '' when it finds nothing."""
-    import trafilatura
-
-    return str(trafilatura.extract(html) or "")
-
-
-EXTRACTORS: dict[str, Extractor] = {
-    "trafilatura": by_trafilatura,
-    "jusText": by_justext,
-    "all visible text": visible_text,
-}
-
-
-def extract_all(pages: Iterable[Page], extractor: Extractor) -> tuple[list[str], Counter[str]]:
-    """Return one text a page ('' where nothing was found) and the reasons of pages that could not be read."""
-    texts: list[str] = []
-    failed: Counter[str] = Counter()
-    for page in pages:
-        try:
-            texts.append(extractor(page.content))
-        except Exception as error:  # extractors raise what their parsers raise; the page is counted, not lost
-            failed[type(error).__name__] += 1
-            texts.append("")
-    return texts, failed
 
 
 def _joined(html: bytes, language: str, boilerplate: bool) -> str:

@@ -7,30 +7,31 @@ from hypothesis import strategies as st
 
 from nemo_lab.curation import web_buckets as web
 from nemo_lab.errors import LabError
+from nemo_lab.studies.web_curation.published import implied_correlation, implied_shares, noisy_copies, published_shares
 
 NAN = float("nan")
 SCORES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
 
 
 def test_three_independent_scorers_follow_the_cube():
-    implied = web.implied_shares(0.0)
+    implied = implied_shares(0.0)
     for label, (low, high) in web.LABELS.items():
         assert implied[label] == pytest.approx(100 * (((high + 1) / 20) ** 3 - (low / 20) ** 3), abs=1e-8)
 
 
 def test_equal_scorers_change_nothing():
-    for label, share in web.implied_shares(1.0).items():
+    for label, share in implied_shares(1.0).items():
         low, high = web.LABELS[label]
         assert share == pytest.approx(5 * (high - low + 1))
-    assert web.implied_shares(0.999)["high"] == pytest.approx(5, abs=0.35)
+    assert implied_shares(0.999)["high"] == pytest.approx(5, abs=0.35)
 
 
 def test_the_published_split_follows_from_a_correlation_of_three_tenths():
-    published, implied = web.published_shares(), web.implied_shares(0.3)
-    assert web.implied_correlation(published) == pytest.approx(0.3, abs=0.011)
+    published, implied = published_shares(), implied_shares(0.3)
+    assert implied_correlation(published) == pytest.approx(0.3, abs=0.011)
     for label, share in published.items():
         assert implied[label] == pytest.approx(share, abs=0.5), label
-    assert any(abs(web.implied_shares(0.0)[label] - share) > 1.5 for label, share in published.items())
+    assert any(abs(implied_shares(0.0)[label] - share) > 1.5 for label, share in published.items())
 
 
 def test_the_integral_is_what_buckets_of_random_scores_show():
@@ -38,7 +39,7 @@ def test_the_integral_is_what_buckets_of_random_scores_show():
     common = generator.normal(size=count)
     scores = [np.sqrt(rho) * common + np.sqrt(1 - rho) * generator.normal(size=count) for _ in range(3)]
     found = web.shares(web.ensemble([web.into_buckets(one, web.cuts(one)) for one in scores]))
-    for label, share in web.implied_shares(rho).items():
+    for label, share in implied_shares(rho).items():
         assert found[label] == pytest.approx(share, abs=0.3), label
     assert web.rank_correlations(scores)[np.triu_indices(3, 1)] == pytest.approx(rho, abs=0.01)
 
@@ -74,10 +75,10 @@ def test_buckets_keep_the_order_and_only_the_order(scores):
 
 def test_noisy_copies_correlate_as_asked_and_keep_the_scorer():
     scores = np.random.default_rng(0).normal(size=20_000)
-    copies = web.noisy_copies(scores, 0.4, 3, seed=1)
+    copies = noisy_copies(scores, 0.4, 3, seed=1)
     assert web.rank_correlations(copies)[np.triu_indices(3, 1)] == pytest.approx(0.4, abs=0.02)
     assert web.rank_correlations([scores, copies[0]])[0, 1] == pytest.approx(0.4**0.5, abs=0.02)
-    assert (np.argsort(web.noisy_copies(scores, 1.0, 1, seed=1)[0]) == np.argsort(scores)).all()
+    assert (np.argsort(noisy_copies(scores, 1.0, 1, seed=1)[0]) == np.argsort(scores)).all()
 
 
 def test_bytes_or_documents():
@@ -109,7 +110,7 @@ def test_labels_cover_every_bucket_once():
 
 def test_the_paper_s_table_as_printed():
     printed = {"high": 12.63, "medium-high": 11.52, "medium": 46.24, "medium-low": 20.43, "low": 9.18}
-    for label, share in web.published_shares().items():
+    for label, share in published_shares().items():
         assert share == pytest.approx(printed[label], abs=0.011)
 
 
@@ -157,20 +158,20 @@ def test_found_at_precision_is_the_best_threshold(rows, precision):
         (lambda: web.rank_correlations([[1.0, NAN], [1.0, 2.0]]), "1 are no numbers"),
         (lambda: web.rank_correlations([[1.0, 3.0], [1.0, 2.0, 3.0]]), "one length"),
         (lambda: web.rank_correlations([[1.0], [2.0]]), "at least 2"),
-        (lambda: web.noisy_copies([NAN], 0.5, 1, 0), "1 are no numbers"),
-        (lambda: web.implied_correlation(dict.fromkeys(web.LABELS, NAN)), "5 are no numbers"),
-        (lambda: web.implied_correlation({"high": 5.0}), "expected high, medium-high"),
-        (lambda: web.implied_shares(-0.1), "at least 0 and at most 1"),
-        (lambda: web.implied_shares(NAN), "correlation is nan"),
-        (lambda: web.implied_shares(0.3, 0), "scorers is 0"),
-        (lambda: web.implied_shares(0.3, -1), "scorers is -1"),
+        (lambda: noisy_copies([NAN], 0.5, 1, 0), "1 are no numbers"),
+        (lambda: implied_correlation(dict.fromkeys(web.LABELS, NAN)), "5 are no numbers"),
+        (lambda: implied_correlation({"high": 5.0}), "expected high, medium-high"),
+        (lambda: implied_shares(-0.1), "at least 0 and at most 1"),
+        (lambda: implied_shares(NAN), "correlation is nan"),
+        (lambda: implied_shares(0.3, 0), "scorers is 0"),
+        (lambda: implied_shares(0.3, -1), "scorers is -1"),
         (lambda: web.shares([]), "at least 1"),
         (lambda: web.shares([1, 2], [1.0]), "one length"),
         (lambda: web.shares([1, 2], [0.0, 0.0]), "all 0"),
-        (lambda: web.implied_shares(1.5), "at least 0 and at most 1"),
-        (lambda: web.implied_shares(None), "correlation is None"),
-        (lambda: web.implied_shares(0.3, 1.5), "scorers is 1.5"),
-        (lambda: web.noisy_copies([1.0], 0.5, 0, 0), "count is 0; it must be a whole number of at least 1"),
+        (lambda: implied_shares(1.5), "at least 0 and at most 1"),
+        (lambda: implied_shares(None), "correlation is None"),
+        (lambda: implied_shares(0.3, 1.5), "scorers is 1.5"),
+        (lambda: noisy_copies([1.0], 0.5, 0, 0), "count is 0; it must be a whole number of at least 1"),
         (lambda: web.cuts(None), "scores"),
         (lambda: web.cuts("abc"), "The scores are 'abc', expected a list of numbers"),
         (lambda: web.cuts([None]), "1 are no numbers"),
@@ -179,7 +180,7 @@ def test_found_at_precision_is_the_best_threshold(rows, precision):
         (lambda: web.rank_correlations(None), "no scorers"),
         (lambda: web.labels(None), "The buckets have the shape"),
         (lambda: web.labels(["high"]), "The buckets are .* expected a list of numbers"),
-        (lambda: web.noisy_copies([1.0], 0.0, 1, 0), "above 0"),
+        (lambda: noisy_copies([1.0], 0.0, 1, 0), "above 0"),
     ],
 )
 def test_refusals(call, words):

@@ -7,6 +7,7 @@ import pytest
 from nemo_lab.curation import web_extraction as web
 from nemo_lab.curation.records import Page
 from nemo_lab.errors import LabError
+from nemo_lab.studies.web_curation import extractors
 from tests.curation.pages import page
 
 TEXT = (
@@ -20,7 +21,7 @@ PAGE = page(
 ).encode()
 
 
-@pytest.mark.parametrize("extract", [web.by_justext, web.by_trafilatura], ids=["jusText", "trafilatura"])
+@pytest.mark.parametrize("extract", [web.by_justext, extractors.by_trafilatura], ids=["jusText", "trafilatura"])
 def test_prose_stays_and_menus_go(extract):
     text = " ".join(extract(PAGE).split())
     assert " ".join(TEXT.split()) in text
@@ -32,7 +33,7 @@ def test_boilerplate_is_the_other_half():
     assert "Section 7" in rejected
     assert "twenty miles" not in rejected
     seen = Counter(" ".join([web.by_justext(PAGE), rejected]).split())
-    everything = Counter(web.EXTRACTORS["all visible text"](PAGE).split())
+    everything = Counter(extractors.EXTRACTORS["all visible text"](PAGE).split())
     neither, twice = everything - seen, seen - everything
     assert set(neither) <= {"Terms", "About"}  # jusText joins neighbouring links: one word, 'TermsAbout'
     assert set(twice) <= {"TermsAbout"}
@@ -54,22 +55,22 @@ def test_an_unreadable_page_is_counted_and_the_others_go_on():
     def extract(html):
         return {"text": web.by_justext(html)}["text" if html else "nothing"]
 
-    texts, failed = web.extract_all(pages, extract)
+    texts, failed = extractors.extract_all(pages, extract)
     assert [bool(text) for text in texts] == [True, False, True]
     assert failed == {"KeyError": 1}
 
 
 @pytest.mark.parametrize("content", [b"", b" \n ", b"<!-- nothing -->"])
 def test_an_empty_page_has_no_text(content):
-    assert web.by_justext(content) == web.by_trafilatura(content) == web.boilerplate(content) == ""
+    assert web.by_justext(content) == extractors.by_trafilatura(content) == web.boilerplate(content) == ""
 
 
 @pytest.mark.parametrize(
     "content", [b"\x00\xff\xfe" * 50, b"<div>" * 3000, b"<p>&#xD800;&#99999999;</p>", "é".encode("latin-1")]
 )
-@pytest.mark.parametrize("name", list(web.EXTRACTORS))
+@pytest.mark.parametrize("name", list(extractors.EXTRACTORS))
 def test_hostile_pages_end_as_text_or_as_a_count(name, content):
-    texts, failed = web.extract_all([Page(content, "a", "1")], web.EXTRACTORS[name])
+    texts, failed = extractors.extract_all([Page(content, "a", "1")], extractors.EXTRACTORS[name])
     assert isinstance(texts[0], str)
     assert failed.total() <= 1
 

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from nemo_lab.curation import web_pool as web
 from nemo_lab.errors import LabError
+from nemo_lab.studies.web_curation import pool as web
 
 
 class Corpora:

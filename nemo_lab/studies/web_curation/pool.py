@@ -18,8 +18,10 @@ import numpy as np
 
 from nemo_lab.artifacts import artifact
 from nemo_lab.corpora import fetch
-from nemo_lab.curation import web_extraction, web_pages
+from nemo_lab.curation import web_extraction
 from nemo_lab.errors import LabError
+from nemo_lab.studies.web_curation import extractors
+from nemo_lab.studies.web_curation import pages as web_pages
 
 GOOD = ("computing-encyclopedia", "python-manual", "perl-manual", "political-philosophy", "mixed-genres-1961")
 OTHER = ("law", "lexical-glosses", "formal-mathematics", "unix-manuals", "code", "dictionary", "medicine")
@@ -76,7 +78,7 @@ def rejected_blocks(pages: int = 120) -> list[str]:
 
     def build(folder: Path) -> None:
         found = (page for name in _MENUS for page in web_pages.site_pages(name, pages))
-        texts, _ = web_extraction.extract_all(found, web_extraction.boilerplate)
+        texts, _ = extractors.extract_all(found, web_extraction.boilerplate)
         (folder / "blocks.json").write_text(json.dumps(joined(texts)), encoding="utf-8")
 
     settings = {"packages": packages, "pages": pages, "length": LENGTH}

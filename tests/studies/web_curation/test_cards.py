@@ -3,7 +3,8 @@
 import re
 
 from nemo_lab.corpora import cards
-from nemo_lab.curation import web_pool, web_rephrasing
+from nemo_lab.curation import web_rephrasing
+from nemo_lab.studies.web_curation import pool
 
 POOL = cards.card_path("web-pool").read_text(encoding="utf-8")
 REPHRASED = cards.card_path("web-rephrasings").read_text(encoding="utf-8")
@@ -17,11 +18,11 @@ def rows(card):
 
 def test_the_origins_are_those_of_the_pool():
     kinds = {origin: kind for origin, kind, _ in rows(POOL)}
-    assert [origin for origin, kind in kinds.items() if kind == "good"] == list(web_pool.GOOD)
-    assert [o for o, kind in kinds.items() if kind == "other"] == [*web_pool.OTHER, web_pool.BOILERPLATE]
-    assert f"of {web_pool.LENGTH // 2} to {web_pool.LENGTH:,} characters" in POOL
+    assert [origin for origin, kind in kinds.items() if kind == "good"] == list(pool.GOOD)
+    assert [o for o, kind in kinds.items() if kind == "other"] == [*pool.OTHER, pool.BOILERPLATE]
+    assert f"of {pool.LENGTH // 2} to {pool.LENGTH:,} characters" in POOL
     fields = re.search(r"^Columns: (.*)\.$", POOL, re.MULTILINE)
-    assert fields[1] == ", ".join(f"`{name}`" for name in web_pool.Document.__annotations__)
+    assert fields[1] == ", ".join(f"`{name}`" for name in pool.Document.__annotations__)
 
 
 def test_the_limits_are_those_of_the_tasks():

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.curation import web_ablations as web
 from nemo_lab.errors import LabError
+from nemo_lab.studies.web_curation import ablations as web
 from tests.recorders import spy
 
 TEXTS = [f"document number {n} says this and no more" for n in range(10)]
