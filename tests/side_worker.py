@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nemo_lab.sides import Benchmark, Result, main
+from nemo_lab.studies.performance.sides import Benchmark, Result, main
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,12 @@ EDITS = {
         ["00_start_here", "05_hybrid_architecture", "08_puzzle_nas"],
     ),
     "a rate": ("training/optimizer.py", "] = rate", "] = 100 * rate", LOOKED_AT),
-    "a process": ("training/peer_tasks.py", "WARMUP + sizes.steps", "sizes.steps", ["90_performance"]),
+    "a process": (
+        "studies/performance/language_model_tasks.py",
+        "WARMUP + sizes.steps",
+        "sizes.steps",
+        ["90_performance"],
+    ),
 }
 
 

@@ -1,7 +1,7 @@
 """GRPO steps: ours against TRL's `GRPOTrainer`, on the same weights, prompts, group size and lengths.
 
-    python -m nemo_lab.reasoning.peers ours hybrid --steps 4
-    python -m nemo_lab.reasoning.peers trl hybrid --steps 4
+    python -m nemo_lab.studies.performance.grpo ours hybrid --steps 4
+    python -m nemo_lab.studies.performance.grpo trl hybrid --steps 4
 
 A step samples `prompts` x `group` answers of up to `new_tokens` tokens at temperature 1, scores them with the same
 function, and takes one update: advantages divided by the group's spread, token mean, no KL term, gradients clipped
@@ -13,7 +13,7 @@ does not pad 24 tokens to 64; the hybrid's update runs in four micro-batches on 
 no reference model, no logging. Each side multiplies in bf16 or float32, whichever is faster for it (`--precision`
 overrides). What makes TRL fast on GPUs (vLLM, Mamba's kernels) is not to be had on a CPU.
 
-`measure` starts such a process, see `nemo_lab.sides`.
+`measure` starts such a process, see `nemo_lab.studies.performance.sides`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from nemo_lab.reasoning.experience import Prompt
 from nemo_lab.reasoning.grpo import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.policy import Policy
-from nemo_lab.sides import Benchmark, Result, main, run_side
+from nemo_lab.studies.performance.sides import Benchmark, Result, main, run_side
 
 SIDES = ("ours", "trl")
 MODELS = ("hybrid", "llama")
@@ -61,7 +61,7 @@ class StepSizes:
     precision: str = ""  # of matrix products, fp32 or bf16; empty: what is faster for the side
 
 
-BENCHMARK = Benchmark("nemo_lab.reasoning.peers", {"side": SIDES, "model": MODELS}, StepSizes)
+BENCHMARK = Benchmark("nemo_lab.studies.performance.grpo", {"side": SIDES, "model": MODELS}, StepSizes)
 
 
 def measure(side: str, model: str, sizes: StepSizes) -> Result:

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from nemo_lab.errors import LabError
-from nemo_lab.mixing import peers, proxies
+from nemo_lab.mixing import proxies
 from nemo_lab.mixing.samplers import sample_mixtures
+from nemo_lab.studies.performance import proxies as peers
 from tests.recorders import record, spy
 
 TINY = peers.Sizes(proxies=2, steps=3, batch_size=2, length=32, vocab_size=300, pairs=1)

@@ -1,14 +1,4 @@
-"""Sides of a comparison of speed, each timed in a process of its own.
-
-A benchmark is a module with a command line that times one side and prints one line of JSON:
-
-    python -m nemo_lab.training.peers ours train decode1 --batch-size 4 --length 512
-
-`main` is that command line, and `run_side` starts it and returns what it printed; notebook 90 takes turns with the
-sides, so that a slow minute of the machine hits all alike. A process of its own matters: what one side sets up, such
-as memory that is kept or a number of threads, would help or hinder the other. Nothing heavy is imported here, because
-the worker processes of a side begin with the imports of its module.
-"""
+"""One side of a comparison, timed in a process of its own, so that neither inherits the other's threads and caches."""
 
 import argparse
 import contextlib

@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from nemo_lab.errors import LabError
-from nemo_lab.sides import main
-from nemo_lab.training import peer_tasks, peers
+from nemo_lab.studies.performance import language_model, language_model_tasks
+from nemo_lab.studies.performance.sides import main
 from tests.recorders import record, spy
 
-TINY = peers.Sizes(batch_size=2, length=24, steps=1, new_tokens=3)
+TINY = language_model.Sizes(batch_size=2, length=24, steps=1, new_tokens=3)
 
 
 def test_the_two_sides_are_the_same_model() -> None:
-    found = peer_tasks.same(TINY)
+    found = language_model_tasks.same(TINY)
     assert found["parameters_ours"] == found["parameters_hf"]
     assert found["logit_difference"] < 1e-4
     assert found["greedy_tokens_equal"] is True
@@ -22,9 +22,9 @@ def test_the_two_sides_are_the_same_model() -> None:
 
 def test_both_trainings_do_the_same_work() -> None:
     """Equal losses step after step: same weights, batches, loss, clipping and optimizer."""
-    ours, theirs = (peer_tasks.training(side, TINY) for side in peers.SIDES)
+    ours, theirs = (language_model_tasks.training(side, TINY) for side in language_model.SIDES)
     assert ours["loss"] == pytest.approx(theirs["loss"], abs=0.02)
-    assert len(ours["loss"]) == peer_tasks.WARMUP + TINY.steps
+    assert len(ours["loss"]) == language_model_tasks.WARMUP + TINY.steps
     for side in (ours, theirs):
         assert side["tokens"] == 48
         assert len(side["seconds"]) == TINY.steps
@@ -34,39 +34,48 @@ def test_both_trainings_do_the_same_work() -> None:
 
 def test_an_optimizer_that_does_nothing_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: when one side's gradients are lost, the losses tell."""
-    ours = peer_tasks.training("ours", TINY)
+    ours = language_model_tasks.training("ours", TINY)
     stuck = lambda parameters, limit: [p.grad.zero_() for p in parameters]  # noqa: E731
-    monkeypatch.setattr(peer_tasks, "clip_gradients", stuck)
-    theirs = peer_tasks.training("hf", TINY)
+    monkeypatch.setattr(language_model_tasks, "clip_gradients", stuck)
+    theirs = language_model_tasks.training("hf", TINY)
     assert ours["loss"] != pytest.approx(theirs["loss"], abs=0.02)
 
 
-@pytest.mark.parametrize("side", peers.SIDES)
+@pytest.mark.parametrize("side", language_model.SIDES)
 def test_decoding_and_prefill_count_their_tokens(side: str) -> None:
-    decoded = peer_tasks.decode(side, torch.float32, 2, TINY)
+    decoded = language_model_tasks.decode(side, torch.float32, 2, TINY)
     assert decoded["tokens"] == 2 * (TINY.new_tokens - 1)
     assert decoded["seconds"][0] > 0
     assert decoded["first_token"] > 0
-    read = peer_tasks.prefill(side, torch.float32, TINY)
+    read = language_model_tasks.prefill(side, torch.float32, TINY)
     assert read["tokens"] == 48
     assert len(read["seconds"]) == TINY.steps
 
 
 def test_the_profile_names_operations() -> None:
-    spent = peer_tasks.profile("ours", TINY)
+    spent = language_model_tasks.profile("ours", TINY)
     assert any("mm" in name for name in spent)
     assert min(spent.values()) > 0
 
 
 def test_the_matmuls_alone_are_a_bound_on_decoding() -> None:
-    sizes = peers.Sizes(new_tokens=8)
-    runs = [peer_tasks.decode("ours", dtype, 1, sizes) for dtype in peer_tasks.DTYPES.values()]
+    sizes = language_model.Sizes(new_tokens=8)
+    runs = [language_model_tasks.decode("ours", dtype, 1, sizes) for dtype in language_model_tasks.DTYPES.values()]
     ours = min(run["seconds"][0] / run["tokens"] for run in runs)
-    assert 0 < min(peer_tasks.matmuls(sizes)["1"] for _ in range(3)) < ours  # the least of 30 calls, however busy
+    assert (
+        0 < min(language_model_tasks.matmuls(sizes)["1"] for _ in range(3)) < ours
+    )  # the least of 30 calls, however busy
 
 
 def test_the_command_prints_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(peers.BENCHMARK, peers.run, ["ours", "train", "--length=16", "--batch-size=1", "--steps=1"]) == 0
+    assert (
+        main(
+            language_model.BENCHMARK,
+            language_model.run,
+            ["ours", "train", "--length=16", "--batch-size=1", "--steps=1"],
+        )
+        == 0
+    )
     printed = json.loads(capsys.readouterr().out)
     assert printed["side"] == "ours"
     assert printed["train"]["tokens"] == 16
@@ -81,18 +90,18 @@ def test_the_command_prints_one_line_of_json(capsys: pytest.CaptureFixture[str])
 )
 def test_a_misspelt_name_is_refused(side: str, tasks: list[str], sentence: str) -> None:
     with pytest.raises(LabError, match=sentence):
-        peers.measure(side, tasks, TINY)
+        language_model.measure(side, tasks, TINY)
 
 
 def test_a_process_that_fails_is_one_sentence() -> None:
     with pytest.raises(LabError, match="Timing ours failed with status 1: "):
-        peers.measure("ours", ["train"], peers.Sizes(batch_size=0))
+        language_model.measure("ours", ["train"], language_model.Sizes(batch_size=0))
 
 
 def test_peak_memory_is_the_process_s_own() -> None:
     """A process started by a large one must not inherit its peak."""
     ballast = b"x" * 600_000_000
-    found = peers.measure("ours", ["train"], peers.Sizes(batch_size=1, length=8, steps=1))["train"]
+    found = language_model.measure("ours", ["train"], language_model.Sizes(batch_size=1, length=8, steps=1))["train"]
     assert len(ballast) / 1e6 > found["peak_mb_before"]
     assert found["peak_mb"] > found["peak_mb_before"]
 
@@ -101,39 +110,52 @@ def test_peak_memory_is_the_process_s_own() -> None:
 
 
 def test_both_trainings_begin_with_the_same_weights_settings_and_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    batched = spy(monkeypatch, peer_tasks, "_batch")
-    trained, looped = spy(monkeypatch, peer_tasks, "train"), spy(monkeypatch, peer_tasks, "train_hf")
-    clipped, optimized = spy(monkeypatch, peer_tasks, "clip_gradients"), spy(monkeypatch, peer_tasks, "adamw")
-    for side in peers.SIDES:
-        peer_tasks.training(side, TINY)
-    steps = peer_tasks.WARMUP + TINY.steps
+    batched = spy(monkeypatch, language_model_tasks, "_batch")
+    trained, looped = (
+        spy(monkeypatch, language_model_tasks, "train"),
+        spy(monkeypatch, language_model_tasks, "train_hf"),
+    )
+    clipped, optimized = (
+        spy(monkeypatch, language_model_tasks, "clip_gradients"),
+        spy(monkeypatch, language_model_tasks, "adamw"),
+    )
+    for side in language_model.SIDES:
+        language_model_tasks.training(side, TINY)
+    steps = language_model_tasks.WARMUP + TINY.steps
     assert batched.all("step") == [*range(steps)] * 2
     assert trained.only("settings") == looped.only("settings") == optimized.only("settings")
     assert trained.only("settings").steps == steps
     assert clipped.all("limit") == [trained.only("settings").clip] * steps
-    first = [peer_tasks._train(side, TINY, 1, lambda row: None)[0]["loss"] for side in peers.SIDES]
+    first = [language_model_tasks._train(side, TINY, 1, lambda row: None)[0]["loss"] for side in language_model.SIDES]
     assert first[0] == pytest.approx(first[1], abs=2e-3), "the first loss is of weights and batch alone"
 
 
 def test_batches_are_a_function_of_the_step() -> None:
-    first, again, other = (peer_tasks._batch(TINY, step).tokens_BL for step in (0, 0, 1))
+    first, again, other = (language_model_tasks._batch(TINY, step).tokens_BL for step in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("side", peers.SIDES)
+@pytest.mark.parametrize("side", language_model.SIDES)
 def test_a_task_runs_on_its_side_with_its_rows_in_both_precisions(monkeypatch: pytest.MonkeyPatch, side: str) -> None:
-    decoded, read = record(monkeypatch, peers, "decode", "d"), record(monkeypatch, peers, "prefill", "p")
-    assert peers._run(side, "decode1", TINY) == peers._run(side, "decode16", TINY) == {"bf16": "d", "fp32": "d"}
-    assert peers._run(side, "prefill", TINY) == {"bf16": "p", "fp32": "p"}
+    decoded, read = (
+        record(monkeypatch, language_model, "decode", "d"),
+        record(monkeypatch, language_model, "prefill", "p"),
+    )
+    assert (
+        language_model._run(side, "decode1", TINY)
+        == language_model._run(side, "decode16", TINY)
+        == {"bf16": "d", "fp32": "d"}
+    )
+    assert language_model._run(side, "prefill", TINY) == {"bf16": "p", "fp32": "p"}
     assert decoded.all("batch") == [1, 1, 16, 16]
     assert decoded.all("dtype") == [torch.bfloat16, torch.float32] * 2
     assert set(decoded.all("side") + read.all("side")) == {side}
 
 
 def test_a_side_is_timed_by_the_command_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = record(monkeypatch, peers, "run_side", {"ran": True})
-    for side in peers.SIDES:
-        assert peers.measure(side, ["train", "decode1"], TINY) == {"ran": True}
-    assert ran.all("words") == [[side, "train", "decode1"] for side in peers.SIDES]
+    ran = record(monkeypatch, language_model, "run_side", {"ran": True})
+    for side in language_model.SIDES:
+        assert language_model.measure(side, ["train", "decode1"], TINY) == {"ran": True}
+    assert ran.all("words") == [[side, "train", "decode1"] for side in language_model.SIDES]
     assert ran.all("sizes") == [TINY, TINY]

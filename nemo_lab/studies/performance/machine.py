@@ -1,17 +1,8 @@
-"""What this machine can do, and which of two things is faster on it. Notebook 90 shows each function at work.
+"""What this machine can do, and where a step's time goes. Notebook 90 shows each function at work.
 
-A shared or throttled machine changes its speed from minute to minute, by more than most differences that one
-wants to see. Hence three habits:
-
-* Tasks take turns (`nemo_lab.timing.interleaved`), so that a slow minute hits all sides alike, and `summary` judges
-  the *ratio within each round*, not the ratio of two averages.
-* The interval of the median ratio comes from the sign test (order statistics): it assumes nothing about how
-  times are distributed and one disturbed round cannot move it far. With n rounds the widest such interval,
-  smallest to largest, covers the median with probability 1 - 2^(1-n): 94 % for five, 97 % for six.
-* A limit (`matmul_rates`, `bandwidths`) is the best of many repeats: disturbances only ever add time.
-
-Left out: reading hardware counters, and pinning cores or clocks, which needs rights that a reader may lack.
-Sizes are in elements, MB (10^6 bytes) or seconds; rates are per second.
+A limit (`matmul_rates`, `bandwidths`) is the best of many repeats: disturbances only ever add time. Left out:
+reading hardware counters, and pinning cores or clocks, which needs rights that a reader may lack. Sizes are in
+elements, MB (10^6 bytes) or seconds; rates are per second.
 """
 
 from collections.abc import Iterable, Mapping

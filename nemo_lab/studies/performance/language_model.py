@@ -1,11 +1,11 @@
 """Ours against Hugging Face's `nemotron_h`: the same weights, the same batches, one process a side.
 
-    python -m nemo_lab.training.peers ours train decode1 --batch-size 4 --length 512
-    python -m nemo_lab.training.peers hf train decode1 --batch-size 4 --length 512
+    python -m nemo_lab.studies.performance.language_model ours train decode1 --batch-size 4 --length 512
+    python -m nemo_lab.studies.performance.language_model hf train decode1 --batch-size 4 --length 512
 
-`measure` starts such a process, see `nemo_lab.sides`. One of its own matters here: our training loop tells the C
-library to keep freed memory, which would speed up the other side too. What is timed, and what is equal on both
-sides, is in `peer_tasks`.
+`measure` starts such a process, see `nemo_lab.studies.performance.sides`. One of its own matters here: our training
+loop tells the C library to keep freed memory, which would speed up the other side too. What is timed, and what is equal
+on both sides, is in `language_model_tasks`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from nemo_lab.sides import Benchmark, main, run_side
-from nemo_lab.training.peer_tasks import (
+from nemo_lab.studies.performance.language_model_tasks import (
     CONFIG,
     DTYPES,
     Result,
@@ -29,12 +28,13 @@ from nemo_lab.training.peer_tasks import (
     same,
     training,
 )
+from nemo_lab.studies.performance.sides import Benchmark, main, run_side
 
 __all__ = ["CONFIG", "SIDES", "TASKS", "Sizes", "measure"]
 
 SIDES = ("ours", "hf")
 TASKS = ("train", "prefill", "decode1", "decode16", "profile", "same", "matmuls")
-BENCHMARK = Benchmark("nemo_lab.training.peers", {"side": SIDES, "task": TASKS}, Sizes, many=True)
+BENCHMARK = Benchmark("nemo_lab.studies.performance.language_model", {"side": SIDES, "task": TASKS}, Sizes, many=True)
 
 _BY_SIDE: Mapping[str, Callable[[str, Sizes], Result]] = {"train": training, "profile": profile}
 _ALONE: Mapping[str, Callable[[Sizes], Result]] = {"same": same, "matmuls": matmuls}
@@ -43,7 +43,7 @@ _ALONE: Mapping[str, Callable[[Sizes], Result]] = {"same": same, "matmuls": matm
 def measure(side: str, tasks: Sequence[str], sizes: Sizes) -> Result:
     """Time one side in a process of its own.
 
-    Returns: `side`, `device`, `threads`, and an entry for each task (see `peer_tasks`).
+    Returns: `side`, `device`, `threads`, and an entry for each task (see `language_model_tasks`).
 
     Raises:
         LabError: an unknown side or task, or the process failed; the sentence gives its last line.

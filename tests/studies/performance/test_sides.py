@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from nemo_lab import sides
 from nemo_lab.errors import LabError
-from nemo_lab.sides import Benchmark, main, run_side
+from nemo_lab.studies.performance import sides
+from nemo_lab.studies.performance.sides import Benchmark, main, run_side
 from tests.side_worker import BENCHMARK, Sizes, run
 
 
@@ -64,6 +64,6 @@ def test_a_process_that_takes_too_long_is_one_sentence(monkeypatch: pytest.Monke
 
 def test_workers_of_a_side_do_not_load_what_they_do_not_need() -> None:
     """Processes of the extraction begin with the imports of its benchmark, and the clock runs meanwhile."""
-    code = "import sys, nemo_lab.curation.throughput; print(*sys.modules)"
+    code = "import sys, nemo_lab.studies.performance.extraction; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert not {"torch", "transformers", "pandas"} & set(done.stdout.split())

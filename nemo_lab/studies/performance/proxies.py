@@ -1,7 +1,7 @@
 """Proxies a minute: ours side by side against the same proxies run one by one with Hugging Face.
 
-    python -m nemo_lab.mixing.peers ours --proxies 8
-    python -m nemo_lab.mixing.peers hf --proxies 8
+    python -m nemo_lab.studies.performance.proxies ours --proxies 8
+    python -m nemo_lab.studies.performance.proxies hf --proxies 8
 
 A proxy is trained on a mixture and scored on held-out text. Ours are what every search trains, `train_proxies` with
 one process a core. Theirs is what one would write with `transformers`: a loop over mixtures, each a fresh
@@ -9,7 +9,7 @@ one process a core. Theirs is what one would write with `transformers`: a loop o
 fused AdamW on all threads, then the scoring. Models have no positions, so that both compute the same function;
 batches, steps, clipping and learning rates are equal, and so must be the scores, up to the rounding of bf16.
 
-`measure` starts such a process, see `nemo_lab.sides`.
+`measure` starts such a process, see `nemo_lab.studies.performance.sides`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from nemo_lab.mixing.pipeline import transformer
 from nemo_lab.mixing.pools import Blend, Floats, Pools, draw_table, pools_by
 from nemo_lab.mixing.proxies import Plan, held_out_from, new_model, train_proxies
 from nemo_lab.mixing.samplers import sample_mixtures
-from nemo_lab.sides import Benchmark, Result, main, run_side
+from nemo_lab.studies.performance.sides import Benchmark, Result, main, run_side
 from nemo_lab.training import Packed, TrainSettings
 from nemo_lab.training.optimizer import adamw, clip_gradients, set_learning_rate
 from nemo_lab.training.schedules import learning_rate
@@ -54,7 +54,7 @@ class Sizes:
     vocab_size: int = 1024
 
 
-BENCHMARK = Benchmark("nemo_lab.mixing.peers", {"side": SIDES}, Sizes)
+BENCHMARK = Benchmark("nemo_lab.studies.performance.proxies", {"side": SIDES}, Sizes)
 
 
 def measure(side: str, sizes: Sizes) -> Result:

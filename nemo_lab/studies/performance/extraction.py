@@ -1,7 +1,7 @@
 """Pages a second: `extract_to` beside trafilatura, on the same real pages, with the same number of processes.
 
-    python -m nemo_lab.curation.throughput ours pages.warc.gz out
-    python -m nemo_lab.curation.throughput trafilatura pages.warc.gz -
+    python -m nemo_lab.studies.performance.extraction ours pages.warc.gz out
+    python -m nemo_lab.studies.performance.extraction trafilatura pages.warc.gz -
 
 `write_archives` puts pages of packaged manuals and sites into WARC files, as a crawler would. The clock runs from
 before an archive is opened until all is done, so both sides start their worker processes and load their libraries
@@ -12,8 +12,8 @@ within it.
 * trafilatura stops at texts in memory, from pages read with the same reader. It runs with `fast=True`, so without the
   second and third extractor that it would ask where the first finds little; nothing is scored, compared or written.
 
-So every doubt is in trafilatura's favour. `measure` starts such a process, see `nemo_lab.sides`. `killed_and_resumed`
-shows that a killed run ends with the same bytes.
+So every doubt is in trafilatura's favour. `measure` starts such a process, see `nemo_lab.studies.performance.sides`.
+`killed_and_resumed` shows that a killed run ends with the same bytes.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ from nemo_lab.curation.pipeline import WORK, Options, extract_to
 from nemo_lab.curation.shards import KEPT, name_of
 from nemo_lab.errors import LabError
 from nemo_lab.memory import peak_mb
-from nemo_lab.sides import TIME_LIMIT, Benchmark, Result, command, main, run_side
+from nemo_lab.studies.performance.sides import TIME_LIMIT, Benchmark, Result, command, main, run_side
 
 SIDES = ("trafilatura", "ours")
 SHARD = 32  # records of a shard; fewer than the command's, so that a kill soon finds whole ones
@@ -64,7 +64,7 @@ class Sizes:
     jobs: int = 2
 
 
-BENCHMARK = Benchmark("nemo_lab.curation.throughput", {"side": SIDES, "archive": (), "out": ()}, Sizes)
+BENCHMARK = Benchmark("nemo_lab.studies.performance.extraction", {"side": SIDES, "archive": (), "out": ()}, Sizes)
 
 
 def real_pages() -> Iterator[tuple[str, bytes]]:

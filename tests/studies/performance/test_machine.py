@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from nemo_lab.errors import LabError
-from nemo_lab.lab import timing
+from nemo_lab.studies.performance import machine
 from nemo_lab.timing import best_seconds, interleaved, median_interval, summary
 
 
@@ -87,10 +87,10 @@ def test_best_seconds_is_about_the_action() -> None:
 
 
 def test_limits_have_every_row_and_grow_out_of_overhead() -> None:
-    rates = timing.matmul_rates([8, 256], ["float32"], budget=0.01)
+    rates = machine.matmul_rates([8, 256], ["float32"], budget=0.01)
     assert rates["size"].tolist() == [8, 256]
     assert rates["flops"].iloc[1] > 10 * rates["flops"].iloc[0]
-    moved = timing.bandwidths([0.1, 1.0], budget=0.01)
+    moved = machine.bandwidths([0.1, 1.0], budget=0.01)
     assert moved["loop"].tolist() == ["read", "copy", "triad"] * 2
     assert (moved["bytes"] > 1e8).all()
 
@@ -102,26 +102,26 @@ def test_limits_have_every_row_and_grow_out_of_overhead() -> None:
         ("aten::addmm", "matmul"),
         ("mkldnn::_linear_pointwise", "matmul"),
         ("aten::bmm", "batched matmul"),
-        ("aten::mul", timing.OTHER),
-        ("aten::addcmul_", timing.OTHER),
+        ("aten::mul", machine.OTHER),
+        ("aten::addcmul_", machine.OTHER),
         ("aten::copy_", "copies and fills"),
         ("aten::_softmax", "attention"),
         ("aten::_fused_adamw_", "optimizer"),
         ("Optimizer.step#AdamW.step", "optimizer"),
         ("aten::zero_", "copies and fills"),
         ("aten::convolution_backward", "convolution"),
-        ("_ChunkedSSDBackward", timing.PYTHON),
-        ("aten::cumsum", timing.OTHER),
+        ("_ChunkedSSDBackward", machine.PYTHON),
+        ("aten::cumsum", machine.OTHER),
     ],
 )
 def test_operations_have_a_kind(operation: str, kind: str) -> None:
-    assert timing.kind_of(operation) == kind
+    assert machine.kind_of(operation) == kind
 
 
 def test_grouping_loses_no_second() -> None:
     spent = {"aten::mm": 1.0, "aten::bmm": 2.0, "aten::add": 4.0, "something::new": 8.0, "MulBackward0": 16.0}
-    groups = timing.grouped(spent)
+    groups = machine.grouped(spent)
     assert sum(groups.values()) == 31
     assert groups["matmul"] == 1
-    assert groups[timing.OTHER] == 12
-    assert groups[timing.PYTHON] == 16
+    assert groups[machine.OTHER] == 12
+    assert groups[machine.PYTHON] == 16
