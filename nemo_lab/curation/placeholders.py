@@ -10,7 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 
-from nemo_lab.curation.latex import tidy
+from nemo_lab.curation.formulas.latex import tidy
 
 INLINE, DISPLAY, CODE = "i", "d", "c"
 

@@ -14,10 +14,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from nemo_lab.curation import code_blocks, math_nodes, scripts, tables
+from nemo_lab.curation import code_blocks, tables
 from nemo_lab.curation.chrome import drop_chrome
+from nemo_lab.curation.formulas import nodes, scripts
+from nemo_lab.curation.formulas.latex import LONGEST
 from nemo_lab.curation.formulas.tree import tag_of
-from nemo_lab.curation.latex import LONGEST
 from nemo_lab.curation.placeholders import CODE, DISPLAY, INLINE, Shelf
 from nemo_lab.errors import LabError
 
@@ -171,7 +172,7 @@ def _title(root: Any) -> str:
 
 def _handle(element: Any, tag: str, prepared: Prepared) -> int:
     """Do what this element asks for; return how many elements of the walk are done with."""
-    formula = math_nodes.formula_of(element, tag)
+    formula = nodes.formula_of(element, tag)
     if formula is not None:
         return _hold_formula(element, formula, prepared)
     if tag in _ACTIVE or (element.keys() and _is_hidden(element)):
@@ -180,7 +181,7 @@ def _handle(element: Any, tag: str, prepared: Prepared) -> int:
         return _hold_code(element, element, prepared)
     if tag == "table" and (inner := code_blocks.table_of_code(element)) is not None:
         return _hold_code(element, inner, prepared)
-    if tag == "table" and (equations := math_nodes.equation_table(element)) is not None:
+    if tag == "table" and (equations := nodes.equation_table(element)) is not None:
         return _hold_formula(element, equations, prepared)
     if tag in ("sup", "sub") and not _holds_formula(element):
         if scripts.is_script(element):
@@ -228,7 +229,7 @@ def _holds_formula(element: Any) -> bool:
     )
 
 
-def _hold_formula(element: Any, formula: math_nodes.Formula, prepared: Prepared) -> int:
+def _hold_formula(element: Any, formula: nodes.Formula, prepared: Prepared) -> int:
     if formula.form == "rendering of a script":
         return _drop(element)
     prepared.math_nodes += 1

@@ -10,8 +10,8 @@ fraction's bar, rows and columns) is kept. For comparing only; the corpus keeps 
 import re
 from collections.abc import Sequence
 
-from nemo_lab.curation.latex import ARGUMENTS, LONGEST, strip_delimiters, tidy, tokens
-from nemo_lab.curation.symbols import FUNCTIONS, command_for
+from nemo_lab.curation.formulas.latex import ARGUMENTS, LONGEST, strip_delimiters, tidy, tokens
+from nemo_lab.curation.formulas.symbols import FUNCTIONS, command_for
 
 _SPACING = frozenset((r"\,", r"\;", r"\:", r"\!", r"\>", r"\quad", r"\qquad", "~", "\\ "))
 _NOTHING = frozenset(

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nemo_lab.curation.latex import parses
+from nemo_lab.curation.formulas.latex import parses
 from nemo_lab.studies.math_extraction.manuals import KnownPage, python_tree
 from nemo_lab.studies.math_extraction.same_formula import canonical
 

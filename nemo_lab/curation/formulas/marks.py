@@ -2,7 +2,7 @@
 
 import re
 
-from nemo_lab.curation.symbols import FUNCTIONS, command_for
+from nemo_lab.curation.formulas.symbols import FUNCTIONS, command_for
 
 RELATION = re.compile(r"\s*(?:[=<>]|\\(?:leq|geq|neq|equiv|approx|sim|in|subset|to|rightarrow)(?![A-Za-z]))")
 STYLES = {

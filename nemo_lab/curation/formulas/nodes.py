@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from nemo_lab.curation.formulas.latex import strip_delimiters
+from nemo_lab.curation.formulas.mathml import to_latex
 from nemo_lab.curation.formulas.tree import tag_of
-from nemo_lab.curation.latex import strip_delimiters
-from nemo_lab.curation.mathml import to_latex
 
 _TEX_ATTRIBUTES = (
     "data-latex",
@@ -245,7 +245,7 @@ def _math_class(element: Any, display: bool) -> Formula | None:
     if delimited is not None:
         return Formula(_unwrapped(inside), delimited or display, "delimiters")
     if len(element) and not _LATEX_LOOK.search(text):
-        from nemo_lab.curation.scripts import html_formula
+        from nemo_lab.curation.formulas.scripts import html_formula
 
         return Formula(html_formula(element), display, "HTML")
     return Formula(_unwrapped(text), display, "math class") if text else None

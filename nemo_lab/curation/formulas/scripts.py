@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from nemo_lab.curation.formulas.symbols import FUNCTIONS, command_for
 from nemo_lab.curation.formulas.tree import tag_of
-from nemo_lab.curation.symbols import FUNCTIONS, command_for
 
 _NOT_SCRIPTS = re.compile(r"(?:st|nd|rd|th|e|er|re|o|a|tm|sm|®|™|\*+|[\[(†‡§¶].*|\d+\s*[,;]\s*\d+)", re.IGNORECASE)
 # No formula holds its own opener, so each search stops at the next one and the whole stays linear.

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.curation.latex import parses
-from nemo_lab.curation.mathml import to_latex
+from nemo_lab.curation.formulas.latex import parses
+from nemo_lab.curation.formulas.mathml import to_latex
 from nemo_lab.studies.math_extraction.same_formula import canonical
 
 X, Y = "<mi>x</mi>", "<mi>y</mi>"

@@ -12,8 +12,7 @@ LaTeX, nesting is followed to a depth and no exception leaves this module.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nemo_lab.curation.formulas.tree import tag_of
-from nemo_lab.curation.mathml_marks import (
+from nemo_lab.curation.formulas.marks import (
     ACCENTS,
     ESCAPED,
     FENCES,
@@ -28,7 +27,8 @@ from nemo_lab.curation.mathml_marks import (
     scripts,
     styled,
 )
-from nemo_lab.curation.symbols import FUNCTIONS
+from nemo_lab.curation.formulas.symbols import FUNCTIONS
+from nemo_lab.curation.formulas.tree import tag_of
 
 _DEPTH = 60  # elements; deeper ones are malformed or hostile, their text is kept flat
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.curation.latex import parses, strip_delimiters, tidy, tokens
+from nemo_lab.curation.formulas.latex import parses, strip_delimiters, tidy, tokens
 
 formulas = st.text(alphabet="\\{}^_$ab1+%&\n ", max_size=40)
 
