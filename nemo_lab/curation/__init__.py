@@ -5,9 +5,9 @@ modules: `decoding`, `prepass` (formulas, code and tables held back), `lynx`, `c
 `near_duplicates`, `decontamination`. Pages are the least trusted input the lab has; every step has limits.
 """
 
-from nemo_lab.curation.extraction import Extraction, Failure, Losses, extract, extract_html
+from nemo_lab.curation.pages.extraction import Extraction, Failure, Losses, extract, extract_html
+from nemo_lab.curation.pages.page import Damaged, Page
 from nemo_lab.curation.pipeline import Options, Summary, extract_to
-from nemo_lab.curation.records import Damaged, Page
 
 __all__ = [
     "Damaged",

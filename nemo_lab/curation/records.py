@@ -9,11 +9,11 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nemo_lab.corpora import warc
+from nemo_lab.curation.pages.page import Damaged, Page, Record
 from nemo_lab.errors import LabError, check_path
 
 LIMIT = 16 * 2**20  # bytes of one page
@@ -23,29 +23,6 @@ _HTML_COLUMNS = ("html", "content", "raw_content", "body", "text")
 _KNOWN = f".warc, .warc.gz, .parquet and {', '.join(sorted(_PAGES))}"
 _URL_COLUMNS = ("url", "uri", "warc_target_uri", "id")
 _PAGE_TYPES = re.compile(r"html|text/plain|text/markdown|ipynb|^$", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page as it was received; `place` says which record of which file it is."""
-
-    content: bytes
-    url: str
-    place: str
-    content_type: str = ""
-    charset: str = ""
-
-
-@dataclass(frozen=True)
-class Damaged:
-    """A record that should be a page and cannot be had, and why."""
-
-    url: str
-    place: str
-    reason: str
-
-
-Record = Page | Damaged
 
 
 def inputs(paths: Sequence[str | Path]) -> list[Path]:

@@ -18,9 +18,9 @@ from typing import Any
 
 from nemo_lab.curation import near_duplicates, quality
 from nemo_lab.curation.decontamination import TestSet
-from nemo_lab.curation.extraction import Extraction, Failure, extract
-from nemo_lab.curation.lynx import Limits, executable
-from nemo_lab.curation.records import Damaged, Record
+from nemo_lab.curation.pages.extraction import Extraction, Failure, extract
+from nemo_lab.curation.pages.lynx import Limits, executable
+from nemo_lab.curation.pages.page import Damaged, Record
 
 MEMORY = 3 << 30  # bytes of a worker's address space
 _BYTES = 4 << 20  # of a batch, so that an archive of large pages takes no more memory

@@ -13,7 +13,7 @@ import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from tests.curation.pages import article, page
+from tests.curation.made_pages import article, page
 
 FILLING = 40_000  # bytes of a comment in each page: read, decoded and parsed, and nothing of it in the text
 FEW, MANY = 160, 2080

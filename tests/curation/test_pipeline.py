@@ -16,7 +16,7 @@ from nemo_lab.curation import Options, extract_to
 from nemo_lab.curation.near_duplicates import duplicate_groups
 from nemo_lab.curation.workers import rows_of
 from nemo_lab.errors import LabError
-from tests.curation.pages import article, page, write_warc
+from tests.curation.made_pages import article, page, write_warc
 
 QUOTE = "How many ways are there to seat five people at a round table if two of them refuse to sit together?"
 RUN = """

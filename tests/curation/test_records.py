@@ -11,9 +11,10 @@ import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from nemo_lab.curation.records import Damaged, Page, Record, inputs, read
+from nemo_lab.curation.pages.page import Damaged, Page, Record
+from nemo_lab.curation.records import inputs, read
 from nemo_lab.errors import LabError
-from tests.curation.pages import article, write_warc
+from tests.curation.made_pages import article, write_warc
 
 
 def all_of(path: Path, limit: int = 1 << 20) -> tuple[list[Record], Counter[str]]:

@@ -9,9 +9,9 @@ from importlib import metadata
 from typing import Any
 
 from nemo_lab.corpora.readers.html import visible_text
-from nemo_lab.curation import lynx
-from nemo_lab.curation.extraction import Extraction, extract
-from nemo_lab.curation.records import Page
+from nemo_lab.curation.pages import lynx
+from nemo_lab.curation.pages.extraction import Extraction, extract
+from nemo_lab.curation.pages.page import Page
 
 Extractor = Callable[[bytes], str]
 

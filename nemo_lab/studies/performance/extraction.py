@@ -34,6 +34,7 @@ from pathlib import Path
 
 from nemo_lab.corpora import archives, fetch
 from nemo_lab.curation import records
+from nemo_lab.curation.pages.page import Page
 from nemo_lab.curation.pipeline import WORK, Options, extract_to
 from nemo_lab.curation.shards import KEPT, name_of
 from nemo_lab.errors import LabError
@@ -189,7 +190,7 @@ def _characters(out: Path) -> int:
 def run_trafilatura(archive: Path, out: Path, jobs: int) -> Result:
     """The loop that one writes with trafilatura; nothing is written to `out`."""
     began = time.perf_counter()
-    contents = [page.content for page in records.read(archive, Counter()) if isinstance(page, records.Page)]
+    contents = [page.content for page in records.read(archive, Counter()) if isinstance(page, Page)]
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         texts = list(pool.map(by_trafilatura, contents, chunksize=8))
         seconds = time.perf_counter() - began

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from nemo_lab.corpora.readers.html import visible_text
-from nemo_lab.curation.records import Page
-from nemo_lab.curation.web_extraction import Extractor, by_justext
+from nemo_lab.curation.pages.justext import Extractor, by_justext
+from nemo_lab.curation.pages.page import Page
 
 
 def by_trafilatura(html: bytes) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nemo_lab.corpora import archives, fetch
-from nemo_lab.curation.records import Page
+from nemo_lab.curation.pages.page import Page
 from nemo_lab.errors import LabError, one_of
 
 

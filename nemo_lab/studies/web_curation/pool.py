@@ -18,7 +18,7 @@ import numpy as np
 
 from nemo_lab.artifacts import artifact
 from nemo_lab.corpora import fetch
-from nemo_lab.curation import web_extraction
+from nemo_lab.curation.pages import justext
 from nemo_lab.errors import LabError
 from nemo_lab.studies.web_curation import extractors
 from nemo_lab.studies.web_curation import pages as web_pages
@@ -78,7 +78,7 @@ def rejected_blocks(pages: int = 120) -> list[str]:
 
     def build(folder: Path) -> None:
         found = (page for name in _MENUS for page in web_pages.site_pages(name, pages))
-        texts, _ = extractors.extract_all(found, web_extraction.boilerplate)
+        texts, _ = extractors.extract_all(found, justext.boilerplate)
         (folder / "blocks.json").write_text(json.dumps(joined(texts)), encoding="utf-8")
 
     settings = {"packages": packages, "pages": pages, "length": LENGTH}

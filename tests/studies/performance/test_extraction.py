@@ -9,7 +9,7 @@ import pytest
 
 from nemo_lab.errors import LabError
 from nemo_lab.studies.performance import extraction
-from tests.curation.pages import article
+from tests.curation.made_pages import article
 from tests.recorders import record
 
 

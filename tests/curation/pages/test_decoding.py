@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.curation.decoding import HTML, NOTEBOOK, TEXT, NotText, decode, kind_of, notebook_text
+from nemo_lab.curation.pages.decoding import HTML, NOTEBOOK, TEXT, NotText, decode, kind_of, notebook_text
 
 FRENCH = "<p>Le théorème élémentaire a été démontré à Orléans. " * 5
 RUSSIAN = "<p>Рассмотрим квадратное уравнение и найдём его корни по известной формуле. " * 3

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.curation import lynx
-from nemo_lab.curation.lynx import Limits, RenderError, render
-from nemo_lab.curation.prepass import prepare
+from nemo_lab.curation.pages import lynx
+from nemo_lab.curation.pages.lynx import Limits, RenderError, render
+from nemo_lab.curation.pages.prepass import prepare
 from nemo_lab.errors import LabError
 
 fragments = st.lists(

@@ -4,9 +4,9 @@
 
 import pytest
 
-from nemo_lab.curation.placeholders import CODE
-from nemo_lab.curation.prepass import prepare
-from tests.curation.pages import page
+from nemo_lab.curation.pages.placeholders import CODE
+from nemo_lab.curation.pages.prepass import prepare
+from tests.curation.made_pages import page
 
 SOURCE = "def f(x):\n    return x"
 FORMS = {

@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from nemo_lab.curation import web_extraction as web
-from nemo_lab.curation.records import Page
+from nemo_lab.curation.pages import justext as web
+from nemo_lab.curation.pages.page import Page
 from nemo_lab.errors import LabError
 from nemo_lab.studies.web_curation import extractors
-from tests.curation.pages import page
+from tests.curation.made_pages import page
 
 TEXT = (
     "The lighthouse was built in the autumn after the storm, and it was the first of its kind on that coast. "

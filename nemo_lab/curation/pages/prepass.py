@@ -14,12 +14,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from nemo_lab.curation import code_blocks, tables
-from nemo_lab.curation.chrome import drop_chrome
 from nemo_lab.curation.formulas import nodes, scripts
 from nemo_lab.curation.formulas.latex import LONGEST
 from nemo_lab.curation.formulas.tree import tag_of
-from nemo_lab.curation.placeholders import CODE, DISPLAY, INLINE, Shelf
+from nemo_lab.curation.pages import code_blocks, tables
+from nemo_lab.curation.pages.chrome import drop_chrome
+from nemo_lab.curation.pages.placeholders import CODE, DISPLAY, INLINE, Shelf
 from nemo_lab.errors import LabError
 
 _ACTIVE = frozenset(

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from nemo_lab.curation.placeholders import CODE, Shelf
-from nemo_lab.curation.prepass import PageError, prepare
+from nemo_lab.curation.pages.placeholders import CODE, Shelf
+from nemo_lab.curation.pages.prepass import PageError, prepare
 from nemo_lab.studies.math_extraction.same_formula import canonical
-from tests.curation.pages import page
+from tests.curation.made_pages import page
 
 TEX = r"\frac{a}{b} \leq x^{n+1}"
 MATHML = "<mrow><mfrac><mi>a</mi><mi>b</mi></mfrac><mo>≤</mo><msup><mi>x</mi><mrow><mi>n</mi><mo>+</mo><mn>1</mn></mrow></msup></mrow>"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.curation.cleaning import clean, is_boilerplate
+from nemo_lab.curation.pages.cleaning import clean, is_boilerplate
 
 FURNITURE = [
     "next",

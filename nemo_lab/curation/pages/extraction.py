@@ -10,10 +10,10 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from nemo_lab.curation import cleaning, decoding, lynx, prepass
-from nemo_lab.curation.lynx import Limits, RenderError
-from nemo_lab.curation.placeholders import CODE
-from nemo_lab.curation.records import Page
+from nemo_lab.curation.pages import cleaning, decoding, lynx, prepass
+from nemo_lab.curation.pages.lynx import Limits, RenderError
+from nemo_lab.curation.pages.page import Page
+from nemo_lab.curation.pages.placeholders import CODE
 from nemo_lab.errors import LabError
 
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from nemo_lab.curation.prepass import prepare
-from tests.curation.pages import page
+from nemo_lab.curation.pages.prepass import prepare
+from tests.curation.made_pages import page
 
 TEXT = "All that is said here is said at length. " * 12
 

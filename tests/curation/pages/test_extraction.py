@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nemo_lab.curation import Extraction, Failure, Page, extract, extract_html
-from nemo_lab.curation.lynx import Limits
+from nemo_lab.curation.pages.lynx import Limits
 from nemo_lab.errors import LabError
-from tests.curation.pages import article, page
+from tests.curation.made_pages import article, page
 
 LIMITS = Limits(seconds=5)
 
@@ -100,7 +100,7 @@ def test_hostile_pages_end_within_limits(name: str) -> None:
 
 
 def test_the_time_limit_stops_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nemo_lab.curation.prepass.drop_chrome", lambda root: time.sleep(60))
+    monkeypatch.setattr("nemo_lab.curation.pages.prepass.drop_chrome", lambda root: time.sleep(60))
     start = time.monotonic()
     (result,) = extract([Page(b"<p>x", "", "")], Limits(seconds=0.2))
     assert result == Failure("took more than 0.2 s before rendering")

@@ -1,0 +1,26 @@
+"""A page as it enters the pipeline, and a record that is damaged: what readers yield and extraction takes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as it was received; `place` says which record of which file it is."""
+
+    content: bytes
+    url: str
+    place: str
+    content_type: str = ""
+    charset: str = ""
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A record that should be a page and cannot be had, and why."""
+
+    url: str
+    place: str
+    reason: str
+
+
+Record = Page | Damaged
