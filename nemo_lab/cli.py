@@ -269,7 +269,7 @@ def _climbmix(options: argparse.Namespace) -> int:
 
 def _extract(options: argparse.Namespace) -> int:
     from nemo_lab.curation import Options, extract_to
-    from nemo_lab.curation.decontamination import read_items
+    from nemo_lab.curation.filters.decontamination import read_items
 
     if not 0 <= options.min_score <= 5:
         raise LabError(f"--min-score is {options.min_score}, expected a score from 0 to 5.")

@@ -2,7 +2,7 @@
 
 `extract_html` takes one page, `extract` several, `extract_to` whole archives (`nemo-lab extract`). The steps are
 modules: `decoding`, `prepass` (formulas, code and tables held back), `lynx`, `cleaning`, `fidelity`, `quality`,
-`near_duplicates`, `decontamination`. Pages are the least trusted input the lab has; every step has limits.
+`duplicates.near`, `decontamination`. Pages are the least trusted input the lab has; every step has limits.
 """
 
 from nemo_lab.curation.pages.extraction import Extraction, Failure, Losses, extract, extract_html

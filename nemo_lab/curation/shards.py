@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from nemo_lab.corpora.groups import Groups
-from nemo_lab.curation.near_duplicates import BANDS
+from nemo_lab.curation.duplicates.near import BANDS
 from nemo_lab.files import replaced
 
 KEPT, DUPLICATE, CONTAMINATED, LOW = "kept", "near-duplicate", "quotes a test", "below the score"

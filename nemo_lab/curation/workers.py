@@ -16,8 +16,9 @@ from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Any
 
-from nemo_lab.curation import near_duplicates, quality
-from nemo_lab.curation.decontamination import TestSet
+from nemo_lab.curation.duplicates import near
+from nemo_lab.curation.filters import math_quality
+from nemo_lab.curation.filters.decontamination import TestSet
 from nemo_lab.curation.pages.extraction import Extraction, Failure, extract
 from nemo_lab.curation.pages.lynx import Limits, executable
 from nemo_lab.curation.pages.page import Damaged, Record
@@ -161,7 +162,7 @@ def _row(record: Record, result: Extraction | Failure) -> dict[str, Any]:
             "text": result.text,
             "title": result.title,
             "kind": result.kind,
-            "score": quality.score(result.text),
+            "score": math_quality.score(result.text),
             "quoted": _here["tests"].match(result.text) if _here else "",
             "bands": _bands(result.text),
             "forms": ", ".join(f"{name} {count}" for name, count in losses.forms.items()),
@@ -170,5 +171,5 @@ def _row(record: Record, result: Extraction | Failure) -> dict[str, Any]:
 
 
 def _bands(text: str) -> bytes:
-    keys = near_duplicates.band_keys(near_duplicates.signature(text))
-    return b"".join(near_duplicates.hash_key(key) for key in keys)
+    keys = near.band_keys(near.signature(text))
+    return b"".join(near.hash_key(key) for key in keys)

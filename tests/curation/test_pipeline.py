@@ -13,7 +13,7 @@ import pytest
 
 from nemo_lab.cli import main
 from nemo_lab.curation import Options, extract_to
-from nemo_lab.curation.near_duplicates import duplicate_groups
+from nemo_lab.curation.duplicates.near import duplicate_groups
 from nemo_lab.curation.workers import rows_of
 from nemo_lab.errors import LabError
 from tests.curation.made_pages import article, page, write_warc

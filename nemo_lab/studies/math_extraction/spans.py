@@ -4,8 +4,8 @@ import random
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from nemo_lab.curation import near_duplicates
-from nemo_lab.curation.quality import score
+from nemo_lab.curation.duplicates import near
+from nemo_lab.curation.filters.math_quality import score
 from nemo_lab.studies.math_extraction.manuals import KnownPage
 
 _FENCED = re.compile(r"(?ms)^(`{3,})[^\n]*\n.*?^\1[ ]*$\n?")
@@ -84,4 +84,4 @@ def captured_again(texts: Sequence[str], share: float, times: int, seed: int) ->
 
 def without_copies(texts: Sequence[str]) -> list[str]:
     """Return the first text of each group of near-duplicates, with the paper's parameters."""
-    return [texts[number] for number in near_duplicates.kept(near_duplicates.duplicate_groups(texts))]
+    return [texts[number] for number in near.kept(near.duplicate_groups(texts))]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nemo_lab.curation.web_buckets import equally_many, numbers
+from nemo_lab.curation.filters.buckets import equally_many, numbers
 from nemo_lab.errors import LabError
 
 BUCKET_SHARE = 0.34  # of an annealing run; the rest is the usual mix

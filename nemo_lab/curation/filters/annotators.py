@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nemo_lab.curation.quality import ramp
+from nemo_lab.curation.filters.math_quality import ramp
 from nemo_lab.errors import check_texts, check_whole
 from nemo_lab.progress import progress
 

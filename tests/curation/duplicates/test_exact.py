@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.curation import web_duplicates as web
+from nemo_lab.curation.duplicates import exact as web
 from nemo_lab.errors import LabError
 
 CONTENTS = st.lists(st.binary(max_size=40).map(lambda b: bytes(x % 3 for x in b)), max_size=5)

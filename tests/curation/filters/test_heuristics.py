@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.curation import web_heuristics as web
+from nemo_lab.curation.filters import heuristics as web
 from nemo_lab.errors import LabError
 
 PROSE = (

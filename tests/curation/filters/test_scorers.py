@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nemo_lab.curation import web_annotators, web_scorers
+from nemo_lab.curation.filters import annotators, scorers
 from nemo_lab.errors import LabError
 
 
@@ -30,7 +30,7 @@ SELLING = ["buy", "sale", "now", "menu", "login", "cart", "price", "offer", "cli
 
 
 def test_ngrams_tell_new_texts_apart():
-    model = web_scorers.NgramClassifier.fit(sentences(ASKING, 40, 0), sentences(SELLING, 80, 1))
+    model = scorers.NgramClassifier.fit(sentences(ASKING, 40, 0), sentences(SELLING, 80, 1))
     high, low = model.score(sentences(ASKING, 20, 2)), model.score(sentences(SELLING, 20, 3))
     assert high.min() > 0.5 > low.max()
     assert model.score([]).shape == (0,)
@@ -38,7 +38,7 @@ def test_ngrams_tell_new_texts_apart():
 
 def test_ngrams_read_pairs_and_not_only_words():
     one, two = ["x a b y"] * 20, ["x b a y"] * 20  # the same words in another order
-    model = web_scorers.NgramClassifier.fit(one, two)
+    model = scorers.NgramClassifier.fit(one, two)
     assert model.score(["a b"])[0] > 0.5 > model.score(["b a"])[0]
 
 
@@ -46,12 +46,12 @@ def test_regressor_finds_a_linear_rule_and_shuffled_labels_do_not():
     generator = np.random.default_rng(0)
     x_ND, w_D = generator.normal(size=(300, 16)), generator.normal(size=16)
     y_N = x_ND @ w_D + 2.5 + 0.1 * generator.normal(size=300)
-    model = web_scorers.EmbeddingRegressor.fit(x_ND[:200], y_N[:200])
+    model = scorers.EmbeddingRegressor.fit(x_ND[:200], y_N[:200])
     assert model.weights_D == pytest.approx(w_D, abs=0.05)
     assert model.bias == pytest.approx(2.5, abs=0.05)
-    assert web_scorers.correlation(model.score(x_ND[200:]), y_N[200:]) > 0.99
-    shuffled = web_scorers.EmbeddingRegressor.fit(x_ND[:200], generator.permutation(y_N[:200]))
-    assert abs(web_scorers.correlation(shuffled.score(x_ND[200:]), y_N[200:])) < 0.5
+    assert scorers.correlation(model.score(x_ND[200:]), y_N[200:]) > 0.99
+    shuffled = scorers.EmbeddingRegressor.fit(x_ND[:200], generator.permutation(y_N[:200]))
+    assert abs(scorers.correlation(shuffled.score(x_ND[200:]), y_N[200:])) < 0.5
     assert shuffled.penalty > model.penalty
 
 
@@ -61,16 +61,16 @@ def test_pairs_in_the_right_order_are_the_area_under_the_curve():
     generator = np.random.default_rng(5)
     good = generator.random(80) < 0.3
     scores = np.round(generator.normal(size=80) + good, 1)  # with ties
-    assert web_scorers.ranked_right(scores, good) == pytest.approx(roc_auc_score(good, scores))
-    assert web_scorers.ranked_right([1, 1, 1], [True, False, False]) == 0.5
-    assert web_scorers.ranked_right([2, 1], [True, True]) == 0.5
+    assert scorers.ranked_right(scores, good) == pytest.approx(roc_auc_score(good, scores))
+    assert scorers.ranked_right([1, 1, 1], [True, False, False]) == 0.5
+    assert scorers.ranked_right([2, 1], [True, True]) == 0.5
 
 
 def test_refusals():
     with pytest.raises(LabError, match="0 positives and 1 negatives"):
-        web_scorers.NgramClassifier.fit([], ["a"])
+        scorers.NgramClassifier.fit([], ["a"])
     with pytest.raises(LabError, match="one each"):
-        web_scorers.EmbeddingRegressor.fit(np.zeros((3, 2)), [1.0, 2.0])
+        scorers.EmbeddingRegressor.fit(np.zeros((3, 2)), [1.0, 2.0])
 
 
 GOOD = (
@@ -82,11 +82,11 @@ MENU = "Home\nAbout\nLogin\nNext\nPrevious\nSearch\nContact\nPrivacy\n" * 12
 
 
 def test_the_rubric_knows_an_explanation_from_a_menu():
-    high, low, nothing = web_annotators.rubric([GOOD, MENU, ""])
+    high, low, nothing = annotators.rubric([GOOD, MENU, ""])
     assert high > 3.5
     assert low < 1.5
     assert nothing == 0
-    assert (web_annotators.rubric([GOOD] * 2) == high).all()
+    assert (annotators.rubric([GOOD] * 2) == high).all()
 
 
 class OneAnswer:
@@ -122,9 +122,7 @@ class OneAnswer:
 @pytest.mark.parametrize("digit", list("012345"))
 def test_the_answer_is_the_mean_digit(digit):
     model = OneAnswer(digit)
-    assert web_annotators.ask(["abc", "d" * 999, ""], model, model, batch_size=2) == pytest.approx(
-        float(digit), abs=1e-6
-    )
+    assert annotators.ask(["abc", "d" * 999, ""], model, model, batch_size=2) == pytest.approx(float(digit), abs=1e-6)
     shown = "".join(map(chr, model.seen[0]))
     assert "d" * 160 in shown
     assert "d" * 161 not in shown
@@ -133,20 +131,20 @@ def test_the_answer_is_the_mean_digit(digit):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: web_scorers.EmbeddingRegressor.fit([], []), "There are 0 labels"),
-        (lambda: web_scorers.EmbeddingRegressor.fit(np.zeros((3, 2)), None), "labels"),
-        (lambda: web_scorers.EmbeddingRegressor(np.ones(3), 0.0, 1.0).score(np.ones((2, 4))), "documents x 3 finite"),
-        (lambda: web_scorers.EmbeddingRegressor(np.ones(1), 0.0, 1.0).score([[float("nan")]]), "documents x 1 finite"),
-        (lambda: web_scorers.NgramClassifier.fit("good", ["bad"]), "positives is one text, 'good'"),
-        (lambda: web_scorers.NgramClassifier.fit(["good"], [None]), "Text 0 of negatives is None"),
-        (lambda: web_scorers.NgramClassifier.fit(["good"], ["bad"]).score("good"), "texts is one text"),
-        (lambda: web_annotators.rubric("one text"), "texts is one text"),
-        (lambda: web_annotators.ask(["text"], None, None, tokens=0), "tokens is 0"),
-        (lambda: web_annotators.ask(["text"], None, None, batch_size=0), "batch_size is 0"),
-        (lambda: web_scorers.EmbeddingRegressor.fit(np.ones((3, 2)), [1.0, 2.0, np.nan]), "3 labels 1 are no numbers"),
-        (lambda: web_scorers.EmbeddingRegressor.fit([[np.nan], [1], [2]], [1.0, 2.0, 3.0]), "vectors 1 are no numbers"),
-        (lambda: web_scorers.ranked_right([np.nan, 1.0], [True, False]), "1 are no numbers"),
-        (lambda: web_scorers.ranked_right([1.0], [True, False]), "one length"),
+        (lambda: scorers.EmbeddingRegressor.fit([], []), "There are 0 labels"),
+        (lambda: scorers.EmbeddingRegressor.fit(np.zeros((3, 2)), None), "labels"),
+        (lambda: scorers.EmbeddingRegressor(np.ones(3), 0.0, 1.0).score(np.ones((2, 4))), "documents x 3 finite"),
+        (lambda: scorers.EmbeddingRegressor(np.ones(1), 0.0, 1.0).score([[float("nan")]]), "documents x 1 finite"),
+        (lambda: scorers.NgramClassifier.fit("good", ["bad"]), "positives is one text, 'good'"),
+        (lambda: scorers.NgramClassifier.fit(["good"], [None]), "Text 0 of negatives is None"),
+        (lambda: scorers.NgramClassifier.fit(["good"], ["bad"]).score("good"), "texts is one text"),
+        (lambda: annotators.rubric("one text"), "texts is one text"),
+        (lambda: annotators.ask(["text"], None, None, tokens=0), "tokens is 0"),
+        (lambda: annotators.ask(["text"], None, None, batch_size=0), "batch_size is 0"),
+        (lambda: scorers.EmbeddingRegressor.fit(np.ones((3, 2)), [1.0, 2.0, np.nan]), "3 labels 1 are no numbers"),
+        (lambda: scorers.EmbeddingRegressor.fit([[np.nan], [1], [2]], [1.0, 2.0, 3.0]), "vectors 1 are no numbers"),
+        (lambda: scorers.ranked_right([np.nan, 1.0], [True, False]), "1 are no numbers"),
+        (lambda: scorers.ranked_right([1.0], [True, False]), "one length"),
     ],
 )
 def test_values_that_are_no_numbers_are_refused(call, words):
@@ -155,5 +153,5 @@ def test_values_that_are_no_numbers_are_refused(call, words):
 
 
 def test_no_vectors_have_no_scores():
-    regressor = web_scorers.EmbeddingRegressor.fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
+    regressor = scorers.EmbeddingRegressor.fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
     assert regressor.score([]).shape == (0,)

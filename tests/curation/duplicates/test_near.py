@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.curation import near_duplicates as near
-from nemo_lab.curation.near_duplicates import Parameters, agreement, candidate_probability, jaccard, signature
+from nemo_lab.curation.duplicates import near
+from nemo_lab.curation.duplicates.near import Parameters, agreement, candidate_probability, jaccard, signature
 from nemo_lab.errors import LabError
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.curation.quality import ramp, score, signs
+from nemo_lab.curation.filters.math_quality import ramp, score, signs
 from nemo_lab.errors import LabError
 
 LESSON = (

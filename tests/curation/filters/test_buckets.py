@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.curation import web_buckets as web
+from nemo_lab.curation.filters import buckets as web
 from nemo_lab.errors import LabError
 from nemo_lab.studies.web_curation.published import implied_correlation, implied_shares, noisy_copies, published_shares
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.curation.decontamination import SHORTEST, N, TestSet, read_items, words
+from nemo_lab.curation.filters.decontamination import SHORTEST, N, TestSet, read_items, words
 from nemo_lab.errors import LabError
 
 ITEM = "A train leaves the station at 9 and travels 60 miles per hour for 3 hours; how far does it go before it stops?"

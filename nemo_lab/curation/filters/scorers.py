@@ -11,7 +11,7 @@ Mixtral 8x22B and Nemotron-4-340B gave. Ours keep the form:
 Relative to the papers: fastText averages learnt vectors of hashed n-grams and puts a linear layer on top, which is a
 linear model of low rank on counts; ours is the linear model itself, by logistic regression. The regressors are ridge
 regressions, solved exactly, with the penalty that leave-one-out prefers, in place of 20 epochs of gradient descent.
-Annotators are in `web_annotators`; vectors come from `nemo_lab.mixing.embedding` or any encoder.
+Annotators are in `annotators`; vectors come from `nemo_lab.mixing.embedding` or any encoder.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nemo_lab.curation.web_buckets import equally_many, numbers
+from nemo_lab.curation.filters.buckets import equally_many, numbers
 from nemo_lab.errors import LabError, check_texts
 
 Scores = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Exact duplicates, of whole documents and of passages. Near-duplicates: `near_duplicates`.
+"""Exact duplicates, of whole documents and of passages. Near-duplicates: `near`.
 
 Nemotron-CC removes near-duplicate documents over all snapshots and then, in eighths, every passage that occurs
 before (arXiv 2412.02595, section 2.1), with the suffix arrays of Lee et al. (arXiv 2107.06499): a passage is a run of

@@ -4,7 +4,7 @@ import pytest
 
 from nemo_lab.corpora import fetch
 from nemo_lab.corpora.clients import PackageError
-from nemo_lab.curation import web_language as web
+from nemo_lab.curation.filters import language as web
 from nemo_lab.errors import LabError
 from nemo_lab.studies.web_curation import pages as web_pages
 from nemo_lab.studies.web_curation.extractors import EXTRACTORS

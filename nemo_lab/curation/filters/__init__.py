@@ -1,0 +1,19 @@
+"""Which documents stay: languages, rules, annotators, scorers and buckets, mathematical quality, test sets."""
+
+from nemo_lab.lazy import attach
+
+_HOMES = {
+    "EmbeddingRegressor": "scorers",
+    "NgramClassifier": "scorers",
+    "TestSet": "decontamination",
+    "detect": "language",
+    "ensemble": "buckets",
+    "into_buckets": "buckets",
+    "is_in": "language",
+    "judge": "heuristics",
+    "removals": "heuristics",
+    "score": "math_quality",
+    "signs": "math_quality",
+}
+__all__ = list(_HOMES)
+__getattr__, __dir__ = attach(__name__, _HOMES)
