@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import torch
 
-from nemo_lab.curation.web_writer import LocalWriter, Prompt
+from nemo_lab.curation.rewriting.writer import LocalWriter, Prompt
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -3,7 +3,7 @@
 import re
 
 from nemo_lab.corpora import cards
-from nemo_lab.curation import web_rephrasing
+from nemo_lab.curation.rewriting import tasks as web_rephrasing
 from nemo_lab.studies.web_curation import pool
 
 POOL = cards.card_path("web-pool").read_text(encoding="utf-8")

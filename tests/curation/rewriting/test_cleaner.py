@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.curation.cleaner import NOTHING, EndpointCleaner, chunks
-from nemo_lab.curation.endpoint import Endpoint, EndpointError
+from nemo_lab.curation.rewriting.cleaner import NOTHING, EndpointCleaner, chunks
+from nemo_lab.curation.rewriting.endpoint import Endpoint, EndpointError
 from nemo_lab.errors import LabError
 
 TEXT = "The sum of 12 and 30 is 42, as everybody knows.\n\nLet $x^2 + y^2 = r^2$ hold for all points.\n\n```python\ndef f(x):\n\n    return x\n```"  # noqa: E501

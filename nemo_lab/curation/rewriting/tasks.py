@@ -5,7 +5,7 @@
 
 (arXiv 2412.02595, section 2.3 and appendix H; limits from NVIDIA's code.) The tasks are the paper's, the wording is
 ours. Lines longer than the limit are left out and neighbouring lines are packed, because longer inputs gave
-over-simplified outputs. What becomes of the replies is in `web_replies`; every reason to drop one is counted.
+over-simplified outputs. What becomes of the replies is in `replies`; every reason to drop one is counted.
 
 All limits are in tokens of the writer.
 """
@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nemo_lab.curation.web_replies import CUT_OFF_ROOM, clean, invented
-from nemo_lab.curation.web_writer import Prompt, Writer
+from nemo_lab.curation.rewriting.replies import CUT_OFF_ROOM, clean, invented
+from nemo_lab.curation.rewriting.writer import Prompt, Writer
 from nemo_lab.errors import LabError, check_texts, check_whole, one_of
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.curation import web_rephrasing as web
-from nemo_lab.curation.web_replies import about_text, clean, copied, invented, listed, unquoted, with_pairs
-from nemo_lab.curation.web_writer import Reply
+from nemo_lab.curation.rewriting import tasks as web
+from nemo_lab.curation.rewriting.replies import about_text, clean, copied, invented, listed, unquoted, with_pairs
+from nemo_lab.curation.rewriting.writer import Reply
 from nemo_lab.errors import LabError
 
 

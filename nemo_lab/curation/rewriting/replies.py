@@ -16,8 +16,8 @@ from typing import Protocol
 
 import numpy as np
 
-from nemo_lab.curation.fidelity import compare
-from nemo_lab.curation.web_writer import Reply
+from nemo_lab.curation.rewriting.fidelity import compare
+from nemo_lab.curation.rewriting.writer import Reply
 
 CUT_OFF_ROOM = 2  # tokens between what is allowed and what shows that a text was cut off
 _BULLET = re.compile(r"^\s*(?:[-*•+]|\d+[.)])\s+")
@@ -37,7 +37,7 @@ _NAME = re.compile(r"(?<=[a-z,;] )[A-Z][a-z]{2,}\b")  # a capital inside a sente
 
 
 class Asked(Protocol):
-    """What is read of a task: `web_rephrasing.Task`."""
+    """What is read of a task: `tasks.Task`."""
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.curation.fidelity import Bounds, compare, faithful
+from nemo_lab.curation.rewriting.fidelity import Bounds, compare, faithful
 from nemo_lab.errors import LabError
 
 TEXT = "The sum of 12 and 30 is 42.\nLet $x^2 + y^2 = r^2$ hold for all of them.\nThe proof is left to the reader here.\nNext page of 7"  # noqa: E501

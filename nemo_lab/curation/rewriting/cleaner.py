@@ -16,9 +16,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from nemo_lab.curation.endpoint import Endpoint, EndpointError
-from nemo_lab.curation.fidelity import Bounds, compare, faithful
 from nemo_lab.curation.pages import cleaning
+from nemo_lab.curation.rewriting.endpoint import Endpoint, EndpointError
+from nemo_lab.curation.rewriting.fidelity import Bounds, compare, faithful
 from nemo_lab.errors import LabError, check_text, check_whole
 
 CHUNK = 20_000  # characters, about 5,000 tokens

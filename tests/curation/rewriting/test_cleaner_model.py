@@ -11,9 +11,9 @@ import pytest
 
 from nemo_lab.corpora.chat_models import chat_model_folder
 from nemo_lab.corpora.clients import PackageError
-from nemo_lab.curation.cleaner import EndpointCleaner
-from nemo_lab.curation.endpoint import Endpoint, EndpointError
-from nemo_lab.curation.fidelity import Bounds, compare, faithful
+from nemo_lab.curation.rewriting.cleaner import EndpointCleaner
+from nemo_lab.curation.rewriting.endpoint import Endpoint, EndpointError
+from nemo_lab.curation.rewriting.fidelity import Bounds, compare, faithful
 
 TEXT = "The sum of 12 and 30 is 42, as everybody knows.\n\nLet $x^2 + y^2 = r^2$ hold for all points of the plane."
 
@@ -23,7 +23,7 @@ class Server:
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.curation.serve_smollm2"]
-        self.process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}/v1"
 

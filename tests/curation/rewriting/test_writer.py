@@ -8,9 +8,9 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from nemo_lab.curation.endpoint import EndpointError
-from nemo_lab.curation.web_rephrasing import TASKS, rephrase
-from nemo_lab.curation.web_writer import TOP_P, AskingWriter, LocalWriter, Prompt, Sampler, model_folder
+from nemo_lab.curation.rewriting.endpoint import EndpointError
+from nemo_lab.curation.rewriting.tasks import TASKS, rephrase
+from nemo_lab.curation.rewriting.writer import TOP_P, AskingWriter, LocalWriter, Prompt, Sampler, model_folder
 from nemo_lab.errors import LabError
 from tests.one_thread import one_thread  # noqa: F401  a fixture for every test of the file
 
