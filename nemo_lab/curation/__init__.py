@@ -7,7 +7,7 @@ modules: `decoding`, `prepass` (formulas, code and tables held back), `lynx`, `c
 
 from nemo_lab.curation.pages.extraction import Extraction, Failure, Losses, extract, extract_html
 from nemo_lab.curation.pages.page import Damaged, Page
-from nemo_lab.curation.pipeline import Options, Summary, extract_to
+from nemo_lab.curation.shards.pipeline import Options, Summary, extract_to
 
 __all__ = [
     "Damaged",

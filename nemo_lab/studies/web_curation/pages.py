@@ -5,7 +5,7 @@
 
 Manuals are not the web: there is no advertising, no forum and no spam among them. What they share with it is what
 extraction is about: menus, indexes, link lists and notices around the text. Files of your own go the same way, as
-`nemo_lab.curation.records.read` yields the same pages out of WARC archives, folders and parquet files.
+`nemo_lab.curation.shards.records.read` yields the same pages out of WARC archives, folders and parquet files.
 """
 
 import re

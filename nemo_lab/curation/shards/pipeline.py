@@ -25,7 +25,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from nemo_lab.curation import records, shards, workers
+from nemo_lab.curation.shards import files as shards
+from nemo_lab.curation.shards import records, workers
 from nemo_lab.errors import LabError, check_number, check_path, check_texts, check_whole
 from nemo_lab.files import write_text
 from nemo_lab.progress import progress

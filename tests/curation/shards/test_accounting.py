@@ -83,7 +83,7 @@ def run(folder: Path, count: int) -> tuple[Counter[str], dict, Path]:
     script.write_text(RUN, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, str(script), str(archive), str(out), str(LIMIT)],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         timeout=1200,

@@ -14,7 +14,7 @@ import pytest
 from nemo_lab.cli import main
 from nemo_lab.curation import Options, extract_to
 from nemo_lab.curation.duplicates.near import duplicate_groups
-from nemo_lab.curation.workers import rows_of
+from nemo_lab.curation.shards.workers import rows_of
 from nemo_lab.errors import LabError
 from tests.curation.made_pages import article, page, write_warc
 
@@ -94,7 +94,7 @@ def test_killed_and_resumed_is_undisturbed(crawl: Path, straight: Path, tmp_path
     script.write_text(RUN, encoding="utf-8")
     process = subprocess.Popen(
         [sys.executable, str(script), str(crawl), str(out), QUOTE],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         start_new_session=True,
     )
     wait_for(out / ".work" / f"part-{shards - 1:05d}.parquet", process)
@@ -111,7 +111,7 @@ def test_workers_end_with_a_killed_command(crawl: Path, tmp_path: Path) -> None:
     out, script = tmp_path / "out", tmp_path / "run.py"
     script.write_text(RUN, encoding="utf-8")
     command = [sys.executable, str(script), str(crawl), str(out), QUOTE]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE) as process:
         wait_for(out / ".work" / "part-00000.parquet", process)
         process.kill()
         process.communicate(timeout=300)
@@ -140,7 +140,7 @@ def test_a_page_that_kills_its_worker_costs_itself(tmp_path: Path, monkeypatch: 
         (folder / f"{number}.html").write_text(
             article(number) if number != 2 else page("<p>die here</p>"), encoding="utf-8"
         )
-    monkeypatch.setattr("nemo_lab.curation.workers.rows_of", dies)
+    monkeypatch.setattr("nemo_lab.curation.shards.workers.rows_of", dies)
     extract_to([folder], tmp_path / "out", Options(batch=3), jobs=1)
     outcomes = [row["outcome"] for row in pq.read_table(tmp_path / "out" / "report.parquet").to_pylist()]
     assert outcomes == ["kept", "kept", "failed: its worker process died", "kept", "kept", "kept"]

@@ -12,7 +12,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from nemo_lab.curation.pages.page import Damaged, Page, Record
-from nemo_lab.curation.records import inputs, read
+from nemo_lab.curation.shards.records import inputs, read
 from nemo_lab.errors import LabError
 from tests.curation.made_pages import article, write_warc
 

@@ -6,17 +6,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nemo_lab.curation import shards
+from nemo_lab.curation.shards import files
 
-ROW = dict.fromkeys(shards.REPORT_SCHEMA.names) | {"url": "http://a", "outcome": shards.KEPT}
+ROW = dict.fromkeys(files.REPORT_SCHEMA.names) | {"url": "http://a", "outcome": files.KEPT}
 
 
 def rows(count: int) -> pa.Table:
-    return pa.Table.from_pylist([ROW] * count, schema=shards.REPORT_SCHEMA)
+    return pa.Table.from_pylist([ROW] * count, schema=files.REPORT_SCHEMA)
 
 
 def test_a_report_of_several_shards_is_one_file(tmp_path: Path) -> None:
-    with shards.report_to(tmp_path / "report.parquet") as report:
+    with files.report_to(tmp_path / "report.parquet") as report:
         report.write_table(rows(2))
         assert not (tmp_path / "report.parquet").exists()
         report.write_table(rows(3))
@@ -25,11 +25,11 @@ def test_a_report_of_several_shards_is_one_file(tmp_path: Path) -> None:
 
 
 def test_a_report_that_ends_in_an_error_leaves_the_old_one(tmp_path: Path) -> None:
-    with shards.report_to(tmp_path / "report.parquet") as report:
+    with files.report_to(tmp_path / "report.parquet") as report:
         report.write_table(rows(2))
 
     def fail() -> None:
-        with shards.report_to(tmp_path / "report.parquet") as again:
+        with files.report_to(tmp_path / "report.parquet") as again:
             again.write_table(rows(9))
             raise OSError("disk")
 
@@ -42,5 +42,5 @@ def test_a_report_that_ends_in_an_error_leaves_the_old_one(tmp_path: Path) -> No
 def test_only_half_written_shards_are_swept(tmp_path: Path) -> None:
     for name in (".part-00000.parquet.0a1b.tmp", ".report.parquet.2c.tmp", "part-00000.parquet", ".mine.tmp"):
         (tmp_path / name).touch()
-    shards.sweep(tmp_path)
+    files.sweep(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".mine.tmp", "part-00000.parquet"]
