@@ -11,21 +11,21 @@ from pathlib import Path
 import tiny_puzzle
 import torch
 
-from nemo_lab.compression import puzzle_library, puzzle_scores
+from nemo_lab.compression.puzzle import library, scores
 
 
 def build(folder):
     """What is killed here and run to its end in the test."""
     parent = tiny_puzzle.parent()
-    puzzle_library.build_library(parent, tiny_puzzle.rows(), tiny_puzzle.RECIPE, folder, progress=False)
-    reference = puzzle_scores.Reference.of(parent, tiny_puzzle.rows(4, seed=2))
-    puzzle_scores.score_library(parent, reference, tiny_puzzle.RECIPE, folder, progress=False)
-    return puzzle_scores.read_scores([folder] * 4)
+    library.build_library(parent, tiny_puzzle.rows(), tiny_puzzle.RECIPE, folder, progress=False)
+    reference = scores.Reference.of(parent, tiny_puzzle.rows(4, seed=2))
+    scores.score_library(parent, reference, tiny_puzzle.RECIPE, folder, progress=False)
+    return scores.read_scores([folder] * 4)
 
 
 def main(folder, stage):
     torch.set_num_threads(1)
-    module, name = {"library": (puzzle_library, "refit"), "scores": (puzzle_scores, "compare")}[stage]
+    module, name = {"library": (library, "refit"), "scores": (scores, "compare")}[stage]
     real, calls = getattr(module, name), []
 
     def dies(*arguments):

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from nemo_lab.compression.puzzle_child import cast
-from nemo_lab.compression.puzzle_library import LibraryRecipe
-from nemo_lab.compression.puzzle_parts import KINDS, Option
-from nemo_lab.compression.puzzle_scores import Reference
-from nemo_lab.compression.puzzle_start import open_parent
+from nemo_lab.compression.puzzle.child import cast
+from nemo_lab.compression.puzzle.library import LibraryRecipe
+from nemo_lab.compression.puzzle.parent import open_parent
+from nemo_lab.compression.puzzle.parts import KINDS, Option
+from nemo_lab.compression.puzzle.scores import Reference
 from nemo_lab.progress import quiet
 from nemo_lab.studies.puzzle_nas.runs import Texts
 

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from nemo_lab.compression.puzzle_search import Slots, parent_of, total
+from nemo_lab.compression.puzzle.search import Slots, parent_of, total
 from nemo_lab.errors import LabError
 
 FILE = "examples/data/Llama-3.3-70B-Instruct/block_library.json"

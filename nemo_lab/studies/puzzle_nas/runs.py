@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nemo_lab.compression import puzzle_search
-from nemo_lab.compression.puzzle_child import assemble, cast
-from nemo_lab.compression.puzzle_distillation import distil_child, read_record, record_parent
-from nemo_lab.compression.puzzle_library import LibraryRecipe, build_library
-from nemo_lab.compression.puzzle_parts import Option
-from nemo_lab.compression.puzzle_programme import OptionT, Slots
-from nemo_lab.compression.puzzle_scores import Reference, score_library, true_scores
-from nemo_lab.compression.puzzle_start import load_parent
+from nemo_lab.compression.puzzle import search
+from nemo_lab.compression.puzzle.child import assemble, cast
+from nemo_lab.compression.puzzle.distillation import distil_child, read_record, record_parent
+from nemo_lab.compression.puzzle.library import LibraryRecipe, build_library
+from nemo_lab.compression.puzzle.parent import load_parent
+from nemo_lab.compression.puzzle.parts import Option
+from nemo_lab.compression.puzzle.programme import OptionT, Slots
+from nemo_lab.compression.puzzle.scores import Reference, score_library, true_scores
 from nemo_lab.errors import LabError
 from nemo_lab.progress import quiet
 
@@ -104,11 +104,11 @@ def choices(
     """Return what each method chooses under the same limits."""
     rng = np.random.default_rng(seed)
     return {
-        "search": puzzle_search.solve(slots, objective, limits),
-        "greedy": puzzle_search.greedy(slots, objective, limits),
-        "uniform": puzzle_search.uniform(slots, objective, limits),
-        "random": puzzle_search.random_choice(slots, limits, rng),
-        "most parameters": puzzle_search.solve(slots, "parameters", limits, maximise=True),
+        "search": search.solve(slots, objective, limits),
+        "greedy": search.greedy(slots, objective, limits),
+        "uniform": search.uniform(slots, objective, limits),
+        "random": search.random_choice(slots, limits, rng),
+        "most parameters": search.solve(slots, "parameters", limits, maximise=True),
     }
 
 
@@ -127,8 +127,8 @@ def likely_choice(slots: Slots[OptionT], limits: Mapping[str, float], rng: np.ra
             kept = [own, *(option for option in others if rng.random() < 0.5)]
             some.append({option: options[option] for option in kept})
         try:
-            return puzzle_search.solve(some, "kl", limits)
-        except puzzle_search.Infeasible:
+            return search.solve(some, "kl", limits)
+        except search.Infeasible:
             continue
     raise LabError("Half of the options never meet the limits; raise them.")
 

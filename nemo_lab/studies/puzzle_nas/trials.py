@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nemo_lab.compression.puzzle_fusion import fuse, side_by_side
-from nemo_lab.compression.puzzle_library import build_library
-from nemo_lab.compression.puzzle_parts import NONE, Option, walk
-from nemo_lab.compression.puzzle_scores import Reference, behind, score_library, slots_of_layer
-from nemo_lab.compression.puzzle_start import load_parent
+from nemo_lab.compression.puzzle.fusion import fuse, side_by_side
+from nemo_lab.compression.puzzle.library import build_library
+from nemo_lab.compression.puzzle.parent import load_parent
+from nemo_lab.compression.puzzle.parts import NONE, Option, walk
+from nemo_lab.compression.puzzle.scores import Reference, behind, score_library, slots_of_layer
 from nemo_lab.errors import LabError
 from nemo_lab.studies.puzzle_nas.runs import PuzzleSizes, Texts, recipe_of
 

@@ -11,7 +11,7 @@ import pytest
 import tiny_puzzle
 
 from nemo_lab.artifacts import unless_building
-from nemo_lab.compression import puzzle_scores, puzzle_start
+from nemo_lab.compression.puzzle import parent, scores
 from nemo_lab.errors import LabError
 from nemo_lab.studies.puzzle_nas import keeping, runs
 
@@ -134,13 +134,13 @@ def test_kept_libraries_are_those_of_the_jobs(home, puzzle_lab, monkeypatch):
     monkeypatch.setattr(keeping, "run_many", lambda jobs, desc: [job() for job in jobs])
     keep = partial(keeping.keep_libraries, folder / "llama", tiny_puzzle.Settings())
     kept = keep({0: texts, 1: texts}, ["made up"], [1, 2])
-    assert puzzle_scores.read_scores(kept.layer_folders[0]) == puzzle_scores.read_scores(by_hand)
+    assert scores.read_scores(kept.layer_folders[0]) == scores.read_scores(by_hand)
     assert kept.layer_folders[0][0] == kept.layer_folders[0][2] != kept.layer_folders[0][1]
     assert set(kept.layer_folders[0]).isdisjoint(kept.layer_folders[1])  # a repeat has its own
     assert (kept.records[0] / runs.RECORD).is_file()
     assert kept.records[0] != kept.records[1]
     assert {one.name for one in (kept.trials / "start").glob("scores-*")} == {"scores-001.json", "scores-002.json"}
-    monkeypatch.setattr(puzzle_start, "load_parent", None)  # nothing is made again
+    monkeypatch.setattr(parent, "load_parent", None)  # nothing is made again
     assert keep({0: texts, 1: texts}, ["made up"], [1, 2]) == kept
     label = json.loads((kept.trials / "artifact.json").read_text())
     assert label["settings"]["job"] == {"layers": [1, 2]}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nemo_lab.compression.puzzle_search import solve, total
+from nemo_lab.compression.puzzle.search import solve, total
 from nemo_lab.errors import LabError
 from nemo_lab.studies.puzzle_nas import published
 

@@ -9,11 +9,12 @@ import tiny_puzzle
 import torch
 from tiny_puzzle import choice
 
-from nemo_lab.compression import puzzle_distillation, puzzle_search, puzzle_start
-from nemo_lab.compression.puzzle_child import cast
-from nemo_lab.compression.puzzle_distillation import read_record
-from nemo_lab.compression.puzzle_model import PuzzleForCausalLM
-from nemo_lab.compression.puzzle_scores import read_scores, walk_layers
+from nemo_lab.compression.puzzle import distillation, search
+from nemo_lab.compression.puzzle import parent as puzzle_start
+from nemo_lab.compression.puzzle.child import cast
+from nemo_lab.compression.puzzle.distillation import read_record
+from nemo_lab.compression.puzzle.model import PuzzleForCausalLM
+from nemo_lab.compression.puzzle.scores import read_scores, walk_layers
 from nemo_lab.errors import LabError
 from nemo_lab.studies.puzzle_nas import runs
 from tests.recorders import record, spy
@@ -68,9 +69,9 @@ def test_choices_and_their_true_kl(puzzle_lab):
     limits = {"ms": 18.0}
     made = runs.choices(slots, limits, seed=0)
     assert set(made) == set(runs.METHODS)
-    assert all(puzzle_search.fits(slots, choice, limits) for choice in made.values())
+    assert all(search.fits(slots, choice, limits) for choice in made.values())
     likely = runs.likely_choice(slots, limits, np.random.default_rng(0))
-    assert puzzle_search.total(slots, likely, "kl") >= puzzle_search.total(slots, made["search"], "kl")
+    assert search.total(slots, likely, "kl") >= search.total(slots, made["search"], "kl")
     found = runs.true_kl(
         folder / "llama",
         tiny_puzzle.Settings(),
@@ -180,7 +181,7 @@ def test_a_child_is_distilled_as_it_was_asked_for(parent, monkeypatch, shuffled)
 def test_methods_are_asked_under_the_same_limits_and_the_control_is_random(puzzle_lab, monkeypatch):
     slots, limits = timed(read_scores(puzzle_lab[2])), {"ms": 18.0}
     solved, greedy, uniform, drawn = (
-        spy(monkeypatch, puzzle_search, name) for name in ("solve", "greedy", "uniform", "random_choice")
+        spy(monkeypatch, search, name) for name in ("solve", "greedy", "uniform", "random_choice")
     )
     made = runs.choices(slots, limits, seed=7)
     assert [call["objective"] for call in solved.calls[:1]] == ["kl"]
@@ -188,7 +189,7 @@ def test_methods_are_asked_under_the_same_limits_and_the_control_is_random(puzzl
     for recorder in (solved, greedy, uniform, drawn):
         assert all(limit == limits for limit in recorder.all("limits"))
     assert greedy.only("objective") == uniform.only("objective") == "kl"
-    again = puzzle_search.random_choice(slots, limits, np.random.default_rng(7))
+    again = search.random_choice(slots, limits, np.random.default_rng(7))
     assert made["random"] == again
     draws = {tuple(runs.choices(slots, limits, seed)["random"]) for seed in range(6)}
     assert len(draws) > 2, "another seed draws another architecture"
@@ -209,7 +210,7 @@ def test_rows_depend_on_the_seed():
 def test_shuffled_answers_belong_to_other_positions(puzzle_lab):
     """The control of distillation: no position keeps its own answer, and all have one."""
     known = read_record(puzzle_lab[0] / runs.RECORD, puzzle_start.load_parent(puzzle_lab[0] / "llama", 3).lm_head)
-    order = puzzle_distillation._order(known).tolist()
+    order = distillation._order(known).tolist()
     assert sorted(order) == list(range(known.tokens_SBL[0].numel()))
     assert all(place != other for place, other in enumerate(order))
     assert len({place - other for place, other in enumerate(order)}) > 3, "it is no shift, which a model could learn"
@@ -218,9 +219,9 @@ def test_shuffled_answers_belong_to_other_positions(puzzle_lab):
 def test_the_distillation_s_control_reaches_its_loss(puzzle_lab, monkeypatch):
     known = read_record(puzzle_lab[0] / runs.RECORD, puzzle_start.load_parent(puzzle_lab[0] / "llama", 3).lm_head)
     child = tiny_puzzle.parent(num_hidden_layers=3)
-    asked = spy(monkeypatch, puzzle_distillation, "distillation_loss")
+    asked = spy(monkeypatch, distillation, "distillation_loss")
     for shuffled in (False, True):
-        puzzle_distillation.distil_child(child, known, steps=2, lr=1e-3, shuffled=shuffled, progress=False)
+        distillation.distil_child(child, known, steps=2, lr=1e-3, shuffled=shuffled, progress=False)
     ours, control = asked.all("order_T")[:2], asked.all("order_T")[2:]
     assert ours == [None, None]
     assert all(order is not None for order in control)

@@ -7,11 +7,11 @@ import pytest
 import tiny_puzzle
 from tiny_puzzle import choice
 
-from nemo_lab.compression.puzzle_child import assemble
-from nemo_lab.compression.puzzle_fusion import fuse
-from nemo_lab.compression.puzzle_parts import Option
-from nemo_lab.compression.puzzle_scores import Reference, read_scores, slots_of_layer, true_scores
-from nemo_lab.compression.puzzle_start import load_parent
+from nemo_lab.compression.puzzle.child import assemble
+from nemo_lab.compression.puzzle.fusion import fuse
+from nemo_lab.compression.puzzle.parent import load_parent
+from nemo_lab.compression.puzzle.parts import Option
+from nemo_lab.compression.puzzle.scores import Reference, read_scores, slots_of_layer, true_scores
 from nemo_lab.errors import LabError
 from nemo_lab.studies.puzzle_nas import trials
 from nemo_lab.studies.puzzle_nas.runs import recipe_of

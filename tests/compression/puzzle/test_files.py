@@ -9,9 +9,8 @@ from damage import DAMAGE, damaged
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from nemo_lab.compression import puzzle_files as files
-from nemo_lab.compression import puzzle_library as library
-from nemo_lab.compression.puzzle_parts import Option, forward, walk
+from nemo_lab.compression.puzzle import files, library
+from nemo_lab.compression.puzzle.parts import Option, forward, walk
 from nemo_lab.errors import LabError
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nemo_lab.compression.puzzle_model import LINEAR, Part, attention_part, ffn_part
+from nemo_lab.compression.puzzle.model import LINEAR, Part, attention_part, ffn_part
 from nemo_lab.errors import LabError, one_of
 
 KINDS = ("attention", "ffn")

@@ -5,10 +5,10 @@ from itertools import pairwise
 import pytest
 import tiny_puzzle
 
-from nemo_lab.compression import puzzle_costs as costs
-from nemo_lab.compression.puzzle_library import LibraryRecipe
-from nemo_lab.compression.puzzle_model import PuzzleLayer
-from nemo_lab.compression.puzzle_parts import KINDS, Option
+from nemo_lab.compression.puzzle import costs
+from nemo_lab.compression.puzzle.library import LibraryRecipe
+from nemo_lab.compression.puzzle.model import PuzzleLayer
+from nemo_lab.compression.puzzle.parts import KINDS, Option
 from nemo_lab.errors import LabError
 
 DECODE, PREFILL = costs.Target("decode", 1, 8, batch=2), costs.Target("prefill", 16, 0)

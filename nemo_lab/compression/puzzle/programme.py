@@ -1,6 +1,6 @@
 """Puzzle's search as arrays, for SciPy's HiGHS: what is refused, the constraints, the solver and its answer.
 
-`puzzle_search` says what the programme is. Nothing here knows of models: an option is any key of a mapping, a name or
+`search` says what the programme is. Nothing here knows of models: an option is any key of a mapping, a name or
 an `Option`, and what it costs are numbers by name.
 
 Shapes: X all options of all slots.

@@ -1,6 +1,6 @@
 """Puzzle's library: for every sub-block of a Llama cheaper ones that answer as nearly alike as can be.
 
-Alternatives that are initialised from the parent (`puzzle_parts`) are distilled locally (Puzzle, arXiv 2411.19146,
+Alternatives that are initialised from the parent (`parts`) are distilled locally (Puzzle, arXiv 2411.19146,
 section 3): each gets the parent's own input of its place and is to give the parent's output, with the error measured
 against the output's energy,
 
@@ -14,7 +14,7 @@ better *solved* for: L is quadratic in it, so its minimum is a system of linear 
 near its start, which is first given its best length; how strongly is decided on rows held out. `steps` of Adam on all
 weights may follow; notebook 08 shows what each of the two buys.
 
-A layer's alternatives are one file, written whole or not at all (`puzzle_files`): a killed run goes on with the next.
+A layer's alternatives are one file, written whole or not at all (`files`): a killed run goes on with the next.
 
 Shapes: N rows, L length, D width of the stream, T = N·L tokens, F inputs of a last matrix.
 """
@@ -30,8 +30,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nemo_lab.compression.puzzle_files import check_origin, layer_file, write_layer
-from nemo_lab.compression.puzzle_parts import (
+from nemo_lab.compression.puzzle.files import check_origin, layer_file, write_layer
+from nemo_lab.compression.puzzle.parts import (
     KINDS,
     NONE,
     Option,

@@ -6,11 +6,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_puzzle import choice
 
-from nemo_lab.compression import puzzle_child, puzzle_costs
-from nemo_lab.compression import puzzle_distillation as distillation
-from nemo_lab.compression.puzzle_files import read_part
-from nemo_lab.compression.puzzle_library import build_library
-from nemo_lab.compression.puzzle_parts import Option
+from nemo_lab.compression.puzzle import child as puzzle_child
+from nemo_lab.compression.puzzle import costs, distillation
+from nemo_lab.compression.puzzle.files import read_part
+from nemo_lab.compression.puzzle.library import build_library
+from nemo_lab.compression.puzzle.parts import Option
 from nemo_lab.errors import LabError
 
 CHOICE = choice(3, 24, 1, 12, "linear", "linear", 0, 0)
@@ -40,7 +40,7 @@ def test_assembled_as_chosen(lab):
     )
     part = read_part(folder, 1, Option("ffn", 12), model.config, torch.float32)
     assert torch.equal(child.model.layers[1].mlp.down_proj.weight, part.down_proj.weight)
-    counted = sum(puzzle_costs.parameters(model.config, option) for option in CHOICE)
+    counted = sum(costs.parameters(model.config, option) for option in CHOICE)
     assert sum(weight.numel() for weight in child.parameters()) == counted + 64 * 36 + 36
 
 

@@ -9,7 +9,7 @@ import tiny_puzzle
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from nemo_lab.compression import puzzle_start
+from nemo_lab.compression.puzzle import parent as puzzle_start
 from nemo_lab.errors import LabError
 from nemo_lab.progress import quiet
 from nemo_lab.studies.puzzle_nas import settings

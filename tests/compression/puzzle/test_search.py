@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.compression import puzzle_search as search
+from nemo_lab.compression.puzzle import search
 from nemo_lab.errors import LabError
 
 CHEAP, DEAR = {"score": 1.0, "runtime": 1.0, "memory": 1.0}, {"score": 0.0, "runtime": 3.0, "memory": 2.0}

@@ -26,9 +26,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nemo_lab.compression.distillation import cosine_loss, kl_loss
-from nemo_lab.compression.puzzle_child import cast
-from nemo_lab.compression.puzzle_parts import reason_of
-from nemo_lab.compression.puzzle_scores import Reference, true_scores, walk_layers
+from nemo_lab.compression.puzzle.child import cast
+from nemo_lab.compression.puzzle.parts import reason_of
+from nemo_lab.compression.puzzle.scores import Reference, true_scores, walk_layers
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.files import write_tensors
 from nemo_lab.progress import progress as progress_bar

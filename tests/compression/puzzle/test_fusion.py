@@ -6,9 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.compression import puzzle_fusion as fusion
-from nemo_lab.compression.puzzle_model import PuzzleConfig, PuzzleForCausalLM
-from nemo_lab.compression.puzzle_scores import walk_layers
+from nemo_lab.compression.puzzle import fusion
+from nemo_lab.compression.puzzle.model import PuzzleConfig, PuzzleForCausalLM
+from nemo_lab.compression.puzzle.scores import walk_layers
 from nemo_lab.errors import LabError
 from nemo_lab.studies.puzzle_nas.trials import fusion_error
 
@@ -34,7 +34,7 @@ def test_fused_model():
     assert fused.config.blocks == [[3, 24], [1, 42], [0, 0], [0, 0]]
     assert sum(w.numel() for w in fused.parameters()) == sum(w.numel() for w in model.parameters()) - 2 * 36
     _, (stream,) = walk_layers(model, tokens, [0])
-    from nemo_lab.compression.puzzle_parts import start_of
+    from nemo_lab.compression.puzzle.parts import start_of
 
     context = start_of(model, tokens)[1]
     stream = stream + model.model.layers[1].attend(stream, **context)

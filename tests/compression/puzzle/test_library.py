@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from nemo_lab.compression import puzzle_library as library
-from nemo_lab.compression.puzzle_files import read_errors
-from nemo_lab.compression.puzzle_model import LINEAR
-from nemo_lab.compression.puzzle_parts import Option, walk
+from nemo_lab.compression.puzzle import library
+from nemo_lab.compression.puzzle.files import read_errors
+from nemo_lab.compression.puzzle.model import LINEAR
+from nemo_lab.compression.puzzle.parts import Option, walk
 from nemo_lab.errors import LabError
 
 

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from damage import SCORES, damaged_scores
 
-from nemo_lab.compression import puzzle_scores as scores
-from nemo_lab.compression.puzzle_child import assemble
-from nemo_lab.compression.puzzle_library import build_library
-from nemo_lab.compression.puzzle_parts import Option
+from nemo_lab.compression.puzzle import scores
+from nemo_lab.compression.puzzle.child import assemble
+from nemo_lab.compression.puzzle.library import build_library
+from nemo_lab.compression.puzzle.parts import Option
 from nemo_lab.errors import LabError
 
 

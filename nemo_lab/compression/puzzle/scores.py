@@ -27,9 +27,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nemo_lab.compression.puzzle_files import read_part
-from nemo_lab.compression.puzzle_library import LibraryRecipe
-from nemo_lab.compression.puzzle_parts import KINDS, NONE, Option, Visit, forward, norm_of, reason_of, start_of, walk
+from nemo_lab.compression.puzzle.files import read_part
+from nemo_lab.compression.puzzle.library import LibraryRecipe
+from nemo_lab.compression.puzzle.parts import KINDS, NONE, Option, Visit, forward, norm_of, reason_of, start_of, walk
 from nemo_lab.errors import LabError
 from nemo_lab.files import write_text
 from nemo_lab.progress import progress as progress_bar

@@ -22,10 +22,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from nemo_lab.compression.puzzle_library import LibraryRecipe
-from nemo_lab.compression.puzzle_model import LINEAR, Part, PuzzleConfig, PuzzleForCausalLM, PuzzleLayer
-from nemo_lab.compression.puzzle_parts import KINDS, NONE, Option
-from nemo_lab.compression.puzzle_search import Slots, total
+from nemo_lab.compression.puzzle.library import LibraryRecipe
+from nemo_lab.compression.puzzle.model import LINEAR, Part, PuzzleConfig, PuzzleForCausalLM, PuzzleLayer
+from nemo_lab.compression.puzzle.parts import KINDS, NONE, Option
+from nemo_lab.compression.puzzle.search import Slots, total
 from nemo_lab.errors import LabError
 from nemo_lab.timing import interleaved
 

@@ -26,7 +26,7 @@ import numpy as np
 from scipy.optimize import LinearConstraint
 from scipy.sparse import csr_array
 
-from nemo_lab.compression.puzzle_programme import (
+from nemo_lab.compression.puzzle.programme import (
     Limits,
     OptionT,
     Slots,

@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from nemo_lab.compression.puzzle_model import PuzzleConfig, PuzzleForCausalLM
-from nemo_lab.compression.puzzle_parts import reason_of
+from nemo_lab.compression.puzzle.model import PuzzleConfig, PuzzleForCausalLM
+from nemo_lab.compression.puzzle.parts import reason_of
 from nemo_lab.errors import LabError
 from nemo_lab.progress import quiet
 

@@ -7,8 +7,8 @@ import pytest
 import tiny_puzzle
 import torch
 
-from nemo_lab.compression.puzzle_child import plain_llama
-from nemo_lab.compression.puzzle_model import PuzzleConfig, PuzzleForCausalLM
+from nemo_lab.compression.puzzle.child import plain_llama
+from nemo_lab.compression.puzzle.model import PuzzleConfig, PuzzleForCausalLM
 from nemo_lab.errors import LabError
 
 BLOCKS = [[0, 24], [1, 12], ["linear", "linear"], [3, 0]]

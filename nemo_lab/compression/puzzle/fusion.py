@@ -25,8 +25,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nemo_lab.compression.puzzle_model import LINEAR, PuzzleLayer
-from nemo_lab.compression.puzzle_parts import start_of
+from nemo_lab.compression.puzzle.model import LINEAR, PuzzleLayer
+from nemo_lab.compression.puzzle.parts import start_of
 from nemo_lab.errors import LabError
 from nemo_lab.progress import progress as progress_bar
 

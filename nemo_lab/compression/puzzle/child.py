@@ -1,6 +1,6 @@
 """The child of Puzzle's search, put together from parent and library, and two forms in which it leaves the lab.
 
-As it is, with its own modelling file (`puzzle_model`): small and fast. As a plain Llama, where what is missing is
+As it is, with its own modelling file (`model`): small and fast. As a plain Llama, where what is missing is
 zeros (`plain_llama`): it says the same and needs no code of ours, but saves neither time nor memory.
 """
 
@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nemo_lab.compression.puzzle_files import read_part
-from nemo_lab.compression.puzzle_model import LINEAR, Part, PuzzleLayer
-from nemo_lab.compression.puzzle_parts import KINDS, NONE, Option
+from nemo_lab.compression.puzzle.files import read_part
+from nemo_lab.compression.puzzle.model import LINEAR, Part, PuzzleLayer
+from nemo_lab.compression.puzzle.parts import KINDS, NONE, Option
 from nemo_lab.errors import LabError
 
 

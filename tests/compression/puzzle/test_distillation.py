@@ -7,9 +7,9 @@ import pytest
 import tiny_puzzle
 import torch
 
-from nemo_lab.compression import puzzle_child
-from nemo_lab.compression import puzzle_distillation as distillation
-from nemo_lab.compression.puzzle_library import distil
+from nemo_lab.compression.puzzle import child as puzzle_child
+from nemo_lab.compression.puzzle import distillation
+from nemo_lab.compression.puzzle.library import distil
 from nemo_lab.errors import LabError
 from nemo_lab.training import NonFiniteLoss
 from tests.interrupted import updates

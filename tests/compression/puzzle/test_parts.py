@@ -4,7 +4,7 @@ import pytest
 import tiny_puzzle
 import torch
 
-from nemo_lab.compression import puzzle_parts as parts
+from nemo_lab.compression.puzzle import parts
 from nemo_lab.errors import LabError
 
 

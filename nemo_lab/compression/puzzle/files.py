@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from nemo_lab.compression.puzzle_parts import Option, module_of, reason_of
+from nemo_lab.compression.puzzle.parts import Option, module_of, reason_of
 from nemo_lab.errors import LabError
 from nemo_lab.files import replaced
 

@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 
-from nemo_lab.compression import puzzle_programme as programme
-from nemo_lab.compression.puzzle_parts import Option
+from nemo_lab.compression.puzzle import programme
+from nemo_lab.compression.puzzle.parts import Option
 
 WIDE, HALF, HEADS = Option("ffn", 24), Option("ffn", 12), Option("attention", 3)
 SLOTS = [{HEADS: {"kl": 0.5, "ms": 4.0}}, {WIDE: {"kl": 0.0, "ms": 3.0}, HALF: {"kl": 0.25, "ms": 1.0}}]
