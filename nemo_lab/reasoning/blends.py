@@ -23,10 +23,10 @@ import numpy as np
 
 from nemo_lab import expect
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.reasoning.domains import DOMAINS
 from nemo_lab.reasoning.experience import Prompt, Prompts
-from nemo_lab.reasoning.items import Item, generator
-from nemo_lab.reasoning.templates import MODES, TEMPLATES, prompt_of
+from nemo_lab.reasoning.questions.domains import DOMAINS
+from nemo_lab.reasoning.questions.items import Item, generator
+from nemo_lab.reasoning.questions.templates import MODES, TEMPLATES, prompt_of
 from nemo_lab.training import with_fingerprint
 
 Key = tuple[str, str]

@@ -17,10 +17,10 @@ import torch
 
 from nemo_lab import expect
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.policy import Policy, check_policy
+from nemo_lab.reasoning.questions.items import Item
+from nemo_lab.reasoning.questions.templates import adheres, prompt_of, reward
 from nemo_lab.reasoning.rollouts import sample_responses
-from nemo_lab.reasoning.templates import adheres, prompt_of, reward
 
 ROWS = 512  # decoded together
 

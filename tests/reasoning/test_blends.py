@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from nemo_lab.errors import LabError
 from nemo_lab.reasoning import blends
 from nemo_lab.reasoning.blends import Key
-from nemo_lab.reasoning.domains import DOMAINS, draw
 from nemo_lab.reasoning.experience import Prompt
-from nemo_lab.reasoning.items import Item
-from nemo_lab.reasoning.templates import TEMPLATES, as_choice
+from nemo_lab.reasoning.questions.domains import DOMAINS, draw
+from nemo_lab.reasoning.questions.items import Item
+from nemo_lab.reasoning.questions.templates import TEMPLATES, as_choice
 
 KEYS = [(domain, template) for domain in DOMAINS for template in TEMPLATES]
 SIZES = st.fixed_dictionaries({key: st.integers(1, 500) for key in KEYS})

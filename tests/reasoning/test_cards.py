@@ -9,9 +9,9 @@ import pytest
 from nemo_lab.corpora import cards
 from nemo_lab.corpora.clients import PackageError
 from nemo_lab.corpora.questions import SETS, questions, read_questions
-from nemo_lab.reasoning.domains import DOMAINS
-from nemo_lab.reasoning.items import Item
-from nemo_lab.reasoning.templates import as_open, items_from, keep
+from nemo_lab.reasoning.questions.domains import DOMAINS
+from nemo_lab.reasoning.questions.items import Item
+from nemo_lab.reasoning.questions.templates import as_open, items_from, keep
 from nemo_lab.studies.registry import SETTINGS
 from nemo_lab.studies.retro_search import rule_puzzles
 

@@ -8,10 +8,10 @@ import tiny_policy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.reasoning.domains import draw
 from nemo_lab.reasoning.evaluate import Answer, answer, pass_at, pass_rates, score
+from nemo_lab.reasoning.questions.domains import draw
+from nemo_lab.reasoning.questions.templates import prompt_of, response_of
 from nemo_lab.reasoning.sft import pair_source
-from nemo_lab.reasoning.templates import prompt_of, response_of
 from nemo_lab.training import TrainSettings, train
 
 ITEMS = draw("sum", 3, seed=1, level=1)

@@ -12,18 +12,19 @@ import torch
 
 from nemo_lab import expect
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import blends, checking, curriculum, domains, evaluate, sft, templates
+from nemo_lab.reasoning import blends, curriculum, evaluate, sft
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.evaluate import Answer
 from nemo_lab.reasoning.experience import Prompt
 from nemo_lab.reasoning.grpo import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
-from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.policy import Policy, small_policy
-from nemo_lab.reasoning.retro_search import RevisionSettings, Traced, revise, value
+from nemo_lab.reasoning.questions import checking, domains, templates
+from nemo_lab.reasoning.questions.items import Item
+from nemo_lab.reasoning.retro.search import RevisionSettings, Traced, revise, value
+from nemo_lab.reasoning.retro.switch_bans import ban_switches, penalise_switches
+from nemo_lab.reasoning.retro.thoughts import segment, shape, split_steps
 from nemo_lab.reasoning.rollouts import sample_responses
-from nemo_lab.reasoning.switch_bans import ban_switches, penalise_switches
-from nemo_lab.reasoning.thoughts import segment, shape, split_steps
 from nemo_lab.studies.reasoning_toggle_rl.lessons import Teacher
 from nemo_lab.studies.retro_search import rule_puzzles
 from nemo_lab.studies.retro_search.baselines import (

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemo_lab.reasoning.codec import Codec
-from nemo_lab.reasoning.domains import draw
 from nemo_lab.reasoning.policy import token_logprobs
+from nemo_lab.reasoning.questions.domains import draw
 from nemo_lab.reasoning.sft import pair_batch, pair_source
 from nemo_lab.studies.reasoning_toggle_rl.lessons import Teacher, lesson_pairs
 from nemo_lab.training import TrainingError, TrainSettings, train, with_fingerprint

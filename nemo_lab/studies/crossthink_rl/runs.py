@@ -21,14 +21,14 @@ import pandas as pd
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.reasoning import blends
 from nemo_lab.reasoning.blends import Blend, Key
-from nemo_lab.reasoning.domains import DOMAINS, check_canaries
 from nemo_lab.reasoning.evaluate import answer
 from nemo_lab.reasoning.experience import Prompt, Reward
 from nemo_lab.reasoning.grpo import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
-from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.policy import Policy, State, small_policy
-from nemo_lab.reasoning.templates import corrupt, keep, reward
+from nemo_lab.reasoning.questions.domains import DOMAINS, check_canaries
+from nemo_lab.reasoning.questions.items import Item
+from nemo_lab.reasoning.questions.templates import corrupt, keep, reward
 from nemo_lab.studies.crossthink_rl.settings import CrossThink
 from nemo_lab.studies.crossthink_rl.start import MODE, RL_DOMAINS, RL_SEED, Start, accuracy, by_domain, draws, evaluate
 

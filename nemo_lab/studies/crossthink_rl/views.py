@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from nemo_lab.reasoning.domains import DOMAINS
-from nemo_lab.reasoning.items import Item
-from nemo_lab.reasoning.templates import TEMPLATES, as_open, filter_reasons
+from nemo_lab.reasoning.questions.domains import DOMAINS
+from nemo_lab.reasoning.questions.items import Item
+from nemo_lab.reasoning.questions.templates import TEMPLATES, as_open, filter_reasons
 from nemo_lab.studies.crossthink_rl.runs import ArmResult
 from nemo_lab.studies.crossthink_rl.start import LEVELS, RL_DOMAINS, Start, accuracy, tokens_saved
 

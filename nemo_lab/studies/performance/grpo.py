@@ -33,11 +33,11 @@ from nemo_lab.errors import LabError, one_of
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
 from nemo_lab.reasoning.codec import END, PAD, Codec
-from nemo_lab.reasoning.domains import draw
 from nemo_lab.reasoning.experience import Prompt
 from nemo_lab.reasoning.grpo import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.policy import Policy
+from nemo_lab.reasoning.questions.domains import draw
 from nemo_lab.studies.performance.sides import Benchmark, Result, main, run_side
 
 SIDES = ("ours", "trl")

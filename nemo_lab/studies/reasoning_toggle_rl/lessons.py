@@ -21,10 +21,10 @@ import numpy as np
 
 from nemo_lab import expect
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.reasoning import tasks
-from nemo_lab.reasoning.items import Item
+from nemo_lab.reasoning.questions import tasks
+from nemo_lab.reasoning.questions.items import Item
+from nemo_lab.reasoning.questions.templates import MODES, prompt_of, response_of
 from nemo_lab.reasoning.sft import Pair
-from nemo_lab.reasoning.templates import MODES, prompt_of, response_of
 from nemo_lab.training.identity import with_fingerprint
 from nemo_lab.training.settings import TrainingError
 

@@ -18,15 +18,15 @@ import numpy as np
 import pandas as pd
 
 from nemo_lab.reasoning import curriculum
-from nemo_lab.reasoning.domains import check_canaries, draw
 from nemo_lab.reasoning.evaluate import answer, pass_at, pass_rates, score
 from nemo_lab.reasoning.experience import Prompt, Prompts, Reward
 from nemo_lab.reasoning.grpo import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
-from nemo_lab.reasoning.items import Item
 from nemo_lab.reasoning.policy import Policy, State, small_policy
+from nemo_lab.reasoning.questions.domains import check_canaries, draw
+from nemo_lab.reasoning.questions.items import Item
+from nemo_lab.reasoning.questions.templates import MODES, prompt_of, reward
 from nemo_lab.reasoning.sft import pair_source
-from nemo_lab.reasoning.templates import MODES, prompt_of, reward
 from nemo_lab.studies.reasoning_toggle_rl.lessons import Teacher, lesson_pairs
 from nemo_lab.studies.reasoning_toggle_rl.settings import ToggleRL
 from nemo_lab.training import TrainSettings, train, with_fingerprint

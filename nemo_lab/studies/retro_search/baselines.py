@@ -21,7 +21,7 @@ import torch
 
 from nemo_lab import expect
 from nemo_lab.reasoning.policy import Policy, check_policy
-from nemo_lab.reasoning.retro_search import (
+from nemo_lab.reasoning.retro.search import (
     Continuation,
     RevisionSettings,
     Traced,
@@ -31,8 +31,8 @@ from nemo_lab.reasoning.retro_search import (
     continuations,
     trails_of,
 )
+from nemo_lab.reasoning.retro.thoughts import join, segment, split_steps
 from nemo_lab.reasoning.rollouts import Adjust, sample_responses
-from nemo_lab.reasoning.thoughts import join, segment, split_steps
 
 Drawn = tuple[list[Traced], int]
 """Items with the traces that were kept, and the tokens spent."""

@@ -9,8 +9,8 @@ from statistics import fmean
 import torch
 
 from nemo_lab.reasoning.policy import Policy
-from nemo_lab.reasoning.retro_search import Continuation, Revision, RevisionSettings, Traced
-from nemo_lab.reasoning.thoughts import Shape, shape
+from nemo_lab.reasoning.retro.search import Continuation, Revision, RevisionSettings, Traced
+from nemo_lab.reasoning.retro.thoughts import Shape, shape
 from nemo_lab.studies.retro_search import rule_puzzles
 from nemo_lab.studies.retro_search.baselines import correct_items, sample_traces
 

@@ -29,7 +29,7 @@ from itertools import pairwise
 from nemo_lab import expect
 from nemo_lab.errors import LabError
 from nemo_lab.reasoning.codec import Codec
-from nemo_lab.reasoning.thoughts import BLANK, split_steps
+from nemo_lab.reasoning.retro.thoughts import BLANK, split_steps
 
 MODULUS = 17
 RULES = ("+3", "+5", "+8", "+14", "x2", "x3", "x5", "x7")

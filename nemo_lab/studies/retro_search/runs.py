@@ -21,10 +21,10 @@ import torch
 
 from nemo_lab.errors import LabError
 from nemo_lab.reasoning.policy import Policy, State, small_policy
-from nemo_lab.reasoning.retro_search import Revision, RevisionSettings, Traced, revise
+from nemo_lab.reasoning.retro.search import Revision, RevisionSettings, Traced, revise
+from nemo_lab.reasoning.retro.switch_bans import BANS, penalise_switches
+from nemo_lab.reasoning.retro.thoughts import Shape
 from nemo_lab.reasoning.sft import pair_source
-from nemo_lab.reasoning.switch_bans import BANS, penalise_switches
-from nemo_lab.reasoning.thoughts import Shape
 from nemo_lab.studies.retro_search import rule_puzzles
 from nemo_lab.studies.retro_search.baselines import (
     correct_items,

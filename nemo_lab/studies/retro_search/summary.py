@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning.thoughts import Shape
+from nemo_lab.reasoning.retro.thoughts import Shape
 from nemo_lab.studies.retro_search.measures import Cost
 from nemo_lab.studies.retro_search.runs import SeedResult
 

@@ -10,7 +10,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nemo_lab.reasoning.thoughts import KEYWORDS, segment, split_steps, starts_with_keyword
+from nemo_lab.reasoning.retro.thoughts import KEYWORDS, segment, split_steps, starts_with_keyword
 
 SAME, OLD, NEW = "#eeeeee", "#fbd9b5", "#c3ddf5"
 _CELL = "text-align:left;vertical-align:top;font-family:monospace"

@@ -10,13 +10,13 @@ import torch
 
 from nemo_lab.errors import LabError
 from nemo_lab.reasoning import blends
-from nemo_lab.reasoning.domains import DOMAINS, draw
 from nemo_lab.reasoning.evaluate import Answer
 from nemo_lab.reasoning.experience import Prompt
-from nemo_lab.reasoning.items import Item, split_of
 from nemo_lab.reasoning.policy import Policy, small_policy
+from nemo_lab.reasoning.questions.domains import DOMAINS, draw
+from nemo_lab.reasoning.questions.items import Item, split_of
+from nemo_lab.reasoning.questions.templates import as_choice, keep, parse
 from nemo_lab.reasoning.sft import pair_source
-from nemo_lab.reasoning.templates import as_choice, keep, parse
 from nemo_lab.studies.crossthink_rl import runs as crossthink_runs
 from nemo_lab.studies.crossthink_rl import start as crossthink
 from nemo_lab.studies.crossthink_rl import views

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nemo_lab.reasoning.domains import draw
-from nemo_lab.reasoning.templates import parse
+from nemo_lab.reasoning.questions.domains import draw
+from nemo_lab.reasoning.questions.templates import parse
 from nemo_lab.studies.reasoning_toggle_rl.lessons import FIRST_STAGE, LESSONS, Teacher, lesson_pairs, mistaken_thought
 from nemo_lab.training.settings import TrainingError
 

@@ -9,12 +9,12 @@ import torch
 from nemo_lab.errors import LabError
 from nemo_lab.lab.scales import resolve
 from nemo_lab.reasoning import curriculum
-from nemo_lab.reasoning.domains import DOMAINS, draw
 from nemo_lab.reasoning.evaluate import Answer
 from nemo_lab.reasoning.experience import Prompt
-from nemo_lab.reasoning.items import split_of
+from nemo_lab.reasoning.questions.domains import DOMAINS, draw
+from nemo_lab.reasoning.questions.items import split_of
+from nemo_lab.reasoning.questions.templates import MODES, prompt_of
 from nemo_lab.reasoning.sft import pair_source
-from nemo_lab.reasoning.templates import MODES, prompt_of
 from nemo_lab.studies.reasoning_toggle_rl import runs
 from nemo_lab.studies.reasoning_toggle_rl.lessons import Teacher
 from nemo_lab.studies.reasoning_toggle_rl.runs import (

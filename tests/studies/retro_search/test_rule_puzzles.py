@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.reasoning.thoughts import segment, split_steps
+from nemo_lab.reasoning.retro.thoughts import segment, split_steps
 from nemo_lab.studies.retro_search import rule_puzzles as rp
 
 puzzles = st.builds(

@@ -10,7 +10,7 @@ import torch
 
 from nemo_lab.lab.scales import resolve
 from nemo_lab.modeling.model import HybridLM
-from nemo_lab.reasoning.retro_search import Continuation, Traced
+from nemo_lab.reasoning.retro.search import Continuation, Traced
 from nemo_lab.studies.retro_search import measures, rule_puzzles, runs, summary
 from nemo_lab.studies.retro_search.runs import SeedResult, one_seed
 from nemo_lab.studies.retro_search.settings import RetroSearch

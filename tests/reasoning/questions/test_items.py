@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning.domains import DOMAINS, draw
-from nemo_lab.reasoning.items import SPLITS, Item, split_of
+from nemo_lab.reasoning.questions.domains import DOMAINS, draw
+from nemo_lab.reasoning.questions.items import SPLITS, Item, split_of
 
 each_domain = pytest.mark.parametrize("name", DOMAINS)
 
@@ -65,7 +65,7 @@ def test_a_fifth_of_the_questions_is_for_the_test():
 
 def test_items_are_the_same_on_every_machine():
     """Known values: if numpy or reasoning-gym drew otherwise, recorded results would mean something else."""
-    code = "from nemo_lab.reasoning.domains import draw; print([draw(d, 1, seed=0)[0].question for d in %r])"
+    code = "from nemo_lab.reasoning.questions.domains import draw; print([draw(d, 1, seed=0)[0].question for d in %r])"
     names = sorted(DOMAINS)
     shown = subprocess.run([sys.executable, "-c", code % names], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == str([draw(name, 1, seed=0)[0].question for name in names])

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import tasks
-from nemo_lab.reasoning.domains import DOMAINS, canaries, check_canaries, draw, parse_integer
-from nemo_lab.reasoning.items import Item
+from nemo_lab.reasoning.questions import tasks
+from nemo_lab.reasoning.questions.domains import DOMAINS, canaries, check_canaries, draw, parse_integer
+from nemo_lab.reasoning.questions.items import Item
 from nemo_lab.studies.reasoning_toggle_rl.lessons import mistaken_thought
 
 each_domain = pytest.mark.parametrize("name", DOMAINS)

@@ -29,9 +29,9 @@ import numpy as np
 
 from nemo_lab import expect
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.reasoning.checking import as_number, plain, same_answer
-from nemo_lab.reasoning.domains import DOMAINS
-from nemo_lab.reasoning.items import Item
+from nemo_lab.reasoning.questions.checking import as_number, plain, same_answer
+from nemo_lab.reasoning.questions.domains import DOMAINS
+from nemo_lab.reasoning.questions.items import Item
 
 THINK, END_THINK = "<think>", "</think>"
 ON, OFF = "<on>", "<off>"

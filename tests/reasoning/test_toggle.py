@@ -8,8 +8,8 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import chat as chats
-from nemo_lab.reasoning.chat import (
+from nemo_lab.reasoning import toggle as chats
+from nemo_lab.reasoning.toggle import (
     adherence,
     chat_answers,
     chat_of,

@@ -26,8 +26,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from nemo_lab.reasoning.gym import gym_entry
-from nemo_lab.reasoning.items import Item
+from nemo_lab.reasoning.questions.gym import gym_entry
+from nemo_lab.reasoning.questions.items import Item
 
 Random = np.random.Generator
 LETTERS = tuple(string.ascii_lowercase)

@@ -12,12 +12,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.reasoning import retro_search
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.policy import Policy
-from nemo_lab.reasoning.retro_search import Continuation, RevisionSettings, Traced, Trail, advance, revise, value
-from nemo_lab.reasoning.switch_bans import ban_switches, open_step, penalise_switches, switch_tokens
-from nemo_lab.reasoning.thoughts import BLANK, segment, split_steps
+from nemo_lab.reasoning.retro import search as retro_search
+from nemo_lab.reasoning.retro.search import Continuation, RevisionSettings, Traced, Trail, advance, revise, value
+from nemo_lab.reasoning.retro.switch_bans import ban_switches, open_step, penalise_switches, switch_tokens
+from nemo_lab.reasoning.retro.thoughts import BLANK, segment, split_steps
 from nemo_lab.studies.retro_search import baselines
 from nemo_lab.studies.retro_search import rule_puzzles as rp
 from nemo_lab.studies.retro_search.baselines import (

@@ -36,8 +36,8 @@ from torch.nn import functional as F
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.progress import progress as progress_bar
 from nemo_lab.progress import quiet
+from nemo_lab.reasoning.questions.templates import END_THINK, MODES, SYSTEM_OFF, SYSTEM_ON, THINK, adheres
 from nemo_lab.reasoning.rollouts import sample_responses
-from nemo_lab.reasoning.templates import END_THINK, MODES, SYSTEM_OFF, SYSTEM_ON, THINK, adheres
 from nemo_lab.training import checkpoints
 from nemo_lab.training.identity import fingerprint, identity_of, weights_fingerprint
 from nemo_lab.training.loop import take_step

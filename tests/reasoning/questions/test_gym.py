@@ -5,10 +5,10 @@ import reasoning_gym
 from reasoning_gym.factory import DATASETS
 
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import gym
-from nemo_lab.reasoning.domains import DOMAINS, draw
-from nemo_lab.reasoning.gym import gym_entry
-from nemo_lab.reasoning.items import Item
+from nemo_lab.reasoning.questions import gym
+from nemo_lab.reasoning.questions.domains import DOMAINS, draw
+from nemo_lab.reasoning.questions.gym import gym_entry
+from nemo_lab.reasoning.questions.items import Item
 
 
 def gym_score(name, entry, answer):

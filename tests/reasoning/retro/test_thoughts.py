@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.reasoning.thoughts import KEYWORDS, join, segment, shape, split_steps, starts_with_keyword
+from nemo_lab.reasoning.retro.thoughts import KEYWORDS, join, segment, shape, split_steps, starts_with_keyword
 
 pieces = st.sampled_from(
     ["Wait, no", "so 3", "but", "butter", "\n\n", "\n", "\n \n", "$$", "```", " ", "x = 1", "HMM", "not  sure", "é"]

@@ -24,8 +24,8 @@ import numpy as np
 
 from nemo_lab import expect
 from nemo_lab.errors import LabError, one_of
-from nemo_lab.reasoning import tasks
-from nemo_lab.reasoning.items import SPLITS, Item, generator, split_of
+from nemo_lab.reasoning.questions import tasks
+from nemo_lab.reasoning.questions.items import SPLITS, Item, generator, split_of
 
 Check = Callable[[str, Item], bool]
 Canary = tuple[Item, str, bool]  # an item, an answer, whether it is right

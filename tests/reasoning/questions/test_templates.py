@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import templates
-from nemo_lab.reasoning.domains import DOMAINS, draw
-from nemo_lab.reasoning.items import Item
-from nemo_lab.reasoning.templates import (
+from nemo_lab.reasoning.questions import templates
+from nemo_lab.reasoning.questions.domains import DOMAINS, draw
+from nemo_lab.reasoning.questions.items import Item
+from nemo_lab.reasoning.questions.templates import (
     COMBINATIONS,
     END_THINK,
     MODES,

@@ -24,8 +24,8 @@ from torch import Tensor
 
 from nemo_lab import expect
 from nemo_lab.errors import LabError, one_of
+from nemo_lab.reasoning.retro.thoughts import KEYWORDS, check_keywords, split_steps, starts_with_keyword
 from nemo_lab.reasoning.rollouts import Adjust
-from nemo_lab.reasoning.thoughts import KEYWORDS, check_keywords, split_steps, starts_with_keyword
 
 Banned = Callable[[Tensor, Mapping[int, list[int]]], Tensor]
 """Sets logits (B, V) of the rows that are named, given their new tokens, to −∞ and returns them."""

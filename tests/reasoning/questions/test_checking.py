@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemo_lab.errors import LabError
-from nemo_lab.reasoning import checking
-from nemo_lab.reasoning.checking import MathChecker, as_number, refusal, same_answer
+from nemo_lab.reasoning.questions import checking
+from nemo_lab.reasoning.questions.checking import MathChecker, as_number, refusal, same_answer
 
 PATIENT = 60.0  # seconds, where the answer matters and the machine may be busy
 # Over 15 s each, so that no machine decides them within the 0.2 s they get; then two that take a second or so.
@@ -195,7 +195,7 @@ def test_the_process_has_its_limits(checker):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_fork_does_not_take_its_parents_process():
     code = (
-        "import os, sys; from nemo_lab.reasoning.checking import same_answer as s, _shared\n"
+        "import os, sys; from nemo_lab.reasoning.questions.checking import same_answer as s, _shared\n"
         "def ok(): return s('x+1', '1+x', kind='math', seconds=60) and not s('x', 'y', kind='math', seconds=60)\n"
         "assert ok(); pid = _shared()._process.pid; child = os.fork()\n"
         "if not child: sys.exit(0 if ok() and _shared()._process.pid != pid else 1)\n"

@@ -28,9 +28,9 @@ import torch
 from nemo_lab import expect
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.reasoning.policy import Policy, check_policy
+from nemo_lab.reasoning.retro.switch_bans import BANS, FORMS, ban_switches
+from nemo_lab.reasoning.retro.thoughts import KEYWORDS, check_keywords, join, segment, split_steps
 from nemo_lab.reasoning.rollouts import Adjust, sample_responses
-from nemo_lab.reasoning.switch_bans import BANS, FORMS, ban_switches
-from nemo_lab.reasoning.thoughts import KEYWORDS, check_keywords, join, segment, split_steps
 
 STARTS = ("first", "random")
 
