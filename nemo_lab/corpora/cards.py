@@ -16,8 +16,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nemo_lab.corpora import fetch, mixtures, store, tokenization
+from nemo_lab.corpora import mixtures, store, tokenization
 from nemo_lab.corpora.catalog import CORPORA, DEFAULT_CORPORA
+from nemo_lab.corpora.packages import fetch
 from nemo_lab.corpora.splits import SPLITS
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.files import write_text

@@ -29,7 +29,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nemo_lab.corpora import archives, fetch
+from nemo_lab.corpora.packages import archives, fetch
 from nemo_lab.errors import LabError, one_of
 
 if TYPE_CHECKING:

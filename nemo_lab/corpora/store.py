@@ -15,9 +15,10 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from nemo_lab.artifacts import artifact, artifact_folder
-from nemo_lab.corpora import clients, documents, fetch, splits
+from nemo_lab.corpora import documents, splits
 from nemo_lab.corpora.catalog import CORPORA, DEFAULT_CORPORA, FALLBACK_CORPORA, Corpus
-from nemo_lab.corpora.clients import PackageError
+from nemo_lab.corpora.packages import clients, fetch
+from nemo_lab.corpora.packages.clients import PackageError
 from nemo_lab.errors import LabError, check_texts, one_of
 
 if TYPE_CHECKING:

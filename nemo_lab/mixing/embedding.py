@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nemo_lab.artifacts import artifact
-from nemo_lab.corpora.models import MODELS, model_folder
+from nemo_lab.corpora.packages.models import MODELS, model_folder
 from nemo_lab.errors import check_path, check_texts, check_whole, one_of
 from nemo_lab.mixing.pools import MixingError
 from nemo_lab.progress import progress, quiet

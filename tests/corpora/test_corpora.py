@@ -15,7 +15,7 @@ import yaml
 
 from nemo_lab import corpora
 from nemo_lab.corpora import cards, splits, store
-from nemo_lab.corpora.clients import PackageError
+from nemo_lab.corpora.packages.clients import PackageError
 from nemo_lab.errors import LabError
 
 NAMES = list(corpora.CORPORA)

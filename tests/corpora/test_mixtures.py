@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemo_lab.corpora import mixtures, store, tokenization
-from nemo_lab.corpora.clients import PackageError
 from nemo_lab.corpora.mixtures import mixture
+from nemo_lab.corpora.packages.clients import PackageError
 from nemo_lab.corpora.tokenization import encode_documents, train
 from nemo_lab.errors import LabError
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.corpora import fetch, questions
-from nemo_lab.corpora.clients import PackageError
+from nemo_lab.corpora import questions
+from nemo_lab.corpora.packages import fetch
+from nemo_lab.corpora.packages.clients import PackageError
 from nemo_lab.corpora.questions import expand, read_questions
 from nemo_lab.errors import LabError
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.corpora.clients import PackageError
-from nemo_lab.corpora.models import model_folder
+from nemo_lab.corpora.packages.clients import PackageError
+from nemo_lab.corpora.packages.models import model_folder
 from nemo_lab.mixing import embedding
 from nemo_lab.mixing.embedding import embed, embedded, find_model, texts_hash
 from nemo_lab.mixing.pools import MixingError

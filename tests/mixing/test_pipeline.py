@@ -38,7 +38,7 @@ def own_folder(tmp_path):
 @pytest.fixture(scope="module", autouse=True)
 def packaged_model():
     """Embedding needs the packaged model."""
-    from nemo_lab.corpora.models import model_folder
+    from nemo_lab.corpora.packages.models import model_folder
 
     try:
         model_folder("minilm")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nemo_lab.corpora import cards
-from nemo_lab.corpora.clients import PackageError
+from nemo_lab.corpora.packages.clients import PackageError
 from nemo_lab.corpora.questions import SETS, questions, read_questions
 from nemo_lab.reasoning.questions.domains import DOMAINS
 from nemo_lab.reasoning.questions.items import Item

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nemo_lab.corpora.archives import members
+from nemo_lab.corpora.packages.archives import members
 
 _GENRES = dict(
     zip(

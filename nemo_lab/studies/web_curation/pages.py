@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nemo_lab.corpora import archives, fetch
+from nemo_lab.corpora.packages import archives, fetch
 from nemo_lab.curation.pages.page import Page
 from nemo_lab.errors import LabError, one_of
 

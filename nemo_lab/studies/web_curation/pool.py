@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from nemo_lab.artifacts import artifact
-from nemo_lab.corpora import fetch
+from nemo_lab.corpora.packages import fetch
 from nemo_lab.curation.pages import justext
 from nemo_lab.errors import LabError
 from nemo_lab.studies.web_curation import extractors

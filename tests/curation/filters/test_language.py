@@ -2,8 +2,8 @@
 
 import pytest
 
-from nemo_lab.corpora import fetch
-from nemo_lab.corpora.clients import PackageError
+from nemo_lab.corpora.packages import fetch
+from nemo_lab.corpora.packages.clients import PackageError
 from nemo_lab.curation.filters import language as web
 from nemo_lab.errors import LabError
 from nemo_lab.studies.web_curation import pages as web_pages

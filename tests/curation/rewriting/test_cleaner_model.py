@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nemo_lab.corpora.chat_models import chat_model_folder
-from nemo_lab.corpora.clients import PackageError
+from nemo_lab.corpora.packages.chat_models import chat_model_folder
+from nemo_lab.corpora.packages.clients import PackageError
 from nemo_lab.curation.rewriting.cleaner import EndpointCleaner
 from nemo_lab.curation.rewriting.endpoint import Endpoint, EndpointError
 from nemo_lab.curation.rewriting.fidelity import Bounds, compare, faithful

@@ -19,8 +19,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nemo_lab.corpora.archives import members
-from nemo_lab.corpora.fetch import package
+from nemo_lab.corpora.packages.archives import members
+from nemo_lab.corpora.packages.fetch import package
 from nemo_lab.curation.formulas.latex import parses
 from nemo_lab.studies.math_extraction.format_matrix import _FILE
 from nemo_lab.studies.math_extraction.manuals import MANUALS, read_page

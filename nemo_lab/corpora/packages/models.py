@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from nemo_lab.artifacts import artifact
-from nemo_lab.corpora import archives, fetch
+from nemo_lab.corpora.packages import archives, fetch
 from nemo_lab.errors import LabError, one_of
 
 SUFFIXES = (".safetensors", ".json", ".txt")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from nemo_lab.corpora import archives
-from nemo_lab.corpora.archives import members, unpack
+from nemo_lab.corpora.packages import archives
+from nemo_lab.corpora.packages.archives import members, unpack
 from nemo_lab.errors import LabError
 
 FILES = {"a/one.txt": b"one", "a/two.py": b"two", "b/three.txt": b"3" * 100}

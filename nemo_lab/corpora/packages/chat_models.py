@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab.artifacts import artifact
-from nemo_lab.corpora import archives, fetch
+from nemo_lab.corpora.packages import archives, fetch
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.progress import quiet
 

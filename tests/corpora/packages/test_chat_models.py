@@ -6,9 +6,9 @@ import zipfile
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from nemo_lab.corpora import chat_models, fetch
-from nemo_lab.corpora.chat_models import chat_model_folder
-from nemo_lab.corpora.clients import PackageError
+from nemo_lab.corpora.packages import chat_models, fetch
+from nemo_lab.corpora.packages.chat_models import chat_model_folder
+from nemo_lab.corpora.packages.clients import PackageError
 from nemo_lab.errors import LabError
 
 

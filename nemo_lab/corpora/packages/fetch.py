@@ -24,8 +24,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nemo_lab.corpora import clients
-from nemo_lab.corpora.clients import PackageError
+from nemo_lab.corpora.packages import clients
+from nemo_lab.corpora.packages.clients import PackageError
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.files import home
 
