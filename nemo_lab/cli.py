@@ -158,10 +158,10 @@ def _count(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from nemo_lab.lab.plan import plan
-    from nemo_lab.lab.records import find_notebooks
-    from nemo_lab.lab.runs import run, store
-    from nemo_lab.lab.screen import Screen, table
+    from nemo_lab.lab.runs.execute import run, store
+    from nemo_lab.lab.runs.notebooks import find_notebooks
+    from nemo_lab.lab.runs.plan import plan
+    from nemo_lab.lab.runs.screen import Screen, table
 
     if options.write and options.parameter:
         raise LabError("--write stores what the parameters cell shows; leave out -p.")
@@ -183,16 +183,16 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from nemo_lab.lab.records import find_runs
-    from nemo_lab.lab.report import build_report
+    from nemo_lab.lab.report.build import build_report
+    from nemo_lab.lab.runs.find import find_runs
 
     print(build_report(find_runs(options.runs), options.out))
     return 0
 
 
 def _ledger(options: argparse.Namespace) -> int:
-    from nemo_lab.lab.ledger import as_markdown, as_text, rows
-    from nemo_lab.lab.records import NoRuns, find_runs
+    from nemo_lab.lab.report.ledger import as_markdown, as_text, rows
+    from nemo_lab.lab.runs.find import NoRuns, find_runs
 
     try:
         runs = find_runs(options.runs)
@@ -203,8 +203,8 @@ def _ledger(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from nemo_lab.lab.records import find_notebooks
-    from nemo_lab.lab.verify import verify
+    from nemo_lab.lab.runs.notebooks import find_notebooks
+    from nemo_lab.lab.runs.verify import verify
 
     chosen = find_notebooks(options.notebooks)
     if options.replay != bool(options.against):
@@ -215,7 +215,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _replay(notebooks: Sequence[Path], against: str) -> int:
-    from nemo_lab.lab.replay import replay
+    from nemo_lab.lab.runs.replay import replay
 
     found = replay(notebooks, against, _tell)
     return _problems({name: result.differences for name, result in found.items()}, "equal, stamped")

@@ -120,6 +120,6 @@ def test_ctrl_c_is_one_line_and_130(lab, capsys, monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nemo_lab.lab.runs.execute", interrupted)
+    monkeypatch.setattr("nemo_lab.lab.runs.execute.execute", interrupted)
     assert main(["run", "--scale", "smoke"]) == 130
     assert capsys.readouterr().err.strip().splitlines()[-1].startswith("nemo-lab: stopped")

@@ -13,7 +13,7 @@ import pytest
 from nemo_lab import sources
 from nemo_lab.corpora import store
 from nemo_lab.errors import LabError
-from nemo_lab.lab.code import code_cells
+from nemo_lab.lab.runs.staleness import code_cells
 from nemo_lab.sources import Sources, code_of
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"

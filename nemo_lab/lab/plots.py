@@ -4,23 +4,27 @@
 ledger judges by, so that a picture and a verdict cannot disagree. `forest` is the ledger as a picture.
 """
 
+from __future__ import annotations
+
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from nemo_lab.errors import LabError
-from nemo_lab.lab.claims import Claim, find_claim, interval
-from nemo_lab.lab.table import COLOURS, MARKS
+from nemo_lab.lab.ledger.claims import Claim, find_claim, interval
+from nemo_lab.lab.ledger.table import COLOURS, MARKS
+from nemo_lab.progress import watched
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def band(ax: "Axes", x: ArrayLike, samples_SN: ArrayLike, label: str = "", **line: Any) -> None:
+def band(ax: Axes, x: ArrayLike, samples_SN: ArrayLike, label: str = "", **line: Any) -> None:
     """Draw the mean over seeds with its 95 % interval as a band.
 
     Args:
@@ -43,7 +47,7 @@ def band(ax: "Axes", x: ArrayLike, samples_SN: ArrayLike, label: str = "", **lin
         ax.fill_between(x_N, low, high, color=curve.get_color(), alpha=0.2, linewidth=0)
 
 
-def forest(entries: Sequence[Mapping[str, Any]]) -> "Figure":
+def forest(entries: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw the ledger: one panel a claim, with our interval, the control's, no effect and the bound.
 
     Args:
@@ -64,7 +68,7 @@ def forest(entries: Sequence[Mapping[str, Any]]) -> "Figure":
     return figure
 
 
-def _panel(ax: "Axes", claim: Claim, entry: Mapping[str, Any]) -> None:
+def _panel(ax: Axes, claim: Claim, entry: Mapping[str, Any]) -> None:
     verdict = entry["verdict"]
     _bar(ax, claim, 1, entry, COLOURS[verdict])
     if entry["control"]:
@@ -78,7 +82,7 @@ def _panel(ax: "Axes", claim: Claim, entry: Mapping[str, Any]) -> None:
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
 
 
-def _bar(ax: "Axes", claim: Claim, height: float, entry: Mapping[str, Any], colour: str) -> None:
+def _bar(ax: Axes, claim: Claim, height: float, entry: Mapping[str, Any], colour: str) -> None:
     """Draw mean and interval; of an exact claim its samples, which are not repeats of one quantity."""
     exact = claim.rule.kind == "exact"
     if not exact and entry["low"] is not None:
@@ -99,3 +103,34 @@ def _landmarks(claim: Claim) -> list[tuple[float, str, str]]:
     bound = (rule.bound, "-", "bound")
     same = math.isclose(rule.bound, claim.no_effect)
     return [bound] if same else [(claim.no_effect, ":", "no effect"), bound]
+
+
+@contextmanager
+def live_curve(columns: Sequence[str], every: int = 5) -> Iterator[Callable[[Mapping[str, float]], None]]:
+    """A function to be called with each row of a history; it draws these columns anew every few rows."""
+    if not watched():
+        yield lambda row: None
+        return
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+
+    rows: list[Mapping[str, float]] = []
+    figure, ax = plt.subplots(figsize=(6, 3))
+    plt.close(figure)  # shown through the handle alone
+    handle = display(figure, display_id=True)
+
+    def show(row: Mapping[str, float]) -> None:
+        rows.append(row)
+        if len(rows) % every == 0 and handle is not None:
+            _draw(ax, rows, columns)
+            handle.update(figure)
+
+    yield show
+
+
+def _draw(ax: Any, rows: Sequence[Mapping[str, float]], columns: Sequence[str]) -> None:
+    ax.clear()
+    for name in columns:
+        ax.plot([row["step"] for row in rows], [row[name] for row in rows], label=name)
+    ax.set_xlabel("step")
+    ax.legend()

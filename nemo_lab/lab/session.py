@@ -22,10 +22,10 @@ from typing import Any
 
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.files import home, write_text
-from nemo_lab.lab import record
-from nemo_lab.lab.claims import Judgement, claims_of, find_claim, judge
+from nemo_lab.lab.ledger.claims import Judgement, claims_of, find_claim, judge
+from nemo_lab.lab.ledger.table import Table, row_of
+from nemo_lab.lab.runs import record
 from nemo_lab.lab.scales import check_seed, choose_scale, resolve
-from nemo_lab.lab.table import Table, row_of
 from nemo_lab.memory import peak_mb
 
 STYLE = Path(__file__).with_name("lab.mplstyle")
@@ -135,7 +135,7 @@ class Lab:
         print(f"Recorded {count} of {self.notebook} at {self.scale}, seed {self.seed}.")
 
     def record(self) -> dict[str, Any]:
-        """Return the record so far; `nemo_lab.lab.record` lists its fields."""
+        """Return the record so far; `nemo_lab.lab.runs.record` lists its fields."""
         return {
             "schema": record.SCHEMA,
             "notebook": self.notebook,

@@ -15,7 +15,7 @@ from nemo_lab.sources.writer import Writer
 EFFECTS, MAIN, ALL = "<effects>", "<main>", "<all>"
 # Not looked at: the guard itself, for what it hashes decides and not how it is written; and the table of all
 # notebooks' settings, of which each notebook's own rows are hashed in its place.
-_BLIND = ("nemo_lab.sources", "nemo_lab.lab.code", "nemo_lab.studies.registry")
+_BLIND = ("nemo_lab.sources", "nemo_lab.lab.runs.staleness", "nemo_lab.studies.registry")
 _ROUNDS = 12  # a reference's mark tells apart what differs up to so many references away
 _MODULE = re.compile(r"nemo_lab(?:\.\w+)+")
 _READER = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)")

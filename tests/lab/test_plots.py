@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from nemo_lab.errors import LabError
-from nemo_lab.lab.claims import interval
+from nemo_lab.lab import plots
+from nemo_lab.lab.ledger.claims import interval
 from nemo_lab.lab.plots import band, forest
 from nemo_lab.lab.session import STYLE
 
@@ -89,3 +90,24 @@ def test_style_is_white_opaque_and_draws():
         assert len(colours) == len(set(colours)) == 7
         figure = forest([entry("nemotron-h.throughput", 3.0, 2.5, 3.5, "reproduced")])
         figure.canvas.draw()
+
+
+def test_nothing_is_drawn_when_nobody_watches(monkeypatch):
+    monkeypatch.setenv("NEMO_LAB_PROGRESS", "0")
+    with plots.live_curve(["reward"]) as show:
+        assert show({"step": 1.0, "reward": 0.5}) is None
+
+
+def test_a_watched_curve_is_updated(monkeypatch):
+    shown = []
+
+    class Handle:
+        def update(self, figure):
+            shown.append([line.get_ydata().tolist() for line in figure.axes[0].lines])
+
+    monkeypatch.setenv("NEMO_LAB_PROGRESS", "1")
+    monkeypatch.setattr("IPython.display.display", lambda figure, display_id: Handle())
+    with plots.live_curve(["reward"], every=2) as show:
+        for step in range(4):
+            show({"step": step, "reward": step / 4})
+    assert shown == [[[0.0, 0.25]], [[0.0, 0.25, 0.5, 0.75]]]

@@ -13,10 +13,11 @@ import pytest
 
 import nemo_lab.lab
 from nemo_lab.errors import LabError
-from nemo_lab.lab import record, session
-from nemo_lab.lab.claims import claims_of
+from nemo_lab.lab import session
+from nemo_lab.lab.ledger.claims import claims_of
+from nemo_lab.lab.ledger.table import COLOURS, MARKS, badge, ledger_frame, ledger_table, number
+from nemo_lab.lab.runs import record
 from nemo_lab.lab.session import injected_names, show_source, start
-from nemo_lab.lab.table import COLOURS, MARKS, badge, ledger_frame, ledger_table, number
 
 NOTEBOOK = "05_hybrid_architecture"
 CONTROLS = {

@@ -26,7 +26,7 @@ def read(path: Path) -> Any:
 
 def ledger_rows() -> dict[str, str]:
     """Id and notebook of each testable claim."""
-    from nemo_lab.lab.claims import ledger
+    from nemo_lab.lab.ledger.claims import ledger
 
     return {claim.id: claim.notebook for claim in ledger().values() if claim.testable}
 
@@ -56,7 +56,7 @@ def test_notebook_is_small(path: Path) -> None:
 @each_notebook
 def test_stored_outputs_are_fit_to_be_compared(path: Path) -> None:
     """What `nemo-lab verify` finds, except staleness, whose remedy is a laptop run."""
-    from nemo_lab.lab.verify import problems
+    from nemo_lab.lab.runs.verify import problems
 
     assert [problem for problem in problems(path) if "other code than today's" not in problem] == []
 

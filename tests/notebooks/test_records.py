@@ -40,7 +40,7 @@ def test_record_is_a_finished_run_of_its_name(path: Path) -> None:
 @each_record
 def test_verdicts_follow_from_the_samples(path: Path) -> None:
     """Nobody has typed a verdict, an interval or a mean by hand, and no rule has changed since."""
-    from nemo_lab.lab.claims import find_claim, judge
+    from nemo_lab.lab.ledger.claims import find_claim, judge
 
     record = expectations.read_json(path)
     for claim in record["claims"]:

@@ -8,12 +8,12 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from nemo_lab.errors import LabError
-from nemo_lab.lab.claims import CONTROL_FAILED, REPRODUCED, TOO_SMALL, ledger, parse_claim
-from nemo_lab.lab.ledger import FAILED, as_markdown, as_text, counts, rows
-from nemo_lab.lab.records import Run, latest
-from nemo_lab.lab.report import build_report
-from nemo_lab.lab.report_notebook import anchor, clean_html, mathml, render_markdown
-from nemo_lab.lab.table import NOT_RUN, NOT_TESTABLE
+from nemo_lab.lab.ledger.claims import CONTROL_FAILED, REPRODUCED, TOO_SMALL, ledger, parse_claim
+from nemo_lab.lab.ledger.table import NOT_RUN, NOT_TESTABLE
+from nemo_lab.lab.report.build import build_report
+from nemo_lab.lab.report.ledger import FAILED, as_markdown, as_text, counts, rows
+from nemo_lab.lab.report.notebook import anchor, clean_html, mathml, render_markdown
+from nemo_lab.lab.runs.find import Run, latest
 
 EVIL = '<script>alert(1)</script><img src="http://evil.example/x.png" onerror="alert(2)">'
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

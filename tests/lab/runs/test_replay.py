@@ -10,10 +10,11 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from nemo_lab.errors import LabError
-from nemo_lab.lab import replay as module
-from nemo_lab.lab.records import NOTEBOOK, RECORD
-from nemo_lab.lab.replay import differences, replay
-from nemo_lab.lab.verify import CHECKED
+from nemo_lab.lab.runs import replay as module
+from nemo_lab.lab.runs.find import RECORD
+from nemo_lab.lab.runs.notebooks import NOTEBOOK
+from nemo_lab.lab.runs.replay import differences, replay
+from nemo_lab.lab.runs.verify import CHECKED
 from nemo_lab.sources import PACKAGE
 
 NAME = "00_start_here"

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from nemo_lab.lab.stored import tags
+from nemo_lab.lab.runs.notebooks import tags
 
 _PATH = re.compile(
     r"(?<![\w/.:<-])/(?:home|root|Users|tmp|work|usr|opt|var|mnt|private|workspace|content)/[\w.+-]+"
@@ -33,7 +33,7 @@ def verify(notebooks: list[Path]) -> dict[str, list[str]]:
 
 def problems(path: Path) -> list[str]:
     """Return one sentence for each thing that is wrong with the stored outputs of one notebook."""
-    from nemo_lab.lab.records import read_notebook
+    from nemo_lab.lab.runs.notebooks import read_notebook
 
     notebook = read_notebook(path)
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
@@ -50,7 +50,7 @@ def problems(path: Path) -> list[str]:
 
 def _stale(path: Path, notebook: Any) -> list[str]:
     """Compare the hash noted by `nemo-lab run --write` with that of today's code."""
-    from nemo_lab.lab.code import code_hash
+    from nemo_lab.lab.runs.staleness import code_hash
 
     noted = notebook.metadata.get("nemo_lab", {}).get("code_hash")
     if noted is None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.weightstats import DescrStatsW
 
 from nemo_lab.errors import LabError
-from nemo_lab.lab.claims import (
+from nemo_lab.lab.ledger.claims import (
     CONTROL_FAILED,
     LEDGER,
     NOT_REPRODUCED,

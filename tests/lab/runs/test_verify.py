@@ -5,10 +5,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from nemo_lab.errors import LabError
-from nemo_lab.lab.code import code_hash
-from nemo_lab.lab.plan import plan
-from nemo_lab.lab.runs import execute, store
-from nemo_lab.lab.verify import problems, verify
+from nemo_lab.lab.runs.execute import execute, store
+from nemo_lab.lab.runs.plan import plan
+from nemo_lab.lab.runs.staleness import code_hash
+from nemo_lab.lab.runs.verify import problems, verify
 from tests.lab.tiny_notebooks import tiny
 
 

@@ -30,10 +30,10 @@ from typing import Any
 
 from nemo_lab.errors import LabError
 from nemo_lab.files import write_text
-from nemo_lab.lab.code import code_hash
-from nemo_lab.lab.records import NOTEBOOK, RECORD, notebooks_folder, read_notebook
-from nemo_lab.lab.stored import tags
-from nemo_lab.lab.verify import CHECKED
+from nemo_lab.lab.runs.find import RECORD
+from nemo_lab.lab.runs.notebooks import NOTEBOOK, notebooks_folder, read_notebook, tags
+from nemo_lab.lab.runs.staleness import code_hash
+from nemo_lab.lab.runs.verify import CHECKED
 
 SCALE = "smoke"
 # Numbers that a clock or the machine's memory decides, by notebook: claims and values of the record. In 08 the times

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nemo_lab.errors import LabError
-from nemo_lab.lab.claims import VERDICTS, Claim, Judgement, judge, ledger
-from nemo_lab.lab.records import Run
-from nemo_lab.lab.table import NOT_RUN, NOT_TESTABLE, measured
+from nemo_lab.lab.ledger.claims import VERDICTS, Claim, Judgement, judge, ledger
+from nemo_lab.lab.ledger.table import NOT_RUN, NOT_TESTABLE, measured
+from nemo_lab.lab.runs.find import Run
 
 FAILED = "run failed"
 ALL_VERDICTS = (*VERDICTS, FAILED, NOT_RUN, NOT_TESTABLE)
@@ -50,7 +50,7 @@ def rows(runs: Mapping[str, Sequence[Run]], claims: Mapping[str, Claim] | None =
     """Return one row a claim, in the ledger's order.
 
     Args:
-        runs: by notebook, as `nemo_lab.lab.records.latest` gives them.
+        runs: by notebook, as `nemo_lab.lab.runs.find.latest` gives them.
         claims: by id; None means the package's ledger.
     """
     claims = ledger() if claims is None else claims

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from nemo_lab.errors import LabError
-from nemo_lab.lab import code
-from nemo_lab.lab.code import code_cells, code_hash
+from nemo_lab.lab.runs import staleness
+from nemo_lab.lab.runs.staleness import code_cells, code_hash
 
 
 def cell(source: str, kind: str = "code", tags: tuple[str, ...] = ()) -> dict[str, object]:
@@ -32,7 +32,7 @@ def test_hash_follows_cells_and_what_they_reach(tmp_path):
 
 
 def test_a_notebook_that_shows_the_ledger_sees_the_records_of_others(tmp_path):
-    whole = write(tmp_path, cell("from nemo_lab.lab.records import find_runs\nfind_runs(None)"), name="00_start_here")
+    whole = write(tmp_path, cell("from nemo_lab.lab.runs.find import find_runs\nfind_runs(None)"), name="00_start_here")
     other = write(tmp_path, cell("1"))
     before = code_hash(whole), code_hash(other)
     record = {"schema": 1, "notebook": "05_hybrid_architecture", "scale": "laptop", "seed": 0, "claims": [{"id": "a"}]}
@@ -60,15 +60,15 @@ def test_own_rows_count_and_other_notebooks_rows_do_not(tmp_path, monkeypatch):
     here, there = write(tmp_path, cell("1")), write(tmp_path, cell("1"), name="00_start_here")
     before = code_hash(here), code_hash(there)
     assert before[0] != before[1]
-    rows = code.SETTINGS["05_hybrid_architecture"]
-    own = {**code.SETTINGS, "05_hybrid_architecture": {**rows, "smoke": rows["laptop"]}}
-    monkeypatch.setattr(code, "SETTINGS", own)
+    rows = staleness.SETTINGS["05_hybrid_architecture"]
+    own = {**staleness.SETTINGS, "05_hybrid_architecture": {**rows, "smoke": rows["laptop"]}}
+    monkeypatch.setattr(staleness, "SETTINGS", own)
     assert code_hash(here) != before[0]
     assert code_hash(there) == before[1]
-    claims = code.claims_of
-    monkeypatch.setattr(code, "claims_of", lambda name: claims(name)[1:])
+    claims = staleness.claims_of
+    monkeypatch.setattr(staleness, "claims_of", lambda name: claims(name)[1:])
     middle = code_hash(here)
-    monkeypatch.setattr(code, "claims_of", lambda name: claims(name)[2:])
+    monkeypatch.setattr(staleness, "claims_of", lambda name: claims(name)[2:])
     assert code_hash(here) != middle
     assert code_hash(there) == before[1]
 

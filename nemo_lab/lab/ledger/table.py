@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from nemo_lab.lab.claims import (
+from nemo_lab.lab.ledger.claims import (
     CONTROL_FAILED,
     NOT_REPRODUCED,
     REPRODUCED,

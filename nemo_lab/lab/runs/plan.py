@@ -70,7 +70,7 @@ def plan(
 
 
 def _jobs(path: Path, scale: str, seeds: list[int], knobs: Sequence[tuple[str, str]], out: Path) -> list[Job]:
-    from nemo_lab.lab.code import code_hash
+    from nemo_lab.lab.runs.staleness import code_hash
 
     parameters = inspect(path)
     values = _knob_values(path.stem, scale, parameters, knobs)
@@ -92,7 +92,7 @@ def inspect(path: Path) -> dict[str, tuple[str, str]]:
 
     from papermill import inspect_notebook
 
-    from nemo_lab.lab.records import read_notebook
+    from nemo_lab.lab.runs.notebooks import read_notebook
 
     read_notebook(path)  # for its clear error
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of what we check ourselves

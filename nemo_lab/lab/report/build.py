@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab.errors import LabError
-from nemo_lab.lab import claims as verdicts
-from nemo_lab.lab.claims import Claim
-from nemo_lab.lab.ledger import FAILED, Row, counts, figure, rows
-from nemo_lab.lab.records import Run
-from nemo_lab.lab.table import MARKS, NOT_RUN, NOT_TESTABLE
+from nemo_lab.lab.ledger import claims as verdicts
+from nemo_lab.lab.ledger.claims import Claim
+from nemo_lab.lab.ledger.table import MARKS, NOT_RUN, NOT_TESTABLE
+from nemo_lab.lab.report.ledger import FAILED, Row, counts, figure, rows
+from nemo_lab.lab.runs.find import Run
 
 _FILES = resources.files(__package__) / "report_files"  # the pages as Jinja templates, and their style sheet
 _MARK = ".nemo-lab-report"  # tells a folder of ours, which may be replaced, from any other
@@ -35,7 +35,7 @@ def build_report(runs: Mapping[str, Sequence[Run]], out: Path, claims: Mapping[s
     """Write the report to the folder `out` and return its front page.
 
     Args:
-        runs: by notebook, as `nemo_lab.lab.records.find_runs` gives them.
+        runs: by notebook, as `nemo_lab.lab.runs.find.find_runs` gives them.
         out: replaced if it is an earlier report, made if it is missing.
         claims: by id; None means the package's ledger.
 
@@ -116,7 +116,7 @@ def _style_sheet() -> str:
 def _notebook_page(run: Run) -> str:
     from markupsafe import Markup
 
-    from nemo_lab.lab.report_notebook import notebook_body
+    from nemo_lab.lab.report.notebook import notebook_body
 
     assert run.notebook is not None
     facts = [run.name, f"scale {run.scale}", f"seed {run.seed}", duration(run), memory(run)]
@@ -186,7 +186,7 @@ def _row_values(row: Row) -> dict[str, Any]:
 
 def _links(row: Row) -> list[dict[str, str]]:
     """Return links to the claim's cell: the run that gave the verdict, then the other seeds with theirs."""
-    from nemo_lab.lab.report_notebook import anchor
+    from nemo_lab.lab.report.notebook import anchor
 
     links = []
     for one in (row, *row.others):

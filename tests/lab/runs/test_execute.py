@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from nemo_lab.errors import LabError
-from nemo_lab.lab.plan import convert, plan
-from nemo_lab.lab.runs import execute, finished, run, store
-from nemo_lab.lab.stored import canonical
+from nemo_lab.lab.runs.execute import execute, finished, run, store
+from nemo_lab.lab.runs.notebooks import canonical
+from nemo_lab.lab.runs.plan import convert, plan
 from tests.lab.tiny_notebooks import tiny
 
 WAIT = 300  # seconds that a busy machine may take to start a kernel
@@ -144,7 +144,9 @@ def test_a_record_says_what_was_asked_for_and_what_it_cost(batch):
 def test_resume_keeps_finished_runs_and_repeats_failed_ones(batch, monkeypatch):
     _, jobs, _ = batch
     executed = []
-    monkeypatch.setattr("nemo_lab.lab.runs.execute", lambda job, on_cell: executed.append(job.name) or {"status": "ok"})
+    monkeypatch.setattr(
+        "nemo_lab.lab.runs.execute.execute", lambda job, on_cell: executed.append(job.name) or {"status": "ok"}
+    )
     records = run(jobs, resume=True)
     assert executed == ["11_fails"]
     assert records[0]["resumed"]

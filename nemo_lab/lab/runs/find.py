@@ -1,4 +1,4 @@
-"""Finding notebooks and reading the records of their runs.
+"""The records of runs: finding and reading them.
 
 A run is a folder `runs/<scale>/<notebook>/seed<k>` with the executed notebook and `record.json`; the record
 is written last, so a folder without one is a run that was killed. What the repository stores has the same
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError
+from nemo_lab.lab.runs.notebooks import NOTEBOOK, notebooks_folder, read_notebook
 
 RECORD = "record.json"
-NOTEBOOK = "notebook.ipynb"
 
 
 class NoRuns(LabError):
@@ -49,72 +49,6 @@ class Run:
     def ok(self) -> bool:
         """Whether every cell ran."""
         return self.record.get("status") == "ok"
-
-
-def notebooks_folder() -> Path:
-    """Return `notebooks/` of the current folder, else the one beside the installed package.
-
-    Raises:
-        LabError: there is none; the commands need a clone of the repository.
-    """
-    for root in (Path.cwd(), Path(__file__).resolve().parents[2]):
-        if (root / "notebooks").is_dir():
-            return root / "notebooks"
-    raise LabError("No folder 'notebooks' here; run this in a clone of the Nemo Lab repository.")
-
-
-def find_notebooks(names: Iterable[str]) -> list[Path]:
-    """Return the absolute paths of notebooks given by name, number (`05` or `5`) or path; none means all.
-
-    Raises:
-        LabError: an unknown name, or one that fits several notebooks.
-    """
-    names = list(names)
-    folder = None if names and all(_is_path(name) for name in names) else notebooks_folder()
-    known = {path.stem: path.resolve() for path in sorted(folder.glob("*.ipynb"))} if folder else {}
-    if names:
-        return list(dict.fromkeys(_find(name, known) for name in names))
-    if not known:
-        raise LabError(f"No notebook in {str(folder)!r}.")
-    return list(known.values())
-
-
-def _is_path(name: str) -> bool:
-    return name.endswith(".ipynb") and Path(name).is_file()
-
-
-def _find(name: str, known: dict[str, Path]) -> Path:
-    if _is_path(name):
-        return Path(name).resolve()
-    stem = name.removesuffix(".ipynb")
-    if stem in known:
-        return known[stem]
-    if stem.isdigit():
-        fits = [path for title, path in known.items() if _number(title) == int(stem)]
-    else:
-        fits = [path for title, path in known.items() if title.partition("_")[2] == stem]
-    if len(fits) != 1:
-        raise LabError(one_of("notebook", name, list(known)))
-    return fits[0]
-
-
-def _number(title: str) -> int | None:
-    head = title.partition("_")[0]
-    return int(head) if head.isdigit() else None
-
-
-def read_notebook(path: Path) -> Any:
-    """Return a notebook as nbformat 4.
-
-    Raises:
-        LabError: the file cannot be read or is no notebook.
-    """
-    import nbformat
-
-    try:
-        return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError, nbformat.ValidationError, AttributeError) as error:
-        raise LabError(f"{str(path)!r} is not a readable notebook ({type(error).__name__}).") from error
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

@@ -23,8 +23,9 @@ from typing import Any
 
 from nemo_lab.errors import LabError
 from nemo_lab.files import write_text
-from nemo_lab.lab.plan import Job
-from nemo_lab.lab.records import NOTEBOOK, RECORD, read_notebook, read_record
+from nemo_lab.lab.runs.find import RECORD, read_record
+from nemo_lab.lab.runs.notebooks import NOTEBOOK, read_notebook
+from nemo_lab.lab.runs.plan import Job
 
 _RUNNING = ".running-"
 _PEAK_INTERVAL = 0.2  # seconds between two looks at the kernel's memory
@@ -42,7 +43,7 @@ def run(
     """Run the jobs one after the other and return their records, also those of failed runs.
 
     Args:
-        jobs: from `nemo_lab.lab.plan.plan`.
+        jobs: from `nemo_lab.lab.runs.plan.plan`.
         resume: take the record of a finished run with the same parameters and code instead of running.
         on_start: called before a notebook runs; not for one that is resumed.
         on_cell: called with the job, the cells done and the cells in all, before each cell.
@@ -199,7 +200,7 @@ def _last_line(error: Exception) -> str:
 
 def _source_index(job: Job, executed: Path, index: int) -> int:
     """Translate a cell's index in the executed notebook into its index in the source notebook."""
-    from nemo_lab.lab.stored import tags
+    from nemo_lab.lab.runs.notebooks import tags
 
     if not executed.is_file():
         return index
@@ -221,7 +222,7 @@ def _record(job: Job, work: Path, outcome: dict[str, Any]) -> dict[str, Any]:
 
 def _surroundings(job: Job) -> dict[str, Any]:
     """Describe code, packages and machine for a notebook that did not come to write its record."""
-    from nemo_lab.lab import record
+    from nemo_lab.lab.runs import record
 
     return {
         "code": record.describe_code(job.name) | {"hash": job.code_hash},
@@ -246,7 +247,7 @@ def store(job: Job, record: Mapping[str, Any]) -> None:
     """
     import nbformat
 
-    from nemo_lab.lab.stored import canonical
+    from nemo_lab.lab.runs.notebooks import canonical
 
     if record.get("status") != "ok":
         raise LabError(f"Notebook {job.name!r} failed, so its outputs are not stored.")

@@ -35,7 +35,7 @@ def notebook_body(path: Path) -> str:
     Raises:
         LabError: the file is no notebook.
     """
-    from nemo_lab.lab.records import read_notebook
+    from nemo_lab.lab.runs.notebooks import read_notebook
 
     notebook = read_notebook(path)
     for cell in notebook.cells:
@@ -52,7 +52,7 @@ def notebook_body(path: Path) -> str:
 
 def anchor(path: Path, claim_id: str) -> str:
     """Return the anchor of the cell that states a claim, `#cell-id=…`, or empty when none names it."""
-    from nemo_lab.lab.records import read_notebook
+    from nemo_lab.lab.runs.notebooks import read_notebook
 
     quoted = (f'"{claim_id}"', f"'{claim_id}'")
     for cell in read_notebook(path).cells:

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import nemo_lab
-from nemo_lab.lab.claims import Judgement
-from nemo_lab.lab.code import code_hash
+from nemo_lab.lab.ledger.claims import Judgement
+from nemo_lab.lab.runs.staleness import code_hash
 from nemo_lab.sources import PACKAGE
 
 SCHEMA = 1

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from nemo_lab import sources
 from nemo_lab.errors import LabError
-from nemo_lab.lab.claims import claims_of, ledger
-from nemo_lab.lab.records import find_runs, stored_runs
+from nemo_lab.lab.ledger.claims import claims_of, ledger
+from nemo_lab.lab.runs.find import find_runs, stored_runs
 from nemo_lab.studies.registry import SETTINGS
 
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nemo_lab.lab.claims import REPRODUCED, TOO_SMALL
-from nemo_lab.lab.plan import Job
+from nemo_lab.lab.ledger.claims import REPRODUCED, TOO_SMALL
+from nemo_lab.lab.runs.plan import Job
 
 _COLUMNS = ("notebook", "scale", "seed", "status", "seconds", "peak MB", "claims")
 
