@@ -241,12 +241,12 @@ def _climbmix(options: argparse.Namespace) -> int:
     import datasets
 
     from nemo_lab.lab.scales import check_seed, resolve
-    from nemo_lab.mixing import intake, pipeline
+    from nemo_lab.mixing import pipeline, request
 
     datasets.disable_progress_bars()  # they tell of copied tables; ours tell of embedding and proxies
     settings, seed = resolve("03_climb_mixing", options.scale), check_seed(options.seed)
     sizes = settings.train_bytes, settings.held_out_bytes
-    dataset, goal, reference = intake.read_request(
+    dataset, goal, reference = request.read_request(
         options.sources, options.goal, options.reference, options.out, sizes, seed, _tell
     )
     pipeline.make_climbmix(
@@ -260,7 +260,7 @@ def _climbmix(options: argparse.Namespace) -> int:
         n_jobs=options.jobs,
         tell=_tell,
     )
-    warning = intake.shortfall(options.out)
+    warning = request.shortfall(options.out)
     if warning:
         print(f"nemo-lab: {warning}", file=sys.stderr)
     print(options.out)

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from nemo_lab.mixing import intake
+from nemo_lab.mixing import request
 from nemo_lab.mixing.pools import MixingError
 
 SIZES = (1000, 40)  # bytes of a packaged source, and of the goal
@@ -28,7 +28,7 @@ def own(tmp_path):
 def read(own, sources=("own",), goal="goal.jsonl", out="mix", seed=0):
     lines = []
     paths = [str(own / name) for name in sources]
-    found = intake.read_request(paths, str(own / goal), "", own / out, SIZES, seed, lines.append)
+    found = request.read_request(paths, str(own / goal), "", own / out, SIZES, seed, lines.append)
     return found, lines
 
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_meant_is_refused(own, changes, words):
 @pytest.mark.parametrize(("got", "warned"), [([0.5, 0.5], False), ([0.52, 0.48], False), ([0.7, 0.3], True)])
 def test_shares_that_were_missed_are_told(tmp_path, got, warned):
     pd.DataFrame({"weight": [0.5, 0.5], "weight_got": got}).to_parquet(tmp_path / "mixture.parquet")
-    sentence = intake.shortfall(tmp_path)
+    sentence = request.shortfall(tmp_path)
     assert ("20% of the bytes" in sentence) is warned
     assert bool(sentence) is warned
 
@@ -90,4 +90,4 @@ def test_shares_that_were_missed_are_told(tmp_path, got, warned):
 def test_what_is_no_request_is_one_sentence(change, words, tmp_path):
     good = {"sources": ["novels"], "goal": "law", "reference": "", "out": tmp_path / "mix"}
     with pytest.raises(MixingError, match=words):
-        intake.read_request(**good | change, sizes=(10, 10), seed=0, tell=print)
+        request.read_request(**good | change, sizes=(10, 10), seed=0, tell=print)
