@@ -11,8 +11,7 @@
 The data cards are in `data_cards/`. Names are imported when they are used: importing this costs nothing.
 """
 
-from importlib import import_module
-from typing import Any
+from nemo_lab.lazy import attach
 
 _HOMES = {
     "CORPORA": "catalog",
@@ -28,13 +27,4 @@ _HOMES = {
     "tokenizer": "tokenization",
 }
 __all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(_HOMES)
+__getattr__, __dir__ = attach(__name__, _HOMES)

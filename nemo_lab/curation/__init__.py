@@ -1,23 +1,30 @@
-"""Web pages to clean, scored text: Nemotron-CC-Math's pipeline, from bytes to a report of what was lost.
+"""Web pages to clean, scored text: Nemotron-CC-Math's and Nemotron-CC's steps, from bytes to a report of what was lost.
 
-`extract_html` takes one page, `extract` several, `extract_to` whole archives (`nemo-lab extract`). The steps are
-modules: `decoding`, `prepass` (formulas, code and tables held back), `lynx`, `cleaning`, `fidelity`, `quality`,
-`duplicates.near`, `decontamination`. Pages are the least trusted input the lab has; every step has limits.
+`extract_html` takes one page, `extract` several, `extract_to` whole archives (`nemo-lab extract`). The rooms:
+
+formulas     markup of formulas to LaTeX
+pages        a page's bytes to clean text
+filters      which documents stay, by language, rules, scores and test sets
+duplicates   exact and near
+rewriting    text written anew by a model, and checked
+shards       whole archives, over processes and kills
+
+Pages are the least trusted input the lab has; every step has limits.
 """
 
-from nemo_lab.curation.pages.extraction import Extraction, Failure, Losses, extract, extract_html
-from nemo_lab.curation.pages.page import Damaged, Page
-from nemo_lab.curation.shards.pipeline import Options, Summary, extract_to
+from nemo_lab.lazy import attach
 
-__all__ = [
-    "Damaged",
-    "Extraction",
-    "Failure",
-    "Losses",
-    "Options",
-    "Page",
-    "Summary",
-    "extract",
-    "extract_html",
-    "extract_to",
-]
+_HOMES = {
+    "Damaged": "pages.page",
+    "Extraction": "pages.extraction",
+    "Failure": "pages.extraction",
+    "Losses": "pages.extraction",
+    "Options": "shards.pipeline",
+    "Page": "pages.page",
+    "Summary": "shards.pipeline",
+    "extract": "pages.extraction",
+    "extract_html": "pages.extraction",
+    "extract_to": "shards.pipeline",
+}
+__all__ = list(_HOMES)
+__getattr__, __dir__ = attach(__name__, _HOMES)

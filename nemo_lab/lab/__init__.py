@@ -1,12 +1,13 @@
-"""What makes it a lab: scales, claims, artifacts, records, figures.
+"""What makes it a lab: scales, claims, runs, figures and the report.
 
 Notebooks need two names, `start` and `show_source`; everything else hangs on the `Lab` that `start`
-returns. The names are looked up when first used, because corpora and mixing import a small module
-of this folder (`artifacts`) and must not pay for matplotlib and pandas.
+returns. The names are looked up when first used: a command that runs nothing must not pay for matplotlib and
+pandas. Nothing of the package but the command line imports this folder.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from nemo_lab.lazy import attach
 
 if TYPE_CHECKING:
     from nemo_lab.lab.session import Lab, show_source, start
@@ -14,10 +15,4 @@ if TYPE_CHECKING:
 __all__ = ["Lab", "show_source", "start"]
 
 _HOMES = {"Lab": "session", "show_source": "session", "start": "session"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import the module that holds `name` on its first use (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__ = attach(__name__, _HOMES)

@@ -10,15 +10,24 @@ samplers     random mixtures on the simplex
 predictors   from a mixture to its score: LightGBM, ridge, Gaussian process
 proxies      small models trained on a mixture, side by side, resumable
 search       CLIMB's rounds
-methods      CLIMB, RegMix, random search and the control, at the same number of proxies
 doremi       DoReMi's weights, a baseline that knows no target
 climbmix     documents in the shares that were found, as a dataset with a card
+request      what is asked for, refused in time
 pipeline     all of it in one call
-peers        proxies a minute, ours against Hugging Face
 
 blends       the two-phase schedule and its controls
 weights      from quality and epochs to a blend
 horizons     pools down-sampled so that a short run sees the epochs of a long one
-runs         models trained on a blend and scored by source
 published    the blends that the papers print, and a planner of tokens and epochs
 """
+
+from nemo_lab.lazy import attach
+
+_HOMES = {
+    "BlendSchedule": "blends",
+    "design": "blends",
+    "make_climbmix": "pipeline",
+    "write_climbmix": "climbmix",
+}
+__all__ = list(_HOMES)
+__getattr__, __dir__ = attach(__name__, _HOMES)

@@ -1,4 +1,4 @@
-"""Makes nemo_lab/studies/math_extraction/format_matrix.parquet; run by hand where pandoc, latexmlc and node are installed.
+"""Makes `format_matrix.parquet` of notebook 01's study; run by hand where pandoc, latexmlc and node are installed.
 
     npm install katex@0.19.1 mathjax@4.1.3 temml@0.13.5      (in an empty folder)
     python tests/studies/math_extraction/make_format_matrix.py THAT_FOLDER
