@@ -145,6 +145,14 @@ def test_a_move_and_a_renaming_do_not_count(package):
     assert (digest(package, LAZY), digest(package, CATALOG), digest(package, STARTER)) == before
 
 
+def test_a_field_with_the_name_of_an_imported_module_is_a_field(package):
+    cell = "from nemo_lab.fields import Page\nPage()"
+    (package / "fields.py").write_text("class Page:\n    alone: int = 0\n")
+    before = digest(package, cell)
+    (package / "fields.py").write_text("from nemo_lab import alone\n\nclass Page:\n    alone: int = 0\n")
+    assert digest(package, cell) == before
+
+
 def test_two_names_that_trade_places_are_noticed(package):
     cell = "from nemo_lab.alone import A as first, B as second\nprint(first, second)"
     assert digest(package, cell) != digest(package, cell.replace("A as first, B as", "B as first, A as"))

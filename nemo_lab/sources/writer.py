@@ -57,7 +57,8 @@ class Writer:
             elif isinstance(statement, ast.Assign | ast.AnnAssign) and _targets(statement) == [name]:
                 self._write(statement.value)
             else:
-                self._write([ast.Name(name), statement])
+                self.pieces.append(name)
+                self._write(statement)
         return self.pieces
 
     def _write(self, value: Any) -> None:
@@ -113,15 +114,13 @@ class Writer:
     def _reference(self, node: ast.Name | ast.Attribute) -> bool:
         """Write a name or a chain of attributes as what it refers to; False where it is a name of its own."""
         base, attributes = chain(node)
-        if base is None:
-            return False
-        alias = self._looked_up(base)
-        if alias is None:
+        alias = self._looked_up(base) if base else None
+        if alias is None or isinstance(node.ctx, ast.Store):  # a field may have the name of a module
             return False
         found, left = self.sources.resolve(alias, attributes)
         if found:
             self.pieces.append(found)
-        else:  # another package's, named in full so that its import statement need not be read
+        elif alias.module.split(".")[0] != "nemo_lab":  # in full, so that its import statement need not be read
             self.pieces.append(alias.module)
         self.pieces += [f".{name}" for name in left]
         return True
