@@ -2,7 +2,7 @@
 #
 #   make run                 every notebook at smoke scale, then the report and the claims ledger
 #   make run SCALE=laptop    the same at the scale of the stored outputs (SEED=3 for another seed)
-#   make test                unit, parity and property tests, then nbval over all notebooks
+#   make test                unit, parity and property tests, nbval over all notebooks, and whether outputs are stale
 #   make lab                 opens JupyterLab
 #   make report              writes the report anew from the runs there are
 #   make clean               removes .venv, runs, report and caches; what the lab has cached elsewhere stays
@@ -42,6 +42,7 @@ test: $(VENV)/.test $(VENV)/.kernels $(VENV)/.archives system
 	@status=0; \
 	$(PYTEST) tests || status=$$?; \
 	$(PYTEST) --nbval-lax notebooks || status=$$?; \
+	$(BIN)/nemo-lab verify || status=$$?; \
 	exit $$status
 
 lab: $(VENV)/.lab

@@ -153,22 +153,48 @@ def test_every_function_is_annotated() -> None:
 
 # --- layers: who may import whom (folder to folders; every folder may import itself)
 
-ARTIFACTS = "nemo_lab.artifacts"
-# Modules without a folder: all may import them, they import each other only.
-GROUND = {"errors", "files", "jobs", "memory", "progress", "sides", "timing"}
-TOP = {"__init__", "cli"}  # the package itself and the command line
-LAYERS: dict[str, set[str]] = {
+# Modules without a folder, and `sources`: all may import them, they import each other only.
+GROUND = {"artifacts", "errors", "expect", "files", "jobs", "lazy", "memory", "progress", "sources", "timing"}
+BASE = {"modeling", "precision", "training", "corpora", "corpora/packages", "corpora/readers"}
+METHODS = {"curation", "mixing", "compression", "reasoning"}
+# Room by room, what it may import beside the ground and itself; a room that is not here belongs to the one around it.
+# The names are those of folders, and of `lab/scales`, which the rooms below `lab` use.
+ROOMS: dict[str, set[str]] = {
     "modeling": set(),
-    "precision": set(),
-    "lab": set(),
-    "corpora": set(),
-    "training": {"modeling", "precision"},
-    "curation": {"corpora"},
-    "mixing": {"corpora", "training", "modeling", "precision"},
-    "compression": {"training", "modeling", "precision"},
-    "reasoning": {"training", "modeling", "precision"},
+    "precision": {"modeling"},
+    "training": {"modeling"},
+    "corpora/packages": set(),
+    "corpora/readers": {"corpora/packages"},
+    "corpora": {"corpora/packages", "corpora/readers"},
+    "curation": set(),
+    "curation/formulas": set(),
+    "curation/pages": {"curation/formulas"},
+    "curation/filters": BASE,
+    "curation/duplicates": {"corpora"},
+    "curation/rewriting": {*BASE, "curation/pages"},
+    "curation/shards": {*BASE, *(f"curation/{room}" for room in ("pages", "filters", "duplicates", "rewriting"))},
+    "mixing": BASE,
+    "compression": {"modeling", "precision", "training"},
+    "compression/puzzle": {"modeling", "precision", "training", "compression"},
+    "reasoning/questions": set(),
+    "reasoning": {"modeling", "training", "reasoning/questions"},
+    "reasoning/retro": {"modeling", "training", "reasoning", "reasoning/questions"},
+    "studies": set(),
+    "lab/scales": {"studies"},
+    "lab/ledger": {"lab/scales"},
+    "lab/runs": {"lab/scales", "lab/ledger", "studies"},
+    "lab/report": {"lab/ledger", "lab/runs"},
+    "lab": {"lab/scales", "lab/ledger", "lab/runs", "lab/report"},
 }
-FILES = {"corpora", "curation", "mixing", "compression"}  # they make what is kept, so they may use artifacts
+
+
+def room_of(module: str) -> str:
+    """The innermost room that a module belongs to, `studies/NAME` for a study's, its own name on the ground."""
+    parts = module.split(".")[1:]
+    if parts[0] == "studies" and len(parts) > 1 and (PACKAGE / "studies" / parts[1]).is_dir():
+        return "/".join(parts[:2])
+    names = ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
+    return next((name for name in names if name in ROOMS), parts[0])
 
 
 def imported(path: Path) -> set[str]:
@@ -191,47 +217,87 @@ def resolve(module: str, name: str) -> str:
     return f"{module}.{name}" if inside.with_suffix(".py").is_file() or inside.is_dir() else module
 
 
-def allowed(folder: str, module: str) -> bool:
-    parts = module.split(".")
-    if folder in GROUND:
-        return len(parts) == 2 and parts[1] in GROUND
-    if len(parts) == 1 or parts[1] in {folder, *GROUND, *LAYERS[folder]}:
+def allowed(importer: str, module: str) -> bool:
+    """Whether one module may import another, by their full names."""
+    here, there = room_of(importer), room_of(module)
+    if here == there or there in GROUND:
         return True
-    return folder in FILES and module == ARTIFACTS
+    if here in GROUND:
+        return False
+    if here.startswith("studies/"):  # of studies only what all of them share
+        return there == "studies" or there in BASE or there.split("/")[0] in METHODS
+    return there in ROOMS[here]
+
+
+def name_of(path: Path) -> str:
+    """The module's full name; a package's without `__init__`."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def upward(path: Path) -> set[str]:
     """What a module imports and may not; the package itself and the command line stand on top."""
-    folder, *rest = path.relative_to(PACKAGE).parts
-    assert not rest or folder in LAYERS, f"add the folder {folder} to the layers"
-    return {module for module in imported(path) if rest and not allowed(folder, module)}
+    name = name_of(path)
+    if name in ("nemo_lab", "nemo_lab.cli"):
+        return set()
+    assert room_of(name) in {*ROOMS, *GROUND} or room_of(name).startswith("studies/"), f"add {name} to the rooms"
+    return {module for module in imported(path) if module != "nemo_lab" and not allowed(name, module)}
 
 
 def test_imports_go_downward() -> None:
     assert not offenders(upward)
 
 
+def test_no_circle_of_modules() -> None:
+    """Imports inside functions count too: a module that needs another one's definition is not below it."""
+    below = {name_of(path): {m for m in imported(path) if m != name_of(path)} for path in MODULES}
+    rest = dict(below)
+    while True:
+        free = [name for name, needs in rest.items() if not needs & rest.keys()]
+        if not free:
+            break
+        for name in free:
+            del rest[name]
+    assert not rest, f"these go round, or use what does: {sorted(rest)}"
+
+
 @pytest.mark.parametrize(
-    ("folder", "module", "answer"),
+    ("importer", "module", "answer"),
     [
-        ("training", "nemo_lab.modeling.ssd", True),
-        ("modeling", "nemo_lab.training.loop", False),
-        ("modeling", "nemo_lab.progress", True),
-        ("modeling", "nemo_lab.artifacts", False),
-        ("modeling", "nemo_lab.lab.ledger.claims", False),
-        ("corpora", "nemo_lab.artifacts", True),
-        ("mixing", "nemo_lab.compression", False),
-        ("mixing", "nemo_lab.artifacts", True),
-        ("mixing", "nemo_lab.lab.ledger.claims", False),
-        ("training", "nemo_lab.artifacts", False),
-        ("modeling", "nemo_lab.errors", True),
-        ("modeling", "nemo_lab.cli", False),
-        ("files", "nemo_lab.errors", True),
-        ("files", "nemo_lab.training.settings", False),
+        ("training.loop", "modeling.ssd", True),
+        ("modeling.ssd", "training.loop", False),
+        ("modeling.ssd", "progress", True),
+        ("modeling.ssd", "cli", False),
+        ("modeling.ssd", "lab.ledger.claims", False),
+        ("corpora.store", "artifacts", True),
+        ("corpora.readers.rest", "corpora.store", False),
+        ("corpora.store", "corpora.readers.rest", True),
+        ("files", "errors", True),
+        ("files", "training.settings", False),
+        ("sources.graph", "errors", True),
+        ("mixing.search", "compression.slicing", False),
+        ("mixing.search", "lab.scales", False),
+        ("curation.formulas.mathml", "curation.pages.prepass", False),
+        ("curation.pages.prepass", "curation.formulas.mathml", True),
+        ("curation.filters.heuristics", "curation.shards.files", False),
+        ("reasoning.questions.items", "reasoning.policy", False),
+        ("reasoning.retro.search", "reasoning.policy", True),
+        ("reasoning.policy", "reasoning.retro.search", False),
+        ("compression.slicing", "compression.puzzle.model", False),
+        ("studies.puzzle_nas.runs", "compression.puzzle.model", True),
+        ("studies.puzzle_nas.runs", "studies.checks", True),
+        ("studies.puzzle_nas.runs", "studies.retro_search.runs", False),
+        ("studies.puzzle_nas.runs", "lab.scales", False),
+        ("lab.scales", "studies.registry", True),
+        ("lab.scales", "studies.puzzle_nas.settings", False),
+        ("lab.ledger.claims", "lab.scales", True),
+        ("lab.ledger.claims", "lab.runs.find", False),
+        ("lab.runs.find", "lab.ledger.claims", True),
+        ("lab.runs.find", "lab.session", False),
     ],
 )
-def test_the_layers_decide(folder: str, module: str, answer: bool) -> None:
-    assert allowed(folder, module) is answer
+def test_the_rooms_decide(importer: str, module: str, answer: bool) -> None:
+    assert allowed(f"nemo_lab.{importer}", f"nemo_lab.{module}") is answer
 
 
 def test_only_the_top_imports_the_command_line() -> None:

@@ -20,75 +20,9 @@ from nemo_lab.curation.formulas.tree import tag_of
 from nemo_lab.curation.pages import code_blocks, tables
 from nemo_lab.curation.pages.chrome import drop_chrome
 from nemo_lab.curation.pages.placeholders import CODE, DISPLAY, INLINE, Shelf
+from nemo_lab.curation.pages.tags import ACTIVE, CODE_TAGS, STRUCK, YOUNGER
 from nemo_lab.errors import LabError
 
-_ACTIVE = frozenset(
-    (
-        "script",
-        "style",
-        "template",
-        "iframe",
-        "frame",
-        "object",
-        "embed",
-        "applet",
-        "link",
-        "meta",
-        "base",
-        "input",
-        "select",
-        "button",
-        "textarea",
-        "svg",
-        "canvas",
-        "audio",
-        "video",
-        "map",
-        "area",
-        "source",
-        "track",
-        "param",
-        "dialog",
-        "img",
-        "noframes",
-        "mjx-assistive-mml",
-        "head",
-        "title",
-        "label",
-    )
-)
-_CODE_TAGS = frozenset(
-    (
-        "pre",
-        "code",
-        "tt",
-        "kbd",
-        "samp",
-        "xmp",
-        "listing",
-        "textarea",
-        "script",
-        "style",
-    )
-)
-_STRUCK = frozenset(("del", "ins", "s", "strike"))
-_YOUNGER = frozenset(
-    (
-        "article",
-        "section",
-        "main",
-        "header",
-        "footer",
-        "aside",
-        "nav",
-        "hgroup",
-        "figure",
-        "figcaption",
-        "details",
-        "summary",
-        "search",
-    )
-)
 _RAISED = re.compile(r"(?:[A-Za-z]{2}|[®™]|[\[(].*)?", re.DOTALL)
 _HIDDEN = re.compile(r"display:\s*none|visibility:\s*hidden", re.IGNORECASE)
 _TAG = 50_000  # characters of one tag, addresses of data not counted
@@ -175,7 +109,7 @@ def _handle(element: Any, tag: str, prepared: Prepared) -> int:
     formula = nodes.formula_of(element, tag)
     if formula is not None:
         return _hold_formula(element, formula, prepared)
-    if tag in _ACTIVE or (element.keys() and _is_hidden(element)):
+    if tag in ACTIVE or (element.keys() and _is_hidden(element)):
         return _drop(element)
     if code_blocks.is_block(element, tag):
         return _hold_code(element, element, prepared)
@@ -190,9 +124,9 @@ def _handle(element: Any, tag: str, prepared: Prepared) -> int:
             element.tag = "span"  # an ordinal, a trade mark or a reference, which the renderer would write as a power
     elif tag == "span" and (element.get("class") or "").startswith("ltx_note"):
         _open_note(element)
-    elif tag in _STRUCK:
+    elif tag in STRUCK:
         element.tag = "span"  # the renderer would write [DEL: … :DEL]
-    elif tag in _YOUNGER:
+    elif tag in YOUNGER:
         element.tag = "div"  # blocks that the renderer does not know: it would glue their words together
     _hold_text(element, tag, prepared)
     return 1
@@ -278,7 +212,7 @@ def _joined(text: str, following: Any) -> str:
 
 
 def _in_code(element: Any, tag: str) -> bool:
-    return tag in _CODE_TAGS or any(tag_of(above) in _CODE_TAGS for above in element.iterancestors())
+    return tag in CODE_TAGS or any(tag_of(above) in CODE_TAGS for above in element.iterancestors())
 
 
 def _size(element: Any) -> int:

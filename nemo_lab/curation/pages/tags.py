@@ -1,0 +1,69 @@
+"""Names of HTML elements by what the pass over a page does with them."""
+
+ACTIVE = frozenset(
+    (
+        "script",
+        "style",
+        "template",
+        "iframe",
+        "frame",
+        "object",
+        "embed",
+        "applet",
+        "link",
+        "meta",
+        "base",
+        "input",
+        "select",
+        "button",
+        "textarea",
+        "svg",
+        "canvas",
+        "audio",
+        "video",
+        "map",
+        "area",
+        "source",
+        "track",
+        "param",
+        "dialog",
+        "img",
+        "noframes",
+        "mjx-assistive-mml",
+        "head",
+        "title",
+        "label",
+    )
+)
+CODE_TAGS = frozenset(
+    (
+        "pre",
+        "code",
+        "tt",
+        "kbd",
+        "samp",
+        "xmp",
+        "listing",
+        "textarea",
+        "script",
+        "style",
+    )
+)
+STRUCK = frozenset(("del", "ins", "s", "strike"))
+YOUNGER = frozenset(
+    (
+        "article",
+        "section",
+        "main",
+        "header",
+        "footer",
+        "aside",
+        "nav",
+        "hgroup",
+        "figure",
+        "figcaption",
+        "details",
+        "summary",
+        "search",
+    )
+)
