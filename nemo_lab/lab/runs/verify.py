@@ -56,7 +56,10 @@ def _stale(path: Path, notebook: Any) -> list[str]:
     if noted is None:
         return ["does not say which code made its outputs; store them with `nemo-lab run --write`"]
     if noted != code_hash(path):
-        return ["stored outputs were made by other code than today's; run it again with --write"]
+        return [
+            "stored outputs were made by other code than today's; run it again with --write, or, when no number was "
+            "meant to change, `nemo-lab verify --replay --against` a revision at which they were fresh"
+        ]
     return []
 
 
