@@ -300,6 +300,15 @@ def test_the_rooms_decide(importer: str, module: str, answer: bool) -> None:
     assert allowed(f"nemo_lab.{importer}", f"nemo_lab.{module}") is answer
 
 
+def test_private_names_stay_in_their_module() -> None:
+    def private(path: Path) -> list[str]:
+        nodes = [node for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom)]
+        ours = [node for node in nodes if node.level or (node.module or "").startswith("nemo_lab")]
+        return [alias.name for node in ours for alias in node.names if re.match(r"_[^_]", alias.name)]
+
+    assert not offenders(private)
+
+
 def test_only_the_top_imports_the_command_line() -> None:
     assert not [path.name for path in MODULES if "nemo_lab.cli" in imported(path)]
 

@@ -25,14 +25,15 @@ def score_language(
     `seed` decides the initial weights and the order of the rows, `settings.seed` is not used. `held_out` has
     the columns text and corpus. `tokens_per_second` is of training, on one thread beside other runs.
     """
-    model, history = _trained(config, seed, data, settings)
+    model, history = trained_model(config, seed, data, settings)
     length = data.tokens_NL.shape[1]
     bits = bits_per_byte_by_domain(model, tokenizer, held_out, length=length, precision=settings.precision)
     speed = float(history.tokens.iloc[-1] / history.seconds.iloc[-1])
     return bits | {"mean": sum(bits.values()) / len(bits), "tokens_per_second": speed}
 
 
-def _trained(config: HybridConfig, seed: int, data: Any, settings: TrainSettings) -> tuple[HybridLM, Any]:
+def trained_model(config: HybridConfig, seed: int, data: Any, settings: TrainSettings) -> tuple[HybridLM, Any]:
+    """Return a model trained from the weights and in the order of `seed`, and its history."""
     model = HybridLM(config, seed=seed)
     history = train(model, data, replace(settings, seed=seed), progress=False)
     return model, history

@@ -136,7 +136,7 @@ def rank_correlations(scores: Sequence[ArrayLike]) -> NDArray[np.float64]:
         raise LabError("There are no scorers to compare; give the scores of at least one.")
     columns = [numbers(one, "scores", 2) for one in scores]
     equally_many(*columns)
-    quantiles = [norm.ppf((_ranks(one) + 0.5) / len(one)) for one in columns]
+    quantiles = [norm.ppf((ranks_of(one) + 0.5) / len(one)) for one in columns]
     return np.atleast_2d(np.corrcoef(np.stack(quantiles)))
 
 
@@ -160,7 +160,8 @@ def found_at_precision(scores: ArrayLike, good: ArrayLike, sizes: ArrayLike, pre
     return float(right[enough].max()) if enough.any() else 0.0
 
 
-def _ranks(scores: ArrayLike) -> NDArray[np.int64]:
+def ranks_of(scores: ArrayLike) -> NDArray[np.int64]:
+    """Return the rank of each score, 0 the lowest; of equal ones the earlier is the lower."""
     order = np.argsort(np.asarray(scores, dtype=np.float64), kind="stable")
     ranks = np.empty(len(order), dtype=np.int64)
     ranks[order] = np.arange(len(order))

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from nemo_lab.modeling import HybridConfig
-from nemo_lab.training.comparison import _trained
+from nemo_lab.training.comparison import trained_model
 from nemo_lab.training.identity import with_fingerprint
 from nemo_lab.training.packing import IGNORE, Batch
 from nemo_lab.training.settings import TrainingError, TrainSettings
@@ -99,5 +99,5 @@ def recall_accuracy(
 
 def score_recall(config: HybridConfig, seed: int, task: RecallTask, settings: TrainSettings) -> float:
     """Train one model on the recall task alone and return its accuracy on fresh rows."""
-    model, _ = _trained(config, seed, recall_source(task, settings.batch_size, seed), settings)
+    model, _ = trained_model(config, seed, recall_source(task, settings.batch_size, seed), settings)
     return recall_accuracy(model, task)

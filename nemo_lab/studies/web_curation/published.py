@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from nemo_lab.curation.filters.buckets import BINS, LABELS, _ranks, numbers
+from nemo_lab.curation.filters.buckets import BINS, LABELS, ranks_of, numbers
 from nemo_lab.errors import LabError, check_number, check_whole
 
 # Table 2 of the paper: billions of tokens.
@@ -69,7 +69,7 @@ def noisy_copies(scores: ArrayLike, correlation: float, count: int, seed: int) -
     check_number("correlation", correlation, above=0, most=1)
     check_whole("count", count)
     generator = np.random.default_rng(seed)
-    quantiles = norm.ppf((_ranks(numbers(scores, "scores")) + 0.5) / np.size(scores))
+    quantiles = norm.ppf((ranks_of(numbers(scores, "scores")) + 0.5) / np.size(scores))
     spread = np.sqrt((1 - correlation) / correlation)
     return [quantiles + spread * generator.normal(size=len(quantiles)) for _ in range(count)]
 
