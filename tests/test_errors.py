@@ -1,12 +1,24 @@
 """The sentences that refuse a name, a number, a text or a path."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from nemo_lab.errors import LabError, check_number, check_path, check_texts, check_whole, one_of
+from nemo_lab.errors import (
+    LabError,
+    check_callable,
+    check_each,
+    check_instance,
+    check_number,
+    check_path,
+    check_texts,
+    check_whole,
+    one_of,
+    shown,
+)
 
 
 def test_refusal_suggests_and_lists():
@@ -59,6 +71,15 @@ def test_numbers_out_of_bounds_are_refused_with_the_bounds(wrong, bounds, words)
         check_number("rate", wrong, **bounds)
 
 
+def test_a_value_is_shown_on_one_line_and_not_too_long():
+    assert shown(np.zeros((2, 2))) == "array([[0., 0.], [0., 0.]])"
+    assert shown("x" * 500) == f"'{'x' * 59}..."
+    for check in (check_whole, check_number, check_texts, check_path):
+        with pytest.raises(LabError, match=r"what is \[1, 1, .*1") as caught:
+            check("what", [[1] * 500] if check is check_texts else [1] * 500)
+        assert len(str(caught.value)) < 200
+
+
 def test_texts_come_as_a_list_of_them():
     assert check_texts("texts", ("a", "b")) == ["a", "b"]
     assert check_texts("texts", (letter for letter in "ab")) == ["a", "b"]
@@ -88,3 +109,36 @@ def test_paths_are_names_or_paths():
 def test_what_is_no_path_is_refused(wrong):
     with pytest.raises(OwnError, match=r"^folder is .*, expected the path of a file or folder\.$"):
         check_path("folder", wrong, kind=OwnError)
+
+
+def test_what_is_of_the_type_or_can_be_called_passes():
+    assert check_instance("table", found := {"a": 1}, Mapping, "give a table") is found
+    assert check_callable("encode", len, "give a function") is len
+    assert check_each("words", ("a", "b"), str) == ("a", "b")
+    assert check_each("words", [], str) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda **own: check_instance("size", "x" * 500, int, "give a size", **own),
+            r"size is 'x+\.\.\. of type str; give a size\.",
+        ),
+        (
+            lambda **own: check_callable("encode", 3, "give a function", **own),
+            r"encode is 3, which cannot be called; give a function\.",
+        ),
+        (lambda **own: check_each("words", "ab", str, **own), r"words is 'ab'; expected a list of type str\."),
+        (lambda **own: check_each("words", b"ab", int, **own), r"words is b'ab'; expected a list of type int\."),
+        (lambda **own: check_each("words", None, str, **own), r"words is None; expected a list of type str\."),
+        (
+            lambda **own: check_each("words", (), str, some=True, **own),
+            r"words is empty; expected at least one of type str\.",
+        ),
+        (lambda **own: check_each("words", ["a", 1], str, **own), r"words\[1\] is 1; expected the type str\."),
+    ],
+)
+def test_what_is_of_another_type_is_refused_with_what_to_give(call, sentence):
+    with pytest.raises(OwnError, match=f"^{sentence}$"):
+        call(kind=OwnError)

@@ -21,8 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError, check_instance, check_whole, one_of
 from nemo_lab.reasoning.experience import Prompt, Prompts
 from nemo_lab.reasoning.questions.domains import DOMAINS
 from nemo_lab.reasoning.questions.items import Item, generator
@@ -114,8 +113,8 @@ def blend_prompts(
         LabError: a source without questions, a weight that is negative, weights that do not sum to 1, or a number of
             prompts or a seed that is none.
     """
-    expect.whole("size", size)
-    expect.whole("seed", seed, 0)
+    check_whole("size", size)
+    check_whole("seed", seed, 0)
     _check(blend, items, mode)
 
     def prompts(step: int, attempt: int) -> list[Prompt]:
@@ -159,7 +158,7 @@ def _sides(
 
 def _ordered(sizes: Mapping[Key, float], side: Callable[[Key], str]) -> list[Key]:
     """The sources, those of one side next to each other."""
-    expect.instance("The table of sources", sizes, Mapping, "give a number for each (domain, template)")
+    check_instance("The table of sources", sizes, Mapping, "give a number for each (domain, template)")
     return sorted(sizes, key=lambda key: (side(key), kind_of(key), key))
 
 

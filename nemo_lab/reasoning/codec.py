@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_each, check_instance, shown
 
 END, PAD = "<|end|>", "<|pad|>"
 CONTROL_WORDS = ("<on>", "<off>", "<think>", "</think>")
@@ -35,9 +34,9 @@ class Codec:
     end, pad = 0, 1
 
     def __init__(self, words: Sequence[str] = CONTROL_WORDS) -> None:
-        expect.each("words", words, str)
+        check_each("words", words, str)
         if not all(words) or len({*words, *CHARACTERS}) < len(words) + len(CHARACTERS):
-            raise LabError(f"words is {expect.shown(words)}; expected different strings, no single character.")
+            raise LabError(f"words is {shown(words)}; expected different strings, no single character.")
         self.words = tuple(words)
         self._pieces = [END, PAD, *words, *CHARACTERS]
         self._ids = {piece: index for index, piece in enumerate(self._pieces)}
@@ -51,7 +50,7 @@ class Codec:
         Raises:
             LabError: no text, or a character that is neither newline nor printable ASCII.
         """
-        expect.instance("text", text, str, "give a text")
+        check_instance("text", text, str, "give a text")
         try:
             return [self._ids[piece] for piece in self._split.findall(text)]
         except KeyError as error:
@@ -68,6 +67,4 @@ class Codec:
         try:
             return "".join(self._pieces[token] for token in tokens if token > 1)
         except (IndexError, TypeError) as error:
-            raise LabError(
-                f"Tokens are whole numbers below {self.vocab_size} here; got {expect.shown(tokens)}."
-            ) from error
+            raise LabError(f"Tokens are whole numbers below {self.vocab_size} here; got {shown(tokens)}.") from error

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from nemo_lab import expect
+from nemo_lab.errors import check_number, check_whole
 from nemo_lab.training.settings import TrainingError
 
 ANSWERS = 8  # a prompt, by which its pass rate is measured
@@ -44,10 +44,10 @@ def gaussian_batches(
         LabError: batches, a size or centres that are no numbers.
         TrainingError: too few prompts are left for so many batches, or a rate or sigma out of range.
     """
-    expect.whole("batches", batches)
-    expect.whole("size", size)
+    check_whole("batches", batches)
+    check_whole("size", size)
     for centre in centres:
-        expect.number("A centre", centre, -np.inf)
+        check_number("A centre", centre)
     bins_N = _bins(pass_rates)
     random = np.random.default_rng(seed)
     usable = np.flatnonzero(np.asarray(pass_rates) < drop)

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_each, check_whole
 from nemo_lab.reasoning.policy import Policy, check_policy
 from nemo_lab.reasoning.questions.items import Item
 from nemo_lab.reasoning.questions.templates import adheres, prompt_of, reward
@@ -66,9 +65,9 @@ def answer(
         LabError: no policy, something else than items, an unknown mode or template, a number out of range.
     """
     check_policy(policy)
-    expect.each("items", items, Item)
-    expect.whole("samples", samples)
-    expect.whole("seed", seed, 0)
+    check_each("items", items, Item)
+    check_whole("samples", samples)
+    check_whole("seed", seed, 0)
     found: list[list[Answer]] = []
     generator = torch.Generator(next(policy.model.parameters()).device).manual_seed(seed)
     policy.model.eval()
@@ -101,7 +100,7 @@ def _judge(item: Item, text: str, tokens: int, ended: bool, mode: str, template:
 
 def score(answers: Sequence[Sequence[Answer]]) -> Score:
     """Means over all answers."""
-    expect.each("answers", answers, Sequence)
+    check_each("answers", answers, Sequence)
     flat = [one for group in answers for one in group]
     right = [one.tokens for one in flat if one.right]
     return Score(
@@ -114,7 +113,7 @@ def score(answers: Sequence[Sequence[Answer]]) -> Score:
 
 def pass_rates(answers: Sequence[Sequence[Answer]]) -> list[float]:
     """Share of right answers of every item."""
-    expect.each("answers", answers, Sequence)
+    check_each("answers", answers, Sequence)
     return [_mean([one.right for one in group]) for group in answers]
 
 
@@ -124,8 +123,8 @@ def pass_at(answers: Sequence[Sequence[Answer]], k: int) -> float:
     Raises:
         LabError: k is below 1 or above the number of answers, or there are none.
     """
-    expect.each("answers", answers, Sequence, some=True)
-    expect.whole("k", k)
+    check_each("answers", answers, Sequence, some=True)
+    check_whole("k", k)
     n = min(map(len, answers))
     if k > n:
         raise LabError(f"k is {k}; it must be from 1 to the {n} answers of an item.")

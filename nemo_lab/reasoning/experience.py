@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nemo_lab import expect
+from nemo_lab.errors import check_instance, shown
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.policy import Policy, autocast
 from nemo_lab.reasoning.rollouts import Rollout, sample_responses
@@ -40,7 +40,7 @@ class Prompt:
     about: Any = None
 
     def __post_init__(self) -> None:
-        expect.instance("text", self.text, str, "give the text of the prompt")
+        check_instance("text", self.text, str, "give the text of the prompt")
 
 
 Prompts = Callable[[int, int], Sequence[Prompt]]
@@ -97,7 +97,7 @@ def _attempt(
 ) -> Experience:
     asked = prompts(step, attempt)
     if not isinstance(asked, Sequence):
-        raise TrainingError(f"The prompts of step {step} are {expect.shown(asked)}; return a list of Prompt.")
+        raise TrainingError(f"The prompts of step {step} are {shown(asked)}; return a list of Prompt.")
     if len(asked) != settings.prompts:
         raise TrainingError(f"The prompts of step {step} are {len(asked)}, not prompts={settings.prompts}.")
     if strange := [prompt for prompt in asked if not isinstance(prompt, Prompt)]:

@@ -30,7 +30,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nemo_lab import expect
+from nemo_lab.errors import check_callable, check_instance
 from nemo_lab.progress import progress as progress_bar
 from nemo_lab.reasoning.experience import Experience, Prompts, Reward, Row, gather, rows_of, summary
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
@@ -114,9 +114,9 @@ def _identity(
 
 def _check(policy: object, prompts: object, reward: object, settings: GRPOSettings, reference: Any) -> None:
     check_policy(policy)
-    expect.function("prompts", prompts, "give a function of step and attempt that returns a list of Prompt")
-    expect.function("reward", reward, "give a function of prompt, text and whether it ended")
-    expect.instance("settings", settings, GRPOSettings, "make it with GRPOSettings(steps=...)")
+    check_callable("prompts", prompts, "give a function of step and attempt that returns a list of Prompt")
+    check_callable("reward", reward, "give a function of prompt, text and whether it ended")
+    check_instance("settings", settings, GRPOSettings, "make it with GRPOSettings(steps=...)")
     if settings.kl and reference is None:
         raise TrainingError("kl is above 0, but there is no reference model; pass reference=… or set kl=0.")
 

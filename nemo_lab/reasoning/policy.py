@@ -19,8 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_callable, check_instance, check_whole, shown
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
 from nemo_lab.reasoning.codec import Codec
@@ -52,9 +51,9 @@ class Policy:
 
     def __post_init__(self) -> None:
         if not callable(getattr(self.model, "parameters", None)):
-            raise LabError(f"The model is {expect.shown(self.model)}; give a HybridLM or a model of Hugging Face.")
-        expect.function("encode", self.encode, "give a function from text to token ids")
-        expect.function("decode", self.decode, "give a function from token ids to text")
+            raise LabError(f"The model is {shown(self.model)}; give a HybridLM or a model of Hugging Face.")
+        check_callable("encode", self.encode, "give a function from text to token ids")
+        check_callable("decode", self.decode, "give a function from token ids to text")
         for name, token in (("end", self.end), ("pad", self.pad)):
             if type(token) is not int or token < 0:
                 raise LabError(f"{name} is {token!r}; it must be the id of a token, a whole number.")
@@ -68,8 +67,8 @@ class Policy:
         Raises:
             LabError: something else than model and codec, or the model's vocabulary has another size.
         """
-        expect.instance("model", model, HybridLM, "give a HybridLM, or make a Policy(...) of another model")
-        expect.instance("codec", codec, Codec, "give the Codec that the model was trained with")
+        check_instance("model", model, HybridLM, "give a HybridLM, or make a Policy(...) of another model")
+        check_instance("codec", codec, Codec, "give the Codec that the model was trained with")
         if model.config.vocab_size != codec.vocab_size:
             raise LabError(
                 f"The model has {model.config.vocab_size} tokens and the codec {codec.vocab_size}; use its own codec."
@@ -115,7 +114,7 @@ def small_policy(width: int, pattern: str, seed: int = 0, codec: Codec | None = 
     Raises:
         LabError: a width, a pattern, a seed or a field that makes no model.
     """
-    expect.whole("seed", seed, 0)
+    check_whole("seed", seed, 0)
     codec = codec or Codec()
     try:
         heads = max(1, width // 16)

@@ -18,8 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_callable, check_each, check_instance, check_number, check_whole
 from nemo_lab.modeling.generation import Decoder
 from nemo_lab.modeling.model import HybridLM
 
@@ -204,9 +203,9 @@ def _device(model: Any) -> torch.device:
 
 def _check_numbers(max_new_tokens: int, group: int, temperature: float, end: int, pad: int) -> None:
     for name, value, least in (("max_new_tokens", max_new_tokens, 1), ("group", group, 1), ("end", end, 0)):
-        expect.whole(name, value, least)
-    expect.whole("pad", pad, 0)
-    expect.number("temperature", temperature)
+        check_whole(name, value, least)
+    check_whole("pad", pad, 0)
+    check_number("temperature", temperature, least=0)
     if end == pad:
         raise LabError(f"end and pad are both token {end}: hiding the padding would hide where responses end.")
 
@@ -215,14 +214,14 @@ def _check_model(model: Any, generator: object, adjust: object) -> None:
     if not callable(getattr(model, "parameters", None)):
         raise LabError(f"The model is of type {type(model).__name__}; give the model of a policy, policy.model.")
     if generator is not None:
-        expect.instance("generator", generator, torch.Generator, "give torch.Generator().manual_seed(...)")
+        check_instance("generator", generator, torch.Generator, "give torch.Generator().manual_seed(...)")
     if adjust is not None:
-        expect.function("adjust", adjust, "give a function of logits and new tokens, such as `ban_switches` makes")
+        check_callable("adjust", adjust, "give a function of logits and new tokens, such as `ban_switches` makes")
 
 
 def _check_prompts(model: Any, prompts: Sequence[Sequence[int]], end: int, pad: int) -> None:
     """Every prompt has a token, and the model knows all of them."""
-    expect.each("prompts", prompts, Sequence, some=True)
+    check_each("prompts", prompts, Sequence, some=True)
     if not all(map(len, prompts)):
         raise LabError("Every rollout needs a prompt of at least one token; give an opening token.")
     tokens = {token for prompt in prompts for token in prompt} | {end, pad}

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_each, check_whole
 from nemo_lab.training.identity import fingerprint, fingerprint_of
 from nemo_lab.training.packing import IGNORE, Batch
 
@@ -34,13 +33,13 @@ def pair_batch(prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[in
         LabError: no pair, a prompt or a response without a token, or more of the one than of the other.
     """
     for name, rows_ in (("prompts", prompts), ("responses", responses)):
-        expect.each(name, rows_, Sequence, some=True)
+        check_each(name, rows_, Sequence, some=True)
     if len(prompts) != len(responses) or not all(map(len, [*prompts, *responses])):
         raise LabError(
             f"{len(prompts)} prompts and {len(responses)} responses; expected pairs of at least one token each, "
             "the response with its end token."
         )
-    expect.whole("pad", pad, 0)
+    check_whole("pad", pad, 0)
     rows = [[*prompt, *response] for prompt, response in zip(prompts, responses, strict=True)]
     longest = -(-(max(map(len, rows)) - 1) // MULTIPLE) * MULTIPLE
     tokens_BL = torch.full((len(rows), longest), pad)

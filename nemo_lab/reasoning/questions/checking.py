@@ -31,8 +31,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError, check_instance, check_number, one_of
 
 KINDS = ("exact", "number", "math")
 MAX_CHARACTERS = 2000  # of an answer that is looked at
@@ -64,8 +63,8 @@ def same_answer(gold: str, given: str, *, kind: str = "exact", seconds: float = 
     Raises:
         LabError: answers that are no texts, an unknown kind, no time.
     """
-    expect.instance("gold", gold, str, "give the text of the right answer")
-    expect.instance("given", given, str, "give the text of the answer to judge")
+    check_instance("gold", gold, str, "give the text of the right answer")
+    check_instance("given", given, str, "give the text of the answer to judge")
     if kind not in KINDS:
         raise LabError(one_of("kind of answer", kind, KINDS))
     if kind == "math":
@@ -150,7 +149,7 @@ class MathChecker:
         Raises:
             LabError: no time was given, or no process can be started here.
         """
-        expect.number("seconds", seconds, above=True)
+        check_number("seconds", seconds, above=0)
         if refusal(gold) or refusal(given):
             self.refused += 1
             return False

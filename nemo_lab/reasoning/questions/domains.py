@@ -22,8 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError, check_whole, one_of
 from nemo_lab.reasoning.questions import tasks
 from nemo_lab.reasoning.questions.items import SPLITS, Item, generator, split_of
 
@@ -161,7 +160,7 @@ def draw(
     if split not in SPLITS:
         raise LabError(one_of("split", split, SPLITS))
     for name, value in (("count", count), ("seed", seed), ("start", start)):
-        expect.whole(name, value, 0)
+        check_whole(name, value, 0)
     chosen = DOMAINS[domain].level(level)
     return [_item(domain, chosen, seed, index, split) for index in range(start, start + count)]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError, check_whole, one_of
 
 SLOW = {  # milliseconds an entry with the default settings, one core
     "knight_swap": 679,
@@ -37,8 +37,7 @@ def gym_entry(name: str, index: int, **config: Any) -> dict[str, Any]:
     Raises:
         LabError: an unknown, slow or answerless data set, a setting it refuses, an index below 0.
     """
-    if type(index) is not int or index < 0:
-        raise LabError(f"index is {index!r}; expected a whole number of at least 0.")
+    index = check_whole("index", index, 0)
     entry: dict[str, Any] = _dataset(name, tuple(sorted(config.items())))[index]
     return entry
 

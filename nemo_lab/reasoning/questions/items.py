@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nemo_lab import expect
+from nemo_lab.errors import check_instance
 
 SPLITS = ("train", "test")
 TEST_SHARE = 5  # one question in so many is a test question
@@ -37,8 +37,8 @@ class Item:
 
     def __post_init__(self) -> None:
         for name in ("domain", "question", "answer", "thought"):
-            expect.instance(name, getattr(self, name), str, "give a text")
-        expect.instance("options", self.options, tuple, "give a tuple of texts")
+            check_instance(name, getattr(self, name), str, "give a text")
+        check_instance("options", self.options, tuple, "give a tuple of texts")
 
 
 def split_of(item: Item) -> str:

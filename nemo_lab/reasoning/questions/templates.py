@@ -27,8 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError, check_each, check_instance, check_number, one_of
 from nemo_lab.reasoning.questions.checking import as_number, plain, same_answer
 from nemo_lab.reasoning.questions.domains import DOMAINS
 from nemo_lab.reasoning.questions.items import Item
@@ -116,7 +115,7 @@ def parse(text: str) -> Parsed:
     Raises:
         LabError: it is no text.
     """
-    expect.instance("text", text, str, "give the text of a response")
+    check_instance("text", text, str, "give the text of a response")
     opened, closed = text.count(THINK), text.count(END_THINK)
     if not opened and not closed:
         return Parsed("off", "", text)
@@ -136,7 +135,7 @@ def as_choice(item: Item, rng: np.random.Generator) -> Item:
             of that domain, so that they cannot be made; or what is no item, no generator.
     """
     _is_item(item)
-    expect.instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(...)")
+    check_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(...)")
     others = list(dict.fromkeys(option for option in item.options if option != item.answer))
     if len(others) >= 3:
         others = [others[k] for k in rng.permutation(len(others))[:3]]
@@ -163,7 +162,7 @@ def needs_options(question: str) -> bool:
     English only and misses superlatives among unnamed things ('the most likely cause') and sentences that stop
     elsewhere; recall and precision are in the tests.
     """
-    expect.instance("question", question, str, "give the text of a question")
+    check_instance("question", question, str, "give the text of a question")
     return bool(_NEEDS_OPTIONS.search(question[:4000]))
 
 
@@ -173,7 +172,7 @@ def items_from(dataset: Iterable[Mapping[str, Any]]) -> list[Item]:
     Raises:
         LabError: no rows, or one that lacks a column or an answer.
     """
-    expect.instance("dataset", dataset, Iterable, "give the rows of a question set")
+    check_instance("dataset", dataset, Iterable, "give the rows of a question set")
     try:
         return [Item(r["domain"], r["question"], r["answer"], options=tuple(r["options"] or ())) for r in dataset]
     except KeyError as error:
@@ -205,7 +204,7 @@ def _verifiable(item: Item) -> bool:
 
 def keep(items: Sequence[Item]) -> tuple[list[Item], dict[str, int]]:
     """Return the items without a reason to drop them, and how many each reason concerns."""
-    expect.each("items", items, Item)
+    check_each("items", items, Item)
     reasons = [filter_reasons(item) for item in items]
     kept = [item for item, why in zip(items, reasons, strict=True) if not why]
     return kept, dict(Counter(reason for why in reasons for reason in why))
@@ -227,9 +226,9 @@ def corrupt(items: Sequence[Item], share: float, rng: np.random.Generator, *, vi
     Raises:
         LabError: shares that are none, something else than items, or no wrong answer at hand.
     """
-    expect.each("items", items, Item)
-    expect.number("share", share, 0, 1)
-    expect.number("visible", visible, 0, 1)
+    check_each("items", items, Item)
+    check_number("share", share, least=0, most=1)
+    check_number("visible", visible, least=0, most=1)
     wrong = round(share * len(items))
     seen = round(visible * wrong)
     found = list(items)
@@ -273,7 +272,7 @@ def is_right(item: Item, answer: str, template: str = "open") -> bool:
         LabError: no item, or an answer that is no text.
     """
     _is_item(item)
-    expect.instance("answer", answer, str, "give the text of an answer")
+    check_instance("answer", answer, str, "give the text of an answer")
     if template == "choice":
         return item.answer in item.options and answer.strip() in (gold_letter(item), f"({gold_letter(item)})")
     if item.domain in DOMAINS:
@@ -316,7 +315,7 @@ def _known(mode: str, template: str = "open") -> None:
 
 
 def _is_item(item: object) -> None:
-    expect.instance("item", item, Item, "give an Item, such as items.draw makes")
+    check_instance("item", item, Item, "give an Item, such as items.draw makes")
 
 
 def _options(item: Item) -> str:

@@ -25,8 +25,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError, check_callable, check_each, check_instance, check_number, check_whole, one_of
 from nemo_lab.reasoning.policy import Policy, check_policy
 from nemo_lab.reasoning.retro.switch_bans import BANS, FORMS, ban_switches
 from nemo_lab.reasoning.retro.thoughts import KEYWORDS, check_keywords, join, segment, split_steps
@@ -64,10 +63,10 @@ class RevisionSettings:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work, each with a sentence of its own."""
-        expect.number("gamma", self.gamma, 0, 1, above=True)
-        expect.number("temperature", self.temperature)
+        check_number("gamma", self.gamma, above=0, most=1)
+        check_number("temperature", self.temperature, least=0)
         for name in ("alternatives", "max_new_tokens", "rows"):
-            expect.whole(name, getattr(self, name))
+            check_whole(name, getattr(self, name))
         check_keywords(self.keywords)
         for name, known in (("start", STARTS), ("ban", BANS), ("form", FORMS)):
             if getattr(self, name) not in known:
@@ -91,9 +90,9 @@ class Traced:
     is_correct: Callable[[str], bool]
 
     def __post_init__(self) -> None:
-        expect.instance("prompt", self.prompt, str, "give the text of the question")
-        expect.instance("trace", self.trace, str, "give the text of the trace")
-        expect.function("is_correct", self.is_correct, "give a function of a trace")
+        check_instance("prompt", self.prompt, str, "give the text of the question")
+        check_instance("trace", self.trace, str, "give the text of the trace")
+        check_callable("is_correct", self.is_correct, "give a function of a trace")
 
 
 @dataclass(frozen=True)
@@ -154,8 +153,8 @@ def value(steps_to_end: int, correct: bool, gamma: float) -> float:
     Raises:
         LabError: fewer than 0 steps, or γ out of range.
     """
-    expect.whole("steps_to_end", steps_to_end, 0)
-    expect.number("gamma", gamma, 0, 1, above=True)
+    check_whole("steps_to_end", steps_to_end, 0)
+    check_number("gamma", gamma, above=0, most=1)
     return gamma**steps_to_end if correct else 0.0
 
 
@@ -197,7 +196,7 @@ def trails_of(items: Sequence[Traced], search: RevisionSettings) -> list[Trail]:
         LabError: as `check_traces`, or other settings.
     """
     check_traces(items)
-    expect.instance("search", search, RevisionSettings, "make it with RevisionSettings(...)")
+    check_instance("search", search, RevisionSettings, "make it with RevisionSettings(...)")
     return [Trail(item, segment(item.trace, search.keywords)) for item in items]
 
 
@@ -207,7 +206,7 @@ def check_traces(items: Sequence[Traced]) -> None:
     Raises:
         LabError: no trace at all, one that is empty or wrong, something else than `Traced`.
     """
-    expect.each("items", items, Traced, some=True)
+    check_each("items", items, Traced, some=True)
     wrong = [number for number, item in enumerate(items) if not item.trace or not item.is_correct(item.trace)]
     if wrong:
         raise LabError(f"{len(wrong)} traces do not end in the right answer, the first is {wrong[0]}; leave them out.")

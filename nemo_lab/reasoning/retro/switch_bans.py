@@ -22,8 +22,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError, check_number, check_whole, one_of, shown
 from nemo_lab.reasoning.retro.thoughts import KEYWORDS, check_keywords, split_steps, starts_with_keyword
 from nemo_lab.reasoning.rollouts import Adjust
 
@@ -61,7 +60,7 @@ def switch_tokens(codec: Tokens, keywords: Sequence[str] = KEYWORDS) -> list[int
         LabError: what has no tokens, or keywords that are none.
     """
     if not hasattr(codec, "encode") or not hasattr(codec, "decode"):
-        raise LabError(f"The tokens are to come from {expect.shown(codec)}; give a Policy or a Codec.")
+        raise LabError(f"The tokens are to come from {shown(codec)}; give a Policy or a Codec.")
     check_keywords(keywords)
     found = set()
     for keyword in keywords:
@@ -137,8 +136,8 @@ def penalise_switches(codec: Tokens, keywords: Sequence[str] = KEYWORDS, alpha: 
     Raises:
         LabError: a penalty below 0, a number of tokens that is none, keywords that are none.
     """
-    expect.number("alpha", alpha)
-    expect.whole("beta", beta, 0)
+    check_number("alpha", alpha, least=0)
+    check_whole("beta", beta, 0)
     switches = switch_tokens(codec, keywords)
     index = torch.tensor(switches)
 

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_callable, check_instance, shown
 
 BLANK = "\n\n"
 KEYWORDS = (
@@ -75,7 +74,7 @@ def split_steps(trace: str) -> list[str]:
     Raises:
         LabError: it is no text.
     """
-    expect.instance("trace", trace, str, "give the text of a trace")
+    check_instance("trace", trace, str, "give the text of a trace")
     fenced = [match.span() for match in _FENCED.finditer(trace)]
     ends = [match.end() for match in _BORDER.finditer(trace) if not _inside(match.start(), fenced)]
     ends = [end for end in ends if trace[:end].strip() and end < len(trace)]
@@ -90,7 +89,7 @@ def check_keywords(keywords: object) -> None:
         LabError: one string, no keyword at all, or one that is blank or no text.
     """
     if not isinstance(keywords, list | tuple) or not keywords:
-        raise LabError(f"keywords is {expect.shown(keywords)}; expected a list of words, such as ('wait', 'but').")
+        raise LabError(f"keywords is {shown(keywords)}; expected a list of words, such as ('wait', 'but').")
     if wrong := [word for word in keywords if not isinstance(word, str) or not word.strip()]:
         raise LabError(f"The keyword {wrong[0]!r} is no word; every transition keyword must be one.")
 
@@ -137,7 +136,7 @@ def shape(
     Raises:
         LabError: a trace that is no text, an `encode` that is no function, keywords that are none.
     """
-    expect.function("encode", encode, "give a function from text to tokens, such as that of a Policy")
+    check_callable("encode", encode, "give a function from text to tokens, such as that of a Policy")
     check_keywords(keywords)
     thoughts = segment(trace, keywords)
     found = re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", trace) if answer else None

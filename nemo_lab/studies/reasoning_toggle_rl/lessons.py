@@ -19,8 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError, one_of
+from nemo_lab.errors import LabError, check_each, check_number, one_of
 from nemo_lab.reasoning.questions import tasks
 from nemo_lab.reasoning.questions.items import Item
 from nemo_lab.reasoning.questions.templates import MODES, prompt_of, response_of
@@ -40,7 +39,7 @@ class Teacher:
     slip: float = 0.8
 
     def __post_init__(self) -> None:
-        expect.number("slip", self.slip, 0, 1)
+        check_number("slip", self.slip, least=0, most=1)
 
     def solve(self, item: Item, random: np.random.Generator) -> Item:
         """The item with the teacher's thought and answer in place of the right ones."""
@@ -51,7 +50,7 @@ class Teacher:
 
     def accuracy(self, items: Sequence[Item], seed: int = 0) -> float:
         """Share of items that the teacher gets right."""
-        expect.each("items", items, Item, some=True)
+        check_each("items", items, Item, some=True)
         random = np.random.default_rng([seed, 17])
         return float(np.mean([self.solve(item, random).answer == item.answer for item in items]))
 

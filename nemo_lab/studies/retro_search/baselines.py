@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from nemo_lab import expect
+from nemo_lab.errors import check_each, check_number
 from nemo_lab.reasoning.policy import Policy, check_policy
 from nemo_lab.reasoning.retro.search import (
     Continuation,
@@ -51,7 +51,7 @@ def sample_traces(
         LabError: no policy, or something else than `Traced`.
     """
     check_policy(policy)
-    expect.each("items", items, Traced)
+    check_each("items", items, Traced)
     found: list[Continuation] = []
     for first in range(0, len(items), search.rows):
         rollout = sample_responses(
@@ -184,5 +184,5 @@ def _at_most(these: Sequence[Any], left: int, price: float, rng: random.Random) 
 def _price(policy: Policy, items: Sequence[Traced], budget: int) -> float:
     """Tokens of a trace, the mean; after a look at who is to pay."""
     check_policy(policy)
-    expect.number("budget", budget)
+    check_number("budget", budget, least=0)
     return sum(len(policy.encode(item.trace)) for item in items) / len(items)

@@ -26,8 +26,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from nemo_lab import expect
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, check_whole
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.retro.thoughts import BLANK, split_steps
 
@@ -96,8 +95,8 @@ def puzzle(seed: int, split: str, index: int, rules: int = 3, hops: int = 3) -> 
     """
     if split not in SPLITS:
         raise LabError(f"split is {split!r}; expected train or test.")
-    expect.whole("hops", hops, 2)
-    expect.whole("rules", rules, 2)
+    check_whole("hops", hops, 2)
+    check_whole("rules", rules, 2)
     if rules > len(RULES):
         raise LabError(f"rules is {rules}; there are {len(RULES)} to choose among.")
     rng = random.Random(f"puzzle {seed} {split} {index}")

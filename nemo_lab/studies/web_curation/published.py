@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from nemo_lab.curation.filters.buckets import BINS, LABELS, ranks_of, numbers
+from nemo_lab.curation.filters.buckets import BINS, LABELS, numbers, ranks_of
 from nemo_lab.errors import LabError, check_number, check_whole
 
 # Table 2 of the paper: billions of tokens.

@@ -125,7 +125,7 @@ def test_no_text_raises(gold, given_):
 def test_mistakes_are_named():
     with pytest.raises(LabError, match="Unknown kind of answer 'maths', did you mean 'math'"):
         same_answer("1", "1", kind="maths")
-    with pytest.raises(LabError, match="seconds is 0; expected a number above 0"):
+    with pytest.raises(LabError, match="seconds is 0; it must be a finite number above 0"):
         same_answer("x", "y", kind="math", seconds=0)
 
 

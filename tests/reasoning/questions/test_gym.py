@@ -92,5 +92,5 @@ def test_settings_are_checked(setting):
 
 @pytest.mark.parametrize("index", [-1, 1.0, None, True])
 def test_indices_are_checked(index):
-    with pytest.raises(LabError, match="expected a whole number"):
+    with pytest.raises(LabError, match=r"^index is .*; it must be a whole number of at least 0"):
         gym_entry("chain_sum", index)
