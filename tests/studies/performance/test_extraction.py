@@ -9,6 +9,7 @@ import pytest
 
 from nemo_lab.errors import LabError
 from nemo_lab.studies.performance import extraction
+from nemo_lab.studies.performance.sides import main
 from tests.curation.made_pages import article
 from tests.recorders import record
 
@@ -88,7 +89,7 @@ def test_both_sides_get_the_same_archive_and_as_many_processes(monkeypatch: pyte
 @pytest.mark.parametrize("side", extraction.SIDES)
 def test_the_command_runs_the_side_that_it_names(monkeypatch: pytest.MonkeyPatch, capsys, side: str) -> None:
     called = {name: record(monkeypatch, extraction, f"run_{name}", {"ran": name}) for name in extraction.SIDES}
-    assert extraction.main([side, "archive", "out", "--jobs", "3"]) == 0
+    assert main(extraction.BENCHMARK, extraction.run, [side, "archive", "out", "--jobs", "3"]) == 0
     assert json.loads(capsys.readouterr().out)["ran"] == side
     assert {name for name, recorder in called.items() if recorder.calls} == {side}
     assert called[side].calls == [{"archive": Path("archive"), "out": Path("out"), "jobs": 3}]
