@@ -19,7 +19,8 @@ from nemo_lab.artifacts import artifact, artifact_folder, artifact_key, unless_b
 from nemo_lab.errors import LabError
 from nemo_lab.files import home, write_text
 from nemo_lab.jobs import resumed, run_many
-from nemo_lab.studies.puzzle_nas.runs import PuzzleSizes, Texts, library_part, recorded
+from nemo_lab.studies.puzzle_nas.runs import Texts, library_part, recorded
+from nemo_lab.studies.puzzle_nas.settings import PuzzleNAS
 from nemo_lab.studies.puzzle_nas.trials import local_trials
 from nemo_lab.training.identity import fingerprint
 
@@ -40,7 +41,7 @@ class KeptLibraries:
 
 def keep_libraries(
     source: Path,
-    s: PuzzleSizes,
+    s: PuzzleNAS,
     texts: Mapping[int, Texts],
     domains: Sequence[str],
     trial_layers: Sequence[int],
@@ -78,7 +79,7 @@ def keep_libraries(
 
 def _keep(
     source: Path,
-    s: PuzzleSizes,
+    s: PuzzleNAS,
     text: Texts,
     repeat: int,
     domains: Sequence[str],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,25 +24,13 @@ from nemo_lab.compression.puzzle.programme import OptionT, Slots
 from nemo_lab.compression.puzzle.scores import Reference, score_library, true_scores
 from nemo_lab.errors import LabError
 from nemo_lab.progress import quiet
+from nemo_lab.studies.puzzle_nas.settings import PuzzleNAS
 
 RECORD = "record.safetensors"
 METHODS = ("search", "greedy", "uniform", "random", "most parameters")
 
 
-class PuzzleSizes(Protocol):
-    """What the jobs read of a notebook's settings."""
-
-    layers: int  # of the parent, the first so many
-    heads: tuple[str, ...]
-    widths: tuple[str, ...]
-    local_steps: int
-    local_lr: float
-    steps: int
-    lr: float
-    every: int
-
-
-def recipe_of(s: PuzzleSizes) -> LibraryRecipe:
+def recipe_of(s: PuzzleNAS) -> LibraryRecipe:
     """Return the library's recipe that settings describe; it says what it refuses."""
     return LibraryRecipe.of(s.heads, s.widths)
 
@@ -81,7 +69,7 @@ class Texts:
     held_out_NL: Tensor
 
 
-def library_part(folder: Path, s: PuzzleSizes, texts: Texts, out: Path, part: int, parts: int) -> None:
+def library_part(folder: Path, s: PuzzleNAS, texts: Texts, out: Path, part: int, parts: int) -> None:
     """Build and score every `parts`-th layer of a library, from layer `part` on; `out` keeps what a killed run made."""
     parent = load_parent(folder, s.layers)
     layers = range(part, s.layers, parts)
@@ -89,7 +77,7 @@ def library_part(folder: Path, s: PuzzleSizes, texts: Texts, out: Path, part: in
     score_library(parent, Reference.of(parent, texts.scores_NL), recipe_of(s), out, layers)
 
 
-def recorded(folder: Path, s: PuzzleSizes, texts: Texts, out: Path) -> None:
+def recorded(folder: Path, s: PuzzleNAS, texts: Texts, out: Path) -> None:
     """Record what the parent says to the text to distil on and to the text held out."""
     parent = load_parent(folder, s.layers)
     record_parent(parent, texts.distil_SBL, texts.held_out_NL, s.every, out / RECORD)
@@ -135,7 +123,7 @@ def likely_choice(slots: Slots[OptionT], limits: Mapping[str, float], rng: np.ra
 
 def true_kl(
     folder: Path,
-    s: PuzzleSizes,
+    s: PuzzleNAS,
     tokens_NL: Tensor,
     architectures: Iterable[Sequence[Option]],
     layer_folders: Sequence[Path],
@@ -181,7 +169,7 @@ class PuzzleOutcome:
 
 def one_child(
     folder: Path,
-    s: PuzzleSizes,
+    s: PuzzleNAS,
     choice: Sequence[Option],
     layer_folders: Sequence[Path],
     record: Path,

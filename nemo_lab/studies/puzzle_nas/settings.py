@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from nemo_lab.errors import LabError
 
@@ -35,6 +34,20 @@ class PuzzleNAS:
     windows: int  # runs of layers whose feed-forward parts are fused
     chat_tokens: int  # of an answer at most
     published: str = ""  # a folder with a clone of NVlabs/puzzle, whose optima are found again; none: skipped
+
+    def __post_init__(self) -> None:
+        """Refuse a share of the parent's time, or a distance of recorded layers, with which no search could end well.
+
+        Raises:
+            LabError: the share is not between 0 and 1, or no layer would be recorded.
+        """
+        if not 0 < self.share < 1:
+            raise LabError(
+                f"share is {self.share}, expected more than 0 and less than 1: the part of the parent's time in its "
+                "layers that a child may take."
+            )
+        if not 1 <= self.every <= self.layers:
+            raise LabError(f"every is {self.every}, expected 1 to {self.layers}, the parent's layers; lower it.")
 
 
 _PUZZLE = PuzzleNAS(
@@ -117,26 +130,3 @@ SETTINGS: Mapping[str, PuzzleNAS] = {
         windows=27,
     ),
 }
-
-
-class Limits(Protocol):
-    """What `check` reads of a notebook's settings."""
-
-    layers: int
-    every: int
-    share: float
-
-
-def check(s: Limits) -> None:
-    """Refuse a share of the parent's time, or a distance of recorded layers, with which no search could end well.
-
-    Raises:
-        LabError: the share is not between 0 and 1, or no layer would be recorded.
-    """
-    if not 0 < s.share < 1:
-        raise LabError(
-            f"share is {s.share}, expected more than 0 and less than 1: the part of the parent's time in its layers "
-            "that a child may take."
-        )
-    if not 1 <= s.every <= s.layers:
-        raise LabError(f"every is {s.every}, expected 1 to {s.layers}, the parent's layers; lower it.")

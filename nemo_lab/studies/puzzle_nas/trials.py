@@ -19,12 +19,13 @@ from nemo_lab.compression.puzzle.parent import load_parent
 from nemo_lab.compression.puzzle.parts import NONE, Option, walk
 from nemo_lab.compression.puzzle.scores import Reference, behind, score_library, slots_of_layer
 from nemo_lab.errors import LabError
-from nemo_lab.studies.puzzle_nas.runs import PuzzleSizes, Texts, recipe_of
+from nemo_lab.studies.puzzle_nas.runs import Texts, recipe_of
+from nemo_lab.studies.puzzle_nas.settings import PuzzleNAS
 
 # --- local distillation
 
 
-def local_trials(folder: Path, s: PuzzleSizes, texts: Texts, out: Path, layers: Sequence[int]) -> None:
+def local_trials(folder: Path, s: PuzzleNAS, texts: Texts, out: Path, layers: Sequence[int]) -> None:
     """Build and score two other libraries of a few layers: `start`, untrained, and `trained`, by Adam after solving."""
     parent, recipe = load_parent(folder, s.layers), recipe_of(s)
     reference = Reference.of(parent, texts.scores_NL)

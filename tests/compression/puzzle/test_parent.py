@@ -1,8 +1,7 @@
-"""What is refused before a search begins, the parent out of a folder, and a killed job that goes on."""
+"""The parent out of a folder, and a killed job that goes on."""
 
 import json
 import shutil
-from types import SimpleNamespace
 
 import pytest
 import tiny_puzzle
@@ -12,7 +11,6 @@ from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCau
 from nemo_lab.compression.puzzle import parent as puzzle_start
 from nemo_lab.errors import LabError
 from nemo_lab.progress import quiet
-from nemo_lab.studies.puzzle_nas import settings
 
 SMALL = {key: value for key, value in tiny_puzzle.SIZES.items() if key not in ("head_dim", "initializer_range")}
 
@@ -24,27 +22,6 @@ def folder(tmp_path_factory):
     with quiet():
         tiny_puzzle.llama().save_pretrained(place)
     return place
-
-
-def sizes(**changes):
-    return SimpleNamespace(**{"layers": 3, "every": 2, "share": 0.9} | changes)
-
-
-@pytest.mark.parametrize("share", [-0.5, 0.0, 1.0, 2.0, float("nan")])
-def test_a_share_that_is_none(share):
-    with pytest.raises(LabError, match="share is"):
-        settings.check(sizes(share=share))
-
-
-@pytest.mark.parametrize("every", [-1, 0, 4])
-def test_no_layer_to_record(every):
-    with pytest.raises(LabError, match=rf"every is {every}, expected 1 to 3"):
-        settings.check(sizes(every=every))
-
-
-def test_what_is_right_passes():
-    settings.check(sizes())
-    settings.check(sizes(every=1, share=0.01))
 
 
 # --- the parent
