@@ -20,7 +20,7 @@ def hybrid_pattern(a: int, b: int, c: int, k: int) -> str:
     return "M-" * a + ("M*-" + "M-" * b) * k + "M-" * c
 
 
-def place(layers: int, attention: int) -> str:
+def placed(layers: int, attention: int) -> str:
     """A pattern of so many layers, so many of them attention, by the placement rule.
 
     Of the other layers half are Mamba-2 and half FFN, with one more Mamba-2 where their number is odd. Above
@@ -39,7 +39,7 @@ def place(layers: int, attention: int) -> str:
     return "".join("M" * m + "*" * a + "-" for m, a in zip(mambas, attentions, strict=True))
 
 
-def place_mixers(pairs: int, attention: int) -> str:
+def mixers_placed(pairs: int, attention: int) -> str:
     """A pattern of pairs, each a mixer and an FFN; `attention` of the mixers are attention, the rest Mamba-2.
 
     Only the kind of the mixer differs between patterns of equal `pairs`, from pure Mamba (0) to the plain

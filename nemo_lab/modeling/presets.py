@@ -8,7 +8,7 @@ code and 64 in digests of the paper; only 80 gives an inner width of twice the 1
 
 The placement rule (section 2.1): about 8 % of the layers are attention, spread evenly; of the others half are
 Mamba-2 and half FFN; the first layer is Mamba-2, the last FFN, and an FFN follows every attention layer.
-`place` follows it for any depth, and at the published depths gives the published patterns.
+`placement.placed` follows it for any depth, and at the published depths gives the published patterns.
 """
 
 from __future__ import annotations

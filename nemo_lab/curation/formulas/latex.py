@@ -1,7 +1,7 @@
 """LaTeX formulas as tokens: the light normal form that a corpus keeps, and a check that a formula is complete.
 
 `tidy` removes only what typesets nothing (comments, labels, surplus blanks), so a formula keeps its look and
-its author's spelling. What makes two sources *equal* is another question, answered in `canonical`.
+its author's spelling. What makes two sources *equal* is another question, answered by the study of notebook 01.
 """
 
 import re

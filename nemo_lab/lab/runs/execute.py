@@ -247,11 +247,11 @@ def store(job: Job, record: Mapping[str, Any]) -> None:
     """
     import nbformat
 
-    from nemo_lab.lab.runs.notebooks import canonical
+    from nemo_lab.lab.runs.notebooks import as_committed
 
     if record.get("status") != "ok":
         raise LabError(f"Notebook {job.name!r} failed, so its outputs are not stored.")
-    clean = canonical(read_notebook(job.folder / NOTEBOOK), scale=job.scale, seed=job.seed, code_hash=job.code_hash)
+    clean = as_committed(read_notebook(job.folder / NOTEBOOK), scale=job.scale, seed=job.seed, code_hash=job.code_hash)
     text = nbformat.writes(clean)  # type: ignore[no-untyped-call]
     records = job.notebook.parent / "records"
     kept = {name: value for name, value in record.items() if name not in ("resumed", "request")}

@@ -1,7 +1,7 @@
 """The repository's notebooks: found by name, read, and stored with outputs that are fit to be compared.
 
 A notebook that was run holds times, paths and counters. Stored as it is, every run would be a diff of a thousand
-lines and two machines would never agree; `canonical` keeps what a reader wants.
+lines and two machines would never agree; `as_committed` keeps what a reader wants.
 """
 
 import re
@@ -18,7 +18,7 @@ KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "nam
 NOTEBOOK = "notebook.ipynb"
 
 
-def canonical(notebook: Any, *, scale: str, seed: int, code_hash: str) -> Any:
+def as_committed(notebook: Any, *, scale: str, seed: int, code_hash: str) -> Any:
     """Return a copy of an executed notebook in the form that is committed.
 
     Args:

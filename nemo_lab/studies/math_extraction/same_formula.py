@@ -164,7 +164,7 @@ _INNER_MATH = re.compile(r"(\\(?:text|textrm|mbox|hbox|textnormal))\s*\{[^{}$]*\
 _DEPTH = 100  # of groups; deeper formulas are malformed or hostile and stay as they are
 
 
-def canonical(latex: str) -> str:
+def normal_form(latex: str) -> str:
     """Return the form that formulas of the same look share; idempotent."""
     text = tidy(strip_delimiters(latex)[0]).strip()
     pieces = [piece for piece in map(_spelled, _pieces(text)) if piece]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from nemo_lab.curation.formulas.latex import parses
 from nemo_lab.studies.math_extraction.manuals import KnownPage, python_tree
-from nemo_lab.studies.math_extraction.same_formula import canonical
+from nemo_lab.studies.math_extraction.same_formula import normal_form
 
 _SPAN = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+(?:\n[^$\n]+)*)\$|\\\\?\((.+?)\\\\?\)|\\\\?\[(.+?)\\\\?\]", re.DOTALL)
 _ESCAPES = re.compile(r"\\([_*\[\]<>`#+.!~-])")
@@ -85,11 +85,11 @@ def spans_of(text: str) -> list[str]:
 def recovered(formulas: Sequence[str], text: str, spans: Sequence[str]) -> int:
     """Return how many of the formulas the text has, each as often as it occurs."""
     plain = _ESCAPES.sub(r"\1", text)
-    available = Counter(map(canonical, spans)) | Counter(map(canonical, spans_of(plain)))
+    available = Counter(map(normal_form, spans)) | Counter(map(normal_form, spans_of(plain)))
     bare, unescaped = _squeezed(text), _squeezed(plain.replace("\\\\", "\\"))
     taken: Counter[str] = Counter()  # by form: a span that counted may not count again as plain text
     for formula in formulas:
-        form = canonical(formula)
+        form = normal_form(formula)
         if available[form] > 0:
             available[form] -= 1
             taken[form] += 1

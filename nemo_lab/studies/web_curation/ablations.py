@@ -58,7 +58,7 @@ def best(scores: ArrayLike, sizes: ArrayLike, share: float) -> NDArray[np.int64]
     return np.asarray(order[reached <= share * reached[-1] * (1 + 1e-12)], dtype=np.int64)
 
 
-def read(texts: Sequence[str], budget: int, seed: int) -> Reading:
+def read_once(texts: Sequence[str], budget: int, seed: int) -> Reading:
     """Return `budget` bytes of the texts: drawn once where there is enough, else pass after pass.
 
     Raises:
@@ -87,16 +87,16 @@ def swapped(raw: Sequence[str], new: Sequence[str], epochs: int, seed: int) -> R
     The two halves are shuffled into each other.
 
     Raises:
-        LabError: fewer than one epoch, or what `read` raises.
+        LabError: fewer than one epoch, or what `read_once` raises.
     """
     if epochs < 1:
         raise LabError(f"epochs is {epochs}, expected at least 1.")
     whole = sum(map(size_of, raw))
     kept = epochs if not new or epochs == 1 else (epochs + 1) // 2
-    old = read(raw, kept * whole, seed)
+    old = read_once(raw, kept * whole, seed)
     if kept == epochs:
         return old
-    rest = read(new, (epochs - kept) * whole, seed + 1_000)
+    rest = read_once(new, (epochs - kept) * whole, seed + 1_000)
     texts = shuffled([*old.texts, *rest.texts], seed)
     return Reading(texts, old.unique + rest.unique, epochs * whole / (old.unique + rest.unique))
 
@@ -106,7 +106,7 @@ def annealed(
 ) -> Reading:
     """Return a continuation run's text: `share` of its bytes from a bucket and the rest from the usual mix."""
     part = round(budget * share)
-    one, other = read(bucket, part, seed), read(usual, budget - part, seed + 1_000)
+    one, other = read_once(bucket, part, seed), read_once(usual, budget - part, seed + 1_000)
     unique = one.unique + other.unique
     return Reading(shuffled([*one.texts, *other.texts], seed), unique, budget / unique)
 

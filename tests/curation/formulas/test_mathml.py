@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nemo_lab.curation.formulas.latex import parses
 from nemo_lab.curation.formulas.mathml import to_latex
-from nemo_lab.studies.math_extraction.same_formula import canonical
+from nemo_lab.studies.math_extraction.same_formula import normal_form
 
 X, Y = "<mi>x</mi>", "<mi>y</mi>"
 MATRIX = (
@@ -59,7 +59,7 @@ def math(inside: str) -> lxml.html.HtmlElement:
 @pytest.mark.parametrize(("markup", "latex"), CASES)
 def test_each_element_has_its_latex(markup: str, latex: str) -> None:
     found = to_latex(math(markup))
-    assert canonical(found) == canonical(latex), found
+    assert normal_form(found) == normal_form(latex), found
     assert parses(found) or found.startswith("{}")
 
 

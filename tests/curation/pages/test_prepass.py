@@ -9,7 +9,7 @@ import pytest
 
 from nemo_lab.curation.pages.placeholders import CODE, Shelf
 from nemo_lab.curation.pages.prepass import PageError, prepare
-from nemo_lab.studies.math_extraction.same_formula import canonical
+from nemo_lab.studies.math_extraction.same_formula import normal_form
 from tests.curation.made_pages import page
 
 TEX = r"\frac{a}{b} \leq x^{n+1}"
@@ -63,7 +63,7 @@ FORMS = {
 @pytest.mark.parametrize("name", FORMS)
 def test_every_form_gives_its_formula_once(name: str) -> None:
     prepared = prepare(page(f"<p>Before {FORMS[name]} after.</p>"))
-    assert [canonical(held.content) for held in prepared.shelf.held] == [canonical(TEX)]
+    assert [normal_form(held.content) for held in prepared.shelf.held] == [normal_form(TEX)]
     assert prepared.math_nodes == 1
     left, right = prepared.html.index("Before"), prepared.html.index("after")
     assert left < prepared.html.index(f"{prepared.shelf.mark}") < right
@@ -75,11 +75,11 @@ def test_a_formula_of_wikipedia_is_known_without_its_image() -> None:
     hidden = f'<span style="display: none;"><math alttext="{{\\displaystyle {TEX}}}">{MATHML}</math></span>'
     prepared = prepare(page(f'<p>Before <span class="mwe-math-element">{hidden}</span> after.</p>'))
     assert prepared.forms == {"Wikipedia": 1}
-    assert [canonical(held.content) for held in prepared.shelf.held] == [canonical(TEX)]
+    assert [normal_form(held.content) for held in prepared.shelf.held] == [normal_form(TEX)]
     image = f'<img alt="{{\\displaystyle {TEX}}}" src="x.svg">'
     alone = prepare(page(f'<p>Before <span class="mwe-math-element">{image}</span> after.</p>'))
     assert alone.forms == {"Wikipedia": 1}
-    assert [canonical(held.content) for held in alone.shelf.held] == [canonical(TEX)]
+    assert [normal_form(held.content) for held in alone.shelf.held] == [normal_form(TEX)]
 
 
 @pytest.mark.parametrize(

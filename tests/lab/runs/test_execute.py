@@ -15,7 +15,7 @@ import pytest
 
 from nemo_lab.errors import LabError
 from nemo_lab.lab.runs.execute import execute, finished, run, store
-from nemo_lab.lab.runs.notebooks import canonical
+from nemo_lab.lab.runs.notebooks import as_committed
 from nemo_lab.lab.runs.plan import convert, plan
 from tests.lab.tiny_notebooks import tiny
 
@@ -214,7 +214,7 @@ def test_streams_are_joined_and_widgets_left_out():
         nbformat.v4.new_output("execute_result", data={"text/plain": "1"}, execution_count=7),
     ]
     notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {"state": {}}})
-    clean = canonical(notebook, scale="smoke", seed=0, code_hash="x")
+    clean = as_committed(notebook, scale="smoke", seed=0, code_hash="x")
     assert [output.get("text") for output in clean.cells[0].outputs] == ["ab", None]
     assert clean.cells[0].outputs[1].execution_count == 1
     assert "widgets" not in clean.metadata

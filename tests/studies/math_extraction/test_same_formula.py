@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nemo_lab.studies.math_extraction.same_formula import canonical
+from nemo_lab.studies.math_extraction.same_formula import normal_form
 
 SAME = [
     ("x^2_i", "{x}_{i}^{2}"),
@@ -38,22 +38,22 @@ OTHER = [
 
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_same_look_same_form(one: str, other: str) -> None:
-    assert canonical(one) == canonical(other)
+    assert normal_form(one) == normal_form(other)
 
 
 @pytest.mark.parametrize(("one", "other"), OTHER)
 def test_other_look_other_form(one: str, other: str) -> None:
-    assert canonical(one) != canonical(other)
+    assert normal_form(one) != normal_form(other)
 
 
 @given(st.text(alphabet="\\{}^_abfrac'&[]lπ≤ \n", max_size=60))
 @settings(max_examples=200)
 def test_anything_has_a_form(latex: str) -> None:
-    assert isinstance(canonical(latex), str)
+    assert isinstance(normal_form(latex), str)
 
 
 def test_deep_and_long_formulas_stay_as_they_are() -> None:
     deep = "{" * 5000 + "x" + "}" * 5000
-    assert canonical(deep) == deep
-    assert canonical("^" * 30_000) == "^" * 30_000
-    assert canonical(r"\sqrt" * 3000).startswith(r"\sqrt")
+    assert normal_form(deep) == deep
+    assert normal_form("^" * 30_000) == "^" * 30_000
+    assert normal_form(r"\sqrt" * 3000).startswith(r"\sqrt")

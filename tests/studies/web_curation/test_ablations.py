@@ -18,19 +18,19 @@ WHOLE = sum(map(web.size_of, TEXTS))
 @given(st.lists(st.text(alphabet="aé😀 ", min_size=1, max_size=12), min_size=1, max_size=6), st.integers(1, 200))
 @settings(max_examples=100, deadline=None)
 def test_as_many_bytes_as_asked_for(texts, budget):
-    found = web.read(texts, budget, 0)
+    found = web.read_once(texts, budget, 0)
     assert budget - 3 <= found.size <= budget
     assert found.unique == min(budget, sum(map(web.size_of, texts)))
     assert found.passes == pytest.approx(budget / found.unique)
 
 
 def test_passes_are_whole_and_in_orders_of_their_own():
-    found = web.read(TEXTS, 3 * WHOLE, 0).texts
+    found = web.read_once(TEXTS, 3 * WHOLE, 0).texts
     passes = [found[start : start + 10] for start in range(0, 30, 10)]
     assert all(sorted(one) == sorted(TEXTS) for one in passes)
     assert len(set(map(tuple, passes))) == 3
-    assert web.read(TEXTS, WHOLE, 0).texts == passes[0]
-    assert web.read(TEXTS, WHOLE, 1).texts != passes[0]
+    assert web.read_once(TEXTS, WHOLE, 0).texts == passes[0]
+    assert web.read_once(TEXTS, WHOLE, 1).texts != passes[0]
 
 
 def test_swapping_keeps_the_size_and_halves_the_passes():
@@ -86,8 +86,8 @@ def test_yields_by_hand():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: web.read([], 5, 0), "0 bytes to read"),
-        (lambda: web.read(["a"], 0, 0), "0 wanted"),
+        (lambda: web.read_once([], 5, 0), "0 bytes to read"),
+        (lambda: web.read_once(["a"], 0, 0), "0 wanted"),
         (lambda: web.best([1], [1], 0), "share is 0"),
         (lambda: web.best([], [], 0.5), "at least 1"),
         (lambda: web.best([float("nan")], [1], 0.5), "1 are no numbers"),
