@@ -242,6 +242,7 @@ def _climbmix(options: argparse.Namespace) -> int:
 
     from nemo_lab.lab.scales import check_seed, resolve
     from nemo_lab.mixing import pipeline, request
+    from nemo_lab.studies.climb_mixing.methods import recipe_from
 
     datasets.disable_progress_bars()  # they tell of copied tables; ours tell of embedding and proxies
     settings, seed = resolve("03_climb_mixing", options.scale), check_seed(options.seed)
@@ -252,7 +253,7 @@ def _climbmix(options: argparse.Namespace) -> int:
     pipeline.make_climbmix(
         dataset,
         goal,
-        pipeline.recipe_from(settings),
+        recipe_from(settings),
         options.out,
         seed=seed,
         size=options.bytes,

@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -115,6 +115,21 @@ def test_nothing_is_named_for_nothing() -> None:
         return vague & {*path.relative_to(PACKAGE).with_suffix("").parts, *(node.name for node in public(path))}
 
     assert not offenders(vaguely_named)
+
+
+def class_names(paths: Iterable[Path]) -> dict[str, list[str]]:
+    """Where each public class of some modules is defined."""
+    homes: dict[str, list[str]] = {}
+    for path in paths:
+        for node in public(path):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(path.stem)
+    return homes
+
+
+def test_no_two_classes_share_a_name() -> None:
+    """A reader of two notebooks must not meet one name for two things."""
+    assert not {name: homes for name, homes in class_names(MODULES).items() if len(homes) > 1}
 
 
 # --- documentation and types
@@ -429,6 +444,13 @@ def test_the_checks_see_what_they_are_for(tmp_path: Path) -> None:
     assert unsafe_loads(bad) == [5]
     assert [node.name for node in public(bad)] == ["load"]
     assert length(bad, functions(bad)[0]) == 2
+
+
+def test_a_class_defined_twice_is_seen(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one.py", "other.py")]
+    for file in files:
+        file.write_text("class Plan: ...\n\n\nclass _Own: ...\n", encoding="utf-8")
+    assert class_names(files) == {"Plan": ["one", "other"]}
 
 
 def test_tests_mirror_the_package() -> None:

@@ -49,7 +49,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Record:
+class FileRecord:
     """One document of a file: its text, where it stands, and what the file says of its id and licence."""
 
     text: str
@@ -82,12 +82,12 @@ def read_files(path: Path, text_column: str = "text", limit: int | None = None) 
     return dataset
 
 
-def _row(record: Record) -> dict[str, str]:
+def _row(record: FileRecord) -> dict[str, str]:
     own = identity("local", record.text)
     return {"id": record.id or own, "text": record.text, "source": record.source, "licence": record.licence}
 
 
-def _limited(records: Iterator[Record], limit: int | None) -> Iterator[Record]:
+def _limited(records: Iterator[FileRecord], limit: int | None) -> Iterator[FileRecord]:
     for count, record in enumerate(records):
         if limit is not None and count >= limit:
             return
@@ -106,7 +106,7 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _records(file: Path, root: Path, column: str, tally: Tally) -> Iterator[Record]:
+def _records(file: Path, root: Path, column: str, tally: Tally) -> Iterator[FileRecord]:
     """Yield a file's usable documents; an unreadable rest of the file is one skipped record."""
     tally.files += 1
     place = str(file.relative_to(root)) if root.is_dir() else file.name
@@ -117,7 +117,7 @@ def _records(file: Path, root: Path, column: str, tally: Tally) -> Iterator[Reco
             if len(text.encode("utf-8")) > RECORD_LIMIT:
                 tally.skip(record.source, f"longer than {RECORD_LIMIT:,} bytes")
             elif text:
-                yield Record(text, record.source, record.id, record.licence)
+                yield FileRecord(text, record.source, record.id, record.licence)
     except (OSError, EOFError) as error:
         tally.skip(place, f"file not readable from here on ({type(error).__name__})")
 
@@ -136,7 +136,7 @@ def _lines(file: Path, place: str, tally: Tally) -> Iterator[tuple[str, bytes]]:
             yield f"{place}:{number}", line
 
 
-def _jsonl(file: Path, place: str, column: str, tally: Tally) -> Iterator[Record]:
+def _jsonl(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRecord]:
     for spot, line in _lines(file, place, tally):
         if not line.strip():
             continue
@@ -155,13 +155,13 @@ def _jsonl(file: Path, place: str, column: str, tally: Tally) -> Iterator[Record
             yield _named(row, column, spot)
 
 
-def _named(row: dict[str, Any], column: str, spot: str) -> Record:
+def _named(row: dict[str, Any], column: str, spot: str) -> FileRecord:
     """Make a record of a row; its own id (or address) and licence are kept when it has them."""
     own = next((str(row[key]) for key in ("id", "url") if row.get(key)), "")
-    return Record(row[column], spot, own, str(row.get("licence") or row.get("license") or _LICENCE))
+    return FileRecord(row[column], spot, own, str(row.get("licence") or row.get("license") or _LICENCE))
 
 
-def _parquet(file: Path, place: str, column: str, tally: Tally) -> Iterator[Record]:
+def _parquet(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRecord]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -184,18 +184,18 @@ def _parquet(file: Path, place: str, column: str, tally: Tally) -> Iterator[Reco
                 tally.skip(f"{place}:{number}", f"no text in {column!r}")
 
 
-def _text(file: Path, place: str, column: str, tally: Tally) -> Iterator[Record]:
+def _text(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRecord]:
     """Yield a plain text file as one document."""
     with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as stream:
         content = stream.read(RECORD_LIMIT + 1)
-    yield Record(content.decode("utf-8", "replace"), place)
+    yield FileRecord(content.decode("utf-8", "replace"), place)
 
 
-def _warc(file: Path, place: str, column: str, tally: Tally) -> Iterator[Record]:
+def _warc(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRecord]:
     from nemo_lab.corpora.warc import pages
 
     for address, text in pages(file, place, tally.skip, RECORD_LIMIT):
-        yield Record(text, f"{address}, {place}")
+        yield FileRecord(text, f"{address}, {place}")
 
 
 def no_column(column: str, names: list[str], place: str) -> str:
@@ -203,7 +203,7 @@ def no_column(column: str, names: list[str], place: str) -> str:
     return f"{place} has no column {column!r}; its columns are {', '.join(names)}: choose with text_column=…."
 
 
-_Reader = Callable[[Path, str, str, Tally], Iterator[Record]]
+_Reader = Callable[[Path, str, str, Tally], Iterator[FileRecord]]
 _READERS: dict[str, _Reader] = {
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,

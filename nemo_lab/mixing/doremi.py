@@ -23,7 +23,7 @@ import torch
 
 from nemo_lab.errors import check_whole
 from nemo_lab.mixing.pools import Blend, Floats, MixingError, draw_table
-from nemo_lab.mixing.proxies import Plan, mixture_model, new_model
+from nemo_lab.mixing.proxies import ProxyPlan, mixture_model, new_model
 from nemo_lab.modeling import HybridLM
 from nemo_lab.training import checkpoints
 from nemo_lab.training.identity import identity_of, weights_fingerprint
@@ -46,7 +46,7 @@ class DoReMi:
     tokens: int  # trained on by both models together
 
 
-def doremi(plan: Plan, proxies: int, seed: int = 0, folder: Path | None = None) -> DoReMi:
+def doremi(plan: ProxyPlan, proxies: int, seed: int = 0, folder: Path | None = None) -> DoReMi:
     """Return DoReMi's weights for the sources of a plan, for the token budget of so many of its proxies.
 
     Half the budget goes to the reference model and half to the second one; `plan.held_out` is not read. In `folder`
@@ -62,19 +62,19 @@ def doremi(plan: Plan, proxies: int, seed: int = 0, folder: Path | None = None) 
     return DoReMi(path_SK.mean(0), path_SK, 2 * longer.tokens)
 
 
-def budget(plan: Plan, proxies: int) -> int:
+def budget(plan: ProxyPlan, proxies: int) -> int:
     """Tokens that both models together are trained on."""
     return 2 * _longer(plan, proxies).tokens
 
 
-def _longer(plan: Plan, proxies: int) -> Plan:
+def _longer(plan: ProxyPlan, proxies: int) -> ProxyPlan:
     check_whole("proxies", proxies, kind=MixingError)
     steps = max(1, plan.settings.steps * proxies // 2)
     warmup = min(plan.settings.warmup_steps, steps)
     return replace(plan, settings=replace(plan.settings, steps=steps, warmup_steps=warmup))
 
 
-def _ascend(plan: Plan, reference: HybridLM, seed: int, folder: Path | None = None) -> Floats:
+def _ascend(plan: ProxyPlan, reference: HybridLM, seed: int, folder: Path | None = None) -> Floats:
     """Train the second model and return the weights after every step."""
     settings = plan.settings
     keep_freed_memory()
@@ -98,7 +98,7 @@ def _ascend(plan: Plan, reference: HybridLM, seed: int, folder: Path | None = No
     return np.stack(path)
 
 
-def _identity(plan: Plan, model: HybridLM, blend: Blend, reference: HybridLM) -> dict[str, Any]:
+def _identity(plan: ProxyPlan, model: HybridLM, blend: Blend, reference: HybridLM) -> dict[str, Any]:
     """What must be the same when the second model goes on; it begins alike where its first weights are."""
     return {
         "settings": asdict(plan.settings),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from nemo_lab.mixing.cluster_map import describe
 from nemo_lab.mixing.clusters import Clustering, kmeans, merge
 from nemo_lab.mixing.embedding import Vectors, embedded
 from nemo_lab.mixing.pools import MixingError, Pools, pools_by
-from nemo_lab.mixing.proxies import Plan, base_model, held_out_from, runner
+from nemo_lab.mixing.proxies import ProxyPlan, base_model, held_out_from, runner
 from nemo_lab.mixing.pruning import prune, quality_scores
 from nemo_lab.mixing.search import Search, SearchSettings, climb
 from nemo_lab.modeling import HybridConfig, presets
@@ -40,8 +40,8 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """The numbers of a search; the lab's scales set them (`lab.settings`, notebook 03)."""
+class ClimbRecipe:
+    """The numbers of a search; notebook 03's scales set them, as `recipe_from` of its study says."""
 
     vocab_size: int
     length: int  # tokens a row
@@ -58,18 +58,13 @@ class Recipe:
     candidates: int  # mixtures that the predictor ranks
 
 
-def recipe_from(settings: Any) -> Recipe:
-    """Take a recipe's numbers out of a notebook's settings."""
-    return Recipe(**{field.name: getattr(settings, field.name) for field in fields(Recipe)})
-
-
 def transformer(width: int, pairs: int, vocab_size: int) -> HybridConfig:
     """The shape of proxies and targets: a small Transformer with RoPE, as the paper's are."""
     return presets.tiny_hybrid(width, "*-" * pairs, vocab_size=vocab_size, rope_theta=10_000.0)
 
 
 def cluster_documents(
-    texts: Sequence[str], recipe: Recipe, seed: int, reference: Sequence[str] | None = None
+    texts: Sequence[str], recipe: ClimbRecipe, seed: int, reference: Sequence[str] | None = None
 ) -> tuple[Clustering, Vectors]:
     """Embed, cluster, prune where a reference of good text is given, and merge; returns clusters and vectors.
 
@@ -82,23 +77,23 @@ def cluster_documents(
     return merge(found, k_final=min(recipe.clusters, found.k), linkage="ward_by_documents"), vectors_ND
 
 
-def proxy_plan(pools: Pools, held_out: Any, recipe: Recipe, seed: int = 0) -> Plan:
+def proxy_plan(pools: Pools, held_out: Any, recipe: ClimbRecipe, seed: int = 0) -> ProxyPlan:
     """Return the plan of the proxies, with their common start trained where the recipe has one."""
     config = transformer(recipe.d_proxy, recipe.proxy_pairs, recipe.vocab_size)
     warmup = 0 if recipe.base_steps else recipe.proxy_steps // 8
     settings = TrainSettings(
         recipe.proxy_steps, recipe.batch_size, recipe.proxy_lr, warmup_steps=warmup, min_lr_ratio=0.0
     )
-    plan = Plan(pools, config, settings, held_out)
+    plan = ProxyPlan(pools, config, settings, held_out)
     if not recipe.base_steps:
         return plan
     # As a job of its own, like every proxy: on one thread, whatever the caller has.
     (base,) = run_many([partial(base_model, plan, recipe.base_steps, seed)], n_jobs=1, progress=False)
-    return Plan(pools, config, settings, held_out, base)
+    return ProxyPlan(pools, config, settings, held_out, base)
 
 
 def search_corpus(
-    plan: Plan, objective: str, recipe: Recipe, seed: int, folder: Path | None = None, n_jobs: int = 2
+    plan: ProxyPlan, objective: str, recipe: ClimbRecipe, seed: int, folder: Path | None = None, n_jobs: int = 2
 ) -> Search:
     """Run CLIMB's search for the mixture of the plan's pools with the lowest `objective`."""
     settings = SearchSettings(recipe.rounds, recipe.candidates)
@@ -140,7 +135,7 @@ def _up_to(texts: Sequence[str], size: int) -> list[str]:
 def make_climbmix(
     dataset: Dataset,
     goal: Sequence[str],
-    recipe: Recipe,
+    recipe: ClimbRecipe,
     out: Path,
     *,
     seed: int = 0,
@@ -170,8 +165,8 @@ def make_climbmix(
     check_whole("seed", seed, 0, kind=MixingError)
     check_whole("size", size, 0, kind=MixingError)
     goal = check_texts("goal", goal, kind=MixingError)
-    if not isinstance(recipe, Recipe):
-        raise MixingError(f"recipe is {recipe!r:.60}, expected a Recipe, such as `recipe_from(settings)` makes.")
+    if not isinstance(recipe, ClimbRecipe):
+        raise MixingError(f"recipe is {recipe!r:.60}, expected a ClimbRecipe.")
     if out.exists():
         raise MixingError(f"{out} exists; choose another folder for the new set, or remove it.")
     texts = list(dataset["text"])
@@ -196,7 +191,7 @@ def make_climbmix(
     return out
 
 
-def _facts(found: Search, plan: Plan, recipe: Recipe, seed: int, goal: Sequence[str]) -> dict[str, Any]:
+def _facts(found: Search, plan: ProxyPlan, recipe: ClimbRecipe, seed: int, goal: Sequence[str]) -> dict[str, Any]:
     return {
         "goal": f"{len(goal):,} texts, {sum(len(text.encode()) for text in goal):,} bytes, not in this set",
         "proxies": f"{len(found.table)} of {plan.tokens:,} tokens each, in rounds of {list(recipe.rounds)}",

@@ -61,7 +61,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ProxyPlan:
     """What all proxies of a search share: data, shape, training, beginning, and what they are scored on.
 
     `settings.seed` is not used: the seed of a proxy decides its initial weights and the order of its data.
@@ -89,7 +89,7 @@ class Plan:
 
 
 def train_proxies(
-    plan: Plan,
+    plan: ProxyPlan,
     mixtures_MK: Floats,
     *,
     seed: int = 0,
@@ -144,7 +144,7 @@ def weight_columns(names: Sequence[str]) -> list[str]:
     return [f"weight.{name}" for name in names]
 
 
-def mixture_model(plan: Plan, weights_K: Floats, seed: int, folder: Path | None = None) -> HybridLM:
+def mixture_model(plan: ProxyPlan, weights_K: Floats, seed: int, folder: Path | None = None) -> HybridLM:
     """Return a model trained on one mixture by the plan."""
     settings = dataclasses.replace(plan.settings, seed=seed)
     model = new_model(plan, seed)
@@ -153,7 +153,7 @@ def mixture_model(plan: Plan, weights_K: Floats, seed: int, folder: Path | None 
     return model
 
 
-def base_model(plan: Plan, steps: int, seed: int = 0) -> Path:
+def base_model(plan: ProxyPlan, steps: int, seed: int = 0) -> Path:
     """Return a checkpoint to warm-start the plan's proxies from, training it first when it is missing.
 
     It stands for CLIMB's pretraining on general text before any mixture is tried: `steps` updates on the natural
@@ -172,7 +172,7 @@ def base_model(plan: Plan, steps: int, seed: int = 0) -> Path:
     return artifact("base-model", {"plan": fresh.fingerprint, "seed": seed}, build)
 
 
-def new_model(plan: Plan, seed: int) -> HybridLM:
+def new_model(plan: ProxyPlan, seed: int) -> HybridLM:
     """Return the model that a training by the plan begins with: fresh, or the base."""
     model = HybridLM(plan.config, seed=seed)
     if plan.base is not None:
@@ -180,7 +180,7 @@ def new_model(plan: Plan, seed: int) -> HybridLM:
     return model
 
 
-def _proxy(plan: Plan, weights_K: Floats, seed: int, place: Path | None) -> dict[str, float]:
+def _proxy(plan: ProxyPlan, weights_K: Floats, seed: int, place: Path | None) -> dict[str, float]:
     """Train and score one proxy, or read what was written when it was finished before."""
     done = place.with_suffix(".json") if place else None
     if done and done.is_file():
@@ -230,7 +230,7 @@ def held_out_from(sets: Mapping[str, Sequence[str]], tokenizer: Any) -> HeldOut:
     return HeldOut(tuple(texts), tuple(names), tokenizer)
 
 
-def runner(plan: Plan, seed: int, folder: Path | None = None, n_jobs: int = 2, backend: str = "loky") -> Run:
+def runner(plan: ProxyPlan, seed: int, folder: Path | None = None, n_jobs: int = 2, backend: str = "loky") -> Run:
     """Return what a search calls to train and score mixtures, `n_jobs` at a time.
 
     `backend` is joblib's: "ray" spreads the proxies over a cluster (see `nemo_lab.jobs`).
@@ -238,5 +238,5 @@ def runner(plan: Plan, seed: int, folder: Path | None = None, n_jobs: int = 2, b
     return partial(_train, plan, {"seed": seed, "folder": folder, "n_jobs": n_jobs, "backend": backend})
 
 
-def _train(plan: Plan, how: dict[str, Any], mixtures_MK: Floats, first: int) -> pd.DataFrame:
+def _train(plan: ProxyPlan, how: dict[str, Any], mixtures_MK: Floats, first: int) -> pd.DataFrame:
     return train_proxies(plan, mixtures_MK, first=first, **how)

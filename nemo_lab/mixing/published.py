@@ -31,7 +31,7 @@ _PERCENT = (90.0, 110.0)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class BlendRecipe:
     """Phases in per cent, as printed: for each source one number a phase; `shares` are of the run's tokens."""
 
     name: str
@@ -76,7 +76,7 @@ class Recipe:
 
 
 # Phase 4 is the last 380B tokens, 1.9 % of the 20T of the 56B model. Phase 2 is printed with a sum of 99.1.
-NEMOTRON_H = Recipe(
+NEMOTRON_H = BlendRecipe(
     "nemotron-h",
     (0.6, 0.2, 0.181, 0.019),
     {
@@ -92,7 +92,7 @@ NEMOTRON_H = Recipe(
     "Nemotron-H, arXiv 2504.03624, Figure 4; 20T tokens (56B model)",
 )
 # 23.5T + 1.5T tokens. cc-code has no label in the second phase of the figure: taken as 0.
-NEMOTRON_3_NANO = Recipe(
+NEMOTRON_3_NANO = BlendRecipe(
     "nemotron-3-nano",
     (0.94, 0.06),
     {
@@ -114,7 +114,7 @@ NEMOTRON_3_NANO = Recipe(
     },
     "Nemotron 3 Nano, Figure 3 (text of the PDF); 25T tokens",
 )
-RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in (NEMOTRON_H, NEMOTRON_3_NANO)}
+RECIPES: Mapping[str, BlendRecipe] = {recipe.name: recipe for recipe in (NEMOTRON_H, NEMOTRON_3_NANO)}
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def decompose(blend: float, order: float) -> dict[str, float]:
 
 
 def plan(
-    recipe: str | Recipe, tokens: Mapping[str, float], horizon: float, *, missing: str = "refuse"
+    recipe: str | BlendRecipe, tokens: Mapping[str, float], horizon: float, *, missing: str = "refuse"
 ) -> BlendSchedule:
     """Turn a recipe into a schedule over one's own sources: token and epoch budgets, warnings, batches.
 
@@ -192,7 +192,7 @@ def plan(
     Raises:
         MixingError: an unknown recipe or source, a missing one, no tokens, or a phase that nothing is left of.
     """
-    if not isinstance(recipe, Recipe):
+    if not isinstance(recipe, BlendRecipe):
         if recipe not in list(RECIPES):  # a list has no hash
             raise MixingError(one_of("recipe", recipe, list(RECIPES)))
         recipe = RECIPES[recipe]
@@ -206,7 +206,7 @@ def plan(
     return BlendSchedule(tuple(Source(name, int(tokens[name])) for name in own), phases, int(horizon))
 
 
-def _check_request(recipe: Recipe, tokens: Mapping[str, float], horizon: float, missing: str) -> None:
+def _check_request(recipe: BlendRecipe, tokens: Mapping[str, float], horizon: float, missing: str) -> None:
     """Refuse what cannot be planned, with a sentence that says what to do."""
     if missing not in ("refuse", "spread"):
         raise MixingError(one_of("choice for missing", missing, ("refuse", "spread")))

@@ -13,7 +13,7 @@ from nemo_lab.precision.formats import E4M3, E5M2, Format
 from nemo_lab.precision.linear import Fp8Linear
 from nemo_lab.precision.nvfp4 import Nvfp4, quantize_nvfp4
 from nemo_lab.precision.quantize import Quantized, quantize
-from nemo_lab.precision.recipes import RECIPES, Cast, Recipe, recipe
+from nemo_lab.precision.recipes import RECIPES, Cast, Fp8Recipe, recipe
 from nemo_lab.precision.swap import Swapped, plain_state, to_fp8
 
 __all__ = [
@@ -23,9 +23,9 @@ __all__ = [
     "Cast",
     "Format",
     "Fp8Linear",
+    "Fp8Recipe",
     "Nvfp4",
     "Quantized",
-    "Recipe",
     "Swapped",
     "plain_state",
     "quantize",

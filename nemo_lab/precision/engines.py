@@ -22,13 +22,13 @@ import torch
 from torch import Tensor, nn
 
 from nemo_lab.errors import LabError
-from nemo_lab.precision.recipes import Recipe
+from nemo_lab.precision.recipes import Fp8Recipe
 
 MULTIPLE = 16  # FP8 kernels take widths and token counts of a multiple of this
 _INSTALL = "pip install --no-build-isolation -e '.[gpu]'"
 
 
-def te_recipe(recipe: Recipe) -> Any:
+def te_recipe(recipe: Fp8Recipe) -> Any:
     """Transformer Engine's recipe object for one of ours.
 
     Raises:
@@ -48,14 +48,14 @@ def te_recipe(recipe: Recipe) -> Any:
     raise LabError(f"Recipe {recipe.name!r} mixes casts that Transformer Engine has no recipe for; run it on a CPU.")
 
 
-def _format(recipe: Recipe, te: Any) -> Any:
+def _format(recipe: Fp8Recipe, te: Any) -> Any:
     forward, backward = {recipe.weight.format, recipe.activation.format}, recipe.gradient.format
     if forward != {"e4m3"}:
         raise LabError(f"Recipe {recipe.name!r} has {sorted(forward)} in the forward pass; FP8 kernels take e4m3.")
     return te.Format.HYBRID if backward == "e5m2" else te.Format.E4M3
 
 
-def _blocks(recipe: Recipe, te: Any, fmt: Any) -> Any:
+def _blocks(recipe: Fp8Recipe, te: Any, fmt: Any) -> Any:
     """Block scaling; whether scales are powers of two is no argument there, but can be set afterwards."""
     dims = {role: 2 if recipe.cast(role).tile == (128, 128) else 1 for role in ("weight", "activation", "gradient")}
     made = te.Float8BlockScaling(
@@ -70,7 +70,7 @@ def _blocks(recipe: Recipe, te: Any, fmt: Any) -> Any:
     return made
 
 
-def te_linear(linear: nn.Linear, recipe: Recipe) -> nn.Module:
+def te_linear(linear: nn.Linear, recipe: Fp8Recipe) -> nn.Module:
     """Transformer Engine's layer with a copy of the weights, running under the recipe; has `channel_first` too.
 
     Raises:

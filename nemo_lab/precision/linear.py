@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from nemo_lab.errors import LabError
 from nemo_lab.precision.formats import Format, format_of, round_to, scale_from_amax
 from nemo_lab.precision.quantize import block_amax, block_scales, tiled, untile
-from nemo_lab.precision.recipes import ROLES, Cast, Recipe
+from nemo_lab.precision.recipes import ROLES, Cast, Fp8Recipe
 
 Watch = Callable[[str, Tensor], None]
 
@@ -153,7 +153,7 @@ class Fp8Linear(nn.Linear):
     all other recipes leave it that of `nn.Linear`.
     """
 
-    def __init__(self, in_features: int, out_features: int, recipe: Recipe, *, bias: bool = False) -> None:
+    def __init__(self, in_features: int, out_features: int, recipe: Fp8Recipe, *, bias: bool = False) -> None:
         super().__init__(in_features, out_features, bias=bias)
         self.recipe = recipe
         self.name = ""
@@ -166,7 +166,7 @@ class Fp8Linear(nn.Linear):
         self.scales = nn.ModuleDict(delayed)
 
     @classmethod
-    def of(cls, linear: nn.Linear, recipe: Recipe, name: str = "") -> Fp8Linear:
+    def of(cls, linear: nn.Linear, recipe: Fp8Recipe, name: str = "") -> Fp8Linear:
         """The same layer under a recipe, with the same parameters (not copies)."""
         with torch.device("meta"):  # without start values, which would be replaced at once
             made = cls(linear.in_features, linear.out_features, recipe)

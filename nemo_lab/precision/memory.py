@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple, Protocol
 
-from nemo_lab.precision.recipes import Cast, Recipe
+from nemo_lab.precision.recipes import Cast, Fp8Recipe
 
 SCALE_BYTES = 4
 
 
-class Sizes(Protocol):
+class ModelShape(Protocol):
     """The part of a model's configuration that decides; `HybridConfig` has it."""
 
     @property
@@ -78,7 +78,7 @@ class Bytes:
     kept: float
 
 
-def gemm_shapes(config: Sizes) -> list[Gemm]:
+def gemm_shapes(config: ModelShape) -> list[Gemm]:
     """The linear layers' products in the network's order; query, key and value are one, the head is none."""
     d, queries = config.d_model, config.n_heads * config.head_dim
     kinds = {
@@ -89,13 +89,15 @@ def gemm_shapes(config: Sizes) -> list[Gemm]:
     return [gemm for letter in config.pattern for gemm in kinds[letter]]
 
 
-def fp8_share(config: Sizes, recipe: Recipe, parameters: int) -> float:
+def fp8_share(config: ModelShape, recipe: Fp8Recipe, parameters: int) -> float:
     """Share of all `parameters` that the recipe quantises."""
     inner = recipe.inner(gemm_shapes(config))
     return sum(gemm.outputs * gemm.inputs for gemm in inner) / parameters
 
 
-def training_bytes(config: Sizes, parameters: int, recipe: Recipe | None = None, *, transposed: bool = True) -> Bytes:
+def training_bytes(
+    config: ModelShape, parameters: int, recipe: Fp8Recipe | None = None, *, transposed: bool = True
+) -> Bytes:
     """Bytes by the module's counting; without a recipe those of BF16.
 
     Args:

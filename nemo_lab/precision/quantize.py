@@ -19,7 +19,7 @@ from torch import Tensor
 
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.precision.formats import Format, format_of, scale_from_amax
-from nemo_lab.precision.recipes import RECIPES, ROLES, Cast, Recipe, Tile
+from nemo_lab.precision.recipes import RECIPES, ROLES, Cast, Fp8Recipe, Tile
 
 INPUTS = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -63,7 +63,7 @@ class Quantized:
 
 def quantize(
     x: Tensor,
-    how: Recipe | Cast | Format | str | torch.dtype = "e4m3",
+    how: Fp8Recipe | Cast | Format | str | torch.dtype = "e4m3",
     *,
     role: str = "activation",
     tile: Tile | None = None,
@@ -116,12 +116,12 @@ def _check(x: Tensor, cast: Cast, scale: Tensor | float | None) -> None:
         raise LabError(f"scale is {scale!r}; it must be one positive number.")
 
 
-def _cast_of(how: Recipe | Cast | Format | str | torch.dtype, role: str) -> Cast:
+def _cast_of(how: Fp8Recipe | Cast | Format | str | torch.dtype, role: str) -> Cast:
     if role not in ROLES:
         raise LabError(one_of("role", role, ROLES))
     if isinstance(how, str) and how in RECIPES:
         how = RECIPES[how]
-    if isinstance(how, Recipe):
+    if isinstance(how, Fp8Recipe):
         return how.cast(role)
     return how if isinstance(how, Cast) else Cast(format_of(how).name)
 

@@ -56,7 +56,7 @@ class Cast:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Fp8Recipe:
     """A cast for weights, activations and gradients, and how many matrix products stay in BF16 at either end."""
 
     name: str
@@ -90,26 +90,26 @@ class Recipe:
         """Those of a network's matrix products, in order, that do not stay in BF16; may be none."""
         return products[self.first_bf16 : max(0, len(products) - self.last_bf16)]
 
-    def with_(self, **changes: object) -> Recipe:
+    def with_(self, **changes: object) -> Fp8Recipe:
         """A copy with other values; validated like a new one."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
-def _per_tensor(name: str, scaling: str) -> Recipe:
+def _per_tensor(name: str, scaling: str) -> Fp8Recipe:
     forward = Cast("e4m3", scaling=scaling)
-    return Recipe(name, weight=forward, activation=forward, gradient=Cast("e5m2", scaling=scaling))
+    return Fp8Recipe(name, weight=forward, activation=forward, gradient=Cast("e5m2", scaling=scaling))
 
 
 _TILED = Cast("e4m3", tile=(1, 128), power_of_two=True)
-RECIPES: Mapping[str, Recipe] = {
+RECIPES: Mapping[str, Fp8Recipe] = {
     "nemotron_h": _per_tensor("nemotron_h", "current"),
-    "nano_v2": Recipe("nano_v2", replace(_TILED, tile=(128, 128)), activation=_TILED, gradient=_TILED),
+    "nano_v2": Fp8Recipe("nano_v2", replace(_TILED, tile=(128, 128)), activation=_TILED, gradient=_TILED),
     "delayed": _per_tensor("delayed", "delayed"),
     "plain": _per_tensor("plain", "none"),
 }
 
 
-def recipe(name: str) -> Recipe:
+def recipe(name: str) -> Fp8Recipe:
     """The recipe of a name; LabError lists the known ones."""
     if name not in list(RECIPES):  # a list has no hash
         raise LabError(one_of("FP8 recipe", name, list(RECIPES)))

@@ -20,7 +20,7 @@ from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from nemo_lab.errors import LabError, one_of
 from nemo_lab.precision import engines
 from nemo_lab.precision.linear import DelayedScale, Fp8Linear, Watch
-from nemo_lab.precision.recipes import Recipe
+from nemo_lab.precision.recipes import Fp8Recipe
 from nemo_lab.precision.recipes import recipe as recipe_of
 
 QKV = ("q_proj", "k_proj", "v_proj")
@@ -53,7 +53,7 @@ def gemms(model: nn.Module) -> list[tuple[str, ...]]:
     return found
 
 
-def to_fp8(model: nn.Module, recipe: Recipe | str, backend: str = "auto") -> Swapped:
+def to_fp8(model: nn.Module, recipe: Fp8Recipe | str, backend: str = "auto") -> Swapped:
     """Replace, in place, all linear layers but the ends by FP8 layers; make the optimiser afterwards.
 
     A folder of checkpoints knows which layers are in FP8 and their recipe, and refuses another. The weights load into
@@ -71,7 +71,7 @@ def to_fp8(model: nn.Module, recipe: Recipe | str, backend: str = "auto") -> Swa
     """
     if backend not in BACKENDS:
         raise LabError(one_of("FP8 backend", backend, BACKENDS))
-    recipe = recipe if isinstance(recipe, Recipe) else recipe_of(recipe)
+    recipe = recipe if isinstance(recipe, Fp8Recipe) else recipe_of(recipe)
     _check(model)
     products = gemms(model)
     inner = recipe.inner(products)
@@ -109,7 +109,7 @@ def _put(model: nn.Module, name: str, layer: nn.Module) -> None:
     setattr(model.get_submodule(parent), own, layer)
 
 
-def _fp8_layer(linear: nn.Module, recipe: Recipe, name: str, backend: str) -> nn.Module:
+def _fp8_layer(linear: nn.Module, recipe: Fp8Recipe, name: str, backend: str) -> nn.Module:
     if not isinstance(linear, nn.Linear):
         raise LabError(f"Layer {name} is a {type(linear).__name__}, not an nn.Linear; start from a fresh model.")
     if backend == "transformer-engine" or (backend == "auto" and linear.weight.is_cuda and engines.available()):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from nemo_lab.sources.modules import Alias, Module, Node, Piece, imports_of, joined, parse_cell, parse_module
-from nemo_lab.sources.writer import Writer
+from nemo_lab.sources.writer import TreeWriter
 
 EFFECTS, MAIN, ALL = "<effects>", "<main>", "<all>"
 # Not looked at: the guard itself, for what it hashes decides and not how it is written; and the table of all
@@ -42,7 +42,7 @@ class Sources:
         """Return the cells as text and references; `reached` says what lies behind them."""
         body = [statement for cell in cells for statement in parse_cell(cell).body]
         page = Module("", self.root / "page.py", aliases=imports_of(body, ""))
-        return Writer(self, page).text(body)
+        return TreeWriter(self, page).text(body)
 
     def digest(self, pieces: Sequence[Piece]) -> str:
         """Return 16 hexadecimal digits for the pieces and everything that they reach."""
@@ -86,7 +86,7 @@ class Sources:
             return [self._rows[node.name]]
         module = self.module(node.where)
         assert module is not None  # nodes are made of modules that were found
-        writer = Writer(self, module)
+        writer = TreeWriter(self, module)
         if node.name == ALL:
             return [Node(module.name, name) for name in sorted(module.bound) if not name.startswith("__")]
         if node.name in (EFFECTS, MAIN):

@@ -14,7 +14,7 @@ from typing import Any
 from nemo_lab.errors import LabError
 from nemo_lab.sources.graph import Sources
 from nemo_lab.sources.modules import Alias, Module, Node, Piece
-from nemo_lab.sources.writer import Writer
+from nemo_lab.sources.writer import TreeWriter
 
 
 class Live:
@@ -72,7 +72,7 @@ class Live:
         used = {name: function.__globals__[name] for name in names if name in function.__globals__}
         modules = {name: Alias(value.__name__) for name, value in used.items() if isinstance(value, ModuleType)}
         page = Module("", self.outside.path, aliases=modules)
-        yield from Writer(self.sources, page).text(tree.body)
+        yield from TreeWriter(self.sources, page).text(tree.body)
         for value in used.values():
             if isinstance(value, bool | int | float | str | tuple):
                 yield repr(value)

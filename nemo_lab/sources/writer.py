@@ -35,7 +35,7 @@ class Names(Protocol):
         """Return what a string constant of a module names."""
 
 
-class Writer:
+class TreeWriter:
     """Turns syntax trees into pieces: text without what computes nothing, and references in place of names."""
 
     def __init__(self, sources: Names, module: Module) -> None:

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import torch
 
-from nemo_lab.curation.rewriting.writer import LocalWriter, Prompt
+from nemo_lab.curation.rewriting.writer import LocalWriter, WriterPrompt
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -26,7 +26,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(429, {"error": {"message": "busy"}}, {"Retry-After": "0.2"})
             return
         try:
-            reply = self.writer.write([Prompt(body["messages"][0]["content"])], int(body["max_tokens"]))[0]
+            reply = self.writer.write([WriterPrompt(body["messages"][0]["content"])], int(body["max_tokens"]))[0]
         finally:
             self.busy.release()
         reason = "stop" if reply.ended else "length"

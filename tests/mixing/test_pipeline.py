@@ -14,10 +14,9 @@ from nemo_lab import corpora
 from nemo_lab.lab.scales import resolve
 from nemo_lab.mixing import pipeline
 from nemo_lab.mixing.pools import MixingError
+from nemo_lab.studies.climb_mixing.methods import recipe_from
 
-RECIPE = replace(
-    pipeline.recipe_from(resolve("03_climb_mixing", "smoke")), vocab_size=300, k_init=4, clusters=2, rounds=(5, 1)
-)
+RECIPE = replace(recipe_from(resolve("03_climb_mixing", "smoke")), vocab_size=300, k_init=4, clusters=2, rounds=(5, 1))
 COOKING = "Peel the onions, melt butter in a pan and stir until golden; season with salt, pepper and thyme. "
 STARS = "The telescope showed a galaxy whose stars formed early; its redshift tells the age of the light. "
 
@@ -118,13 +117,13 @@ def test_scratch_and_warm_plans_differ_in_base_and_warmup(lab_home):
     [
         ({"out": None}, "out is None, expected the path"),
         ({"goal": "one text"}, "goal is one text, 'one text'"),
-        ({"recipe": None}, "recipe is None, expected a Recipe"),
+        ({"recipe": None}, "recipe is None, expected a ClimbRecipe"),
         ({"seed": -1}, "seed is -1"),
         ({"size": 1.5}, "size is 1.5"),
     ],
 )
 def test_what_cannot_be_mixed_is_one_sentence(change, words, tmp_path):
     rows = datasets.Dataset.from_dict({"text": ["a", "b"], "corpus": ["x", "y"]})
-    recipe = pipeline.recipe_from(resolve("03_climb_mixing", "smoke"))
+    recipe = recipe_from(resolve("03_climb_mixing", "smoke"))
     with pytest.raises(MixingError, match=words):
         pipeline.make_climbmix(rows, **{"goal": ["g"], "recipe": recipe, "out": tmp_path / "mix"} | change)

@@ -14,7 +14,7 @@ from nemo_lab.mixing.published import (
     NEMOTRON_3_NANO,
     NEMOTRON_H,
     RECIPES,
-    Recipe,
+    BlendRecipe,
     decompose,
     plan,
     switch_table,
@@ -38,7 +38,7 @@ def test_sums_are_those_of_the_print() -> None:
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
-def test_recipes_are_on_the_simplex(recipe: Recipe) -> None:
+def test_recipes_are_on_the_simplex(recipe: BlendRecipe) -> None:
     assert recipe.weights_PK.sum(1) == pytest.approx(1)
     assert sum(recipe.shares) == pytest.approx(1)
     assert recipe.table().shape == (len(recipe.percent), len(recipe.shares))
@@ -109,7 +109,7 @@ def test_missing_sources_are_refused_or_spread() -> None:
 
 
 def test_phases_of_ones_own() -> None:
-    own = Recipe("own", (0.5, 0.5), {"web": (80.0, 20.0), "books": (20.0, 80.0)})
+    own = BlendRecipe("own", (0.5, 0.5), {"web": (80.0, 20.0), "books": (20.0, 80.0)})
     schedule = plan(own, {"web": 1000, "books": 100}, 1000)
     assert schedule.epochs_K == pytest.approx([0.5, 5.0])
     assert len(schedule.warnings()) == 1
@@ -152,7 +152,7 @@ def test_bad_requests_are_sentences(change: dict[str, object], words: str) -> No
 )
 def test_what_is_no_recipe_is_refused(shares: tuple[float, ...], percent: dict[str, tuple[float, ...]]) -> None:
     with pytest.raises(MixingError):
-        Recipe("own", shares, percent)
+        BlendRecipe("own", shares, percent)
 
 
 def test_the_switch_moved() -> None:
@@ -176,7 +176,7 @@ def test_the_switch_moved() -> None:
 )
 def test_recipes_are_of_numbers(shares: Any, percent: Any, words: str) -> None:
     with pytest.raises(MixingError, match=words):
-        Recipe("mine", shares, percent)
+        BlendRecipe("mine", shares, percent)
 
 
 @pytest.mark.parametrize("gain", [-1, math.nan, math.inf, None, "0.1"])

@@ -7,7 +7,7 @@ order of the sources, so that a search has something to find.
 import numpy as np
 
 from nemo_lab.mixing.pools import Pools
-from nemo_lab.mixing.proxies import Plan, held_out_from
+from nemo_lab.mixing.proxies import ProxyPlan, held_out_from
 from nemo_lab.modeling import HybridConfig
 from nemo_lab.training import TrainSettings, pack
 
@@ -61,4 +61,4 @@ def pools():
 
 def plan(**changes):
     held_out = held_out_from({"up": texts("up", 4, 1), "down": texts("down", 4, 1)}, LetterTokenizer())
-    return Plan(**{"pools": pools(), "config": CONFIG, "settings": SETTINGS, "held_out": held_out} | changes)
+    return ProxyPlan(**{"pools": pools(), "config": CONFIG, "settings": SETTINGS, "held_out": held_out} | changes)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nemo_lab.errors import LabError
-from nemo_lab.precision import E4M3, RECIPES, Cast, Fp8Linear, Quantized, Recipe, quantize
+from nemo_lab.precision import E4M3, RECIPES, Cast, Fp8Linear, Fp8Recipe, Quantized, quantize
 from nemo_lab.precision.linear import DelayedScale, factor_of
 
 FP32_TILES = RECIPES["nano_v2"].with_(
@@ -32,13 +32,13 @@ def exact_t(q: Quantized) -> Tensor:
     return exact(q).t() if q.cast.tile is None else q.dequantize_t().double()
 
 
-def model(x: Tensor, w: Tensor, dy: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor, Tensor]:
+def model(x: Tensor, w: Tensor, dy: Tensor, recipe: Fp8Recipe) -> tuple[Tensor, Tensor, Tensor]:
     """Y, dX and dW in float64, from quantised factors."""
     qx, qw, qg = (quantize(t, recipe, role=role) for t, role in ((x, "activation"), (w, "weight"), (dy, "gradient")))
     return exact(qx) @ exact(qw).t(), exact(qg) @ exact_t(qw).t(), exact_t(qg) @ exact_t(qx).t()
 
 
-def layer(recipe: Recipe, weight: Tensor) -> Fp8Linear:
+def layer(recipe: Fp8Recipe, weight: Tensor) -> Fp8Linear:
     plain = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
     with torch.no_grad():
         plain.weight.copy_(weight)
@@ -94,7 +94,7 @@ def test_ragged_shapes_and_magnitudes(T, inputs, outputs, recipe, seed, gain) ->
 
 @each_recipe
 @pytest.mark.parametrize("along", [0, 1])
-def test_fast_rounding_gives_the_codes_of_quantize(recipe: Recipe, along: int) -> None:
+def test_fast_rounding_gives_the_codes_of_quantize(recipe: Fp8Recipe, along: int) -> None:
     for role, t in zip(("activation", "weight", "gradient"), tensors(150, 260, 150), strict=True):
         q = quantize(t, recipe, role=role)
         for matrix in (t, t.t().contiguous().t()):  # both memory layouts

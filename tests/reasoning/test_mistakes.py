@@ -24,7 +24,7 @@ from nemo_lab.reasoning.retro.search import RevisionSettings, Traced, revise, va
 from nemo_lab.reasoning.retro.switch_bans import ban_switches, penalise_switches
 from nemo_lab.reasoning.retro.thoughts import segment, shape, split_steps
 from nemo_lab.reasoning.rollouts import sample_responses
-from nemo_lab.studies.reasoning_toggle_rl.lessons import Teacher
+from nemo_lab.studies.reasoning_toggle_rl.lessons import SumTeacher
 from nemo_lab.studies.retro_search import rule_puzzles
 from nemo_lab.studies.retro_search.baselines import (
     cut_and_answered,
@@ -259,9 +259,9 @@ def test_settings_of_grpo(name: str, wrong: object) -> None:
         lambda: Codec(["wait", "wait"]),
         lambda: Codec().encode(None),  # type: ignore[arg-type]
         lambda: Codec().decode([999]),
-        lambda: Teacher(NAN),
-        lambda: Teacher(2),
-        lambda: Teacher().accuracy([]),
+        lambda: SumTeacher(NAN),
+        lambda: SumTeacher(2),
+        lambda: SumTeacher().accuracy([]),
         lambda: curriculum.gaussian_batches([0.5], 1, 0),
         lambda: curriculum.gaussian_batches([0.5], None, 1),  # type: ignore[arg-type]
         lambda: curriculum.gaussian_batches([0.5], 1, 1, centres=(NAN, NAN)),

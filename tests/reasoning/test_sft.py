@@ -10,7 +10,7 @@ from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.policy import token_logprobs
 from nemo_lab.reasoning.questions.domains import draw
 from nemo_lab.reasoning.sft import pair_batch, pair_source
-from nemo_lab.studies.reasoning_toggle_rl.lessons import Teacher, lesson_pairs
+from nemo_lab.studies.reasoning_toggle_rl.lessons import SumTeacher, lesson_pairs
 from nemo_lab.training import TrainingError, TrainSettings, train, with_fingerprint
 from nemo_lab.training.packing import IGNORE
 
@@ -66,7 +66,7 @@ def tuned(folder, pairs, stop=0):
 
 def lesson(seed=0, name="paired", slip=0.8):
     items = draw("sum", 20, seed=seed, level=2)
-    return lesson_pairs(name, items, Teacher(slip), steps=6, batch_size=4, seed=seed)
+    return lesson_pairs(name, items, SumTeacher(slip), steps=6, batch_size=4, seed=seed)
 
 
 def test_a_stopped_tuning_goes_on_bit_for_bit(tmp_path):

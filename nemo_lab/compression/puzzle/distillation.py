@@ -44,7 +44,7 @@ OBJECTIVES = ("kl+cosine", "kl", "text")
 
 
 @dataclass(frozen=True)
-class Record:
+class ParentRecord:
     """The distillation text in batches and the parent's answers to it, and the same for a text held out."""
 
     tokens_SBL: Tensor
@@ -71,7 +71,7 @@ def record_parent(parent: Any, tokens_SBL: Tensor, held_out_NL: Tensor, every: i
     write_tensors(file, content)
 
 
-def read_record(file: Path, head: Any) -> Record:
+def read_record(file: Path, head: Any) -> ParentRecord:
     """Read what `record_parent` wrote; `head` is the parent's, for its answers to the text held out.
 
     Raises:
@@ -87,7 +87,9 @@ def read_record(file: Path, head: Any) -> Record:
         if stored["hidden"].shape != (*stored["tokens"].shape, head.in_features):
             raise LabError(f"hidden states of shape {tuple(stored['hidden'].shape)}")
         held_out = Reference.from_hidden(head, stored["held_out"], stored["held_out_hidden"])
-        return Record(stored["tokens"], stored["hidden"], stored["streams"], tuple(stored["behind"].tolist()), held_out)
+        return ParentRecord(
+            stored["tokens"], stored["hidden"], stored["streams"], tuple(stored["behind"].tolist()), held_out
+        )
     except (SafetensorError, OSError, LookupError, ValueError) as error:
         raise LabError(
             f"{str(file)!r} is damaged or no record of this parent ({reason_of(error)}); remove it and record it again."
@@ -95,7 +97,7 @@ def read_record(file: Path, head: Any) -> Record:
 
 
 def distillation_loss(
-    child: Any, record: Record, step: int, objective: str = "kl+cosine", order_T: Tensor | None = None
+    child: Any, record: ParentRecord, step: int, objective: str = "kl+cosine", order_T: Tensor | None = None
 ) -> Tensor:
     """Return the mean loss over the predicted tokens of batch `step`, counted round and round.
 
@@ -124,7 +126,7 @@ def distillation_loss(
 
 def distil_child(
     child: Any,
-    record: Record,
+    record: ParentRecord,
     *,
     steps: int,
     lr: float,
@@ -182,7 +184,9 @@ def distil_child(
     return rows + [row for row in history if row]
 
 
-def _identity(child: Any, record: Record, settings: TrainSettings, how: tuple[str, bool, list[int]]) -> dict[str, Any]:
+def _identity(
+    child: Any, record: ParentRecord, settings: TrainSettings, how: tuple[str, bool, list[int]]
+) -> dict[str, Any]:
     """What must be the same when a distillation goes on."""
     said = (record.tokens_SBL, record.hidden_SBLD, record.streams_SKBLD, record.behind, record.held_out.tokens_NL)
     return {
@@ -221,11 +225,11 @@ def _follow(fast: Any, child: Any) -> None:
             copied.copy_(weight)
 
 
-def _row(child: Any, record: Record, step: int) -> dict[str, float]:
+def _row(child: Any, record: ParentRecord, step: int) -> dict[str, float]:
     return {"tokens": float(step * record.tokens_SBL[0].numel()), **true_scores(child, record.held_out)}
 
 
-def _order(record: Record) -> Tensor:
+def _order(record: ParentRecord) -> Tensor:
     """Return a permutation that moves every position of a batch, the same in every run."""
     count = record.tokens_SBL[0].numel()
     shift = 1 + int(torch.randint(count - 1, (1,), generator=torch.Generator().manual_seed(0)))

@@ -51,7 +51,7 @@ class PuzzleConfig(LlamaConfig):
                 raise ValueError(f"An intermediate width is {width}, expected 0 or more, or {LINEAR!r}.")
 
 
-class Linear(nn.Module):
+class LinearPart(nn.Module):
     """One matrix instead of attention or of a feed-forward part: x W^T, no bias."""
 
     def __init__(self, width: int) -> None:
@@ -67,7 +67,7 @@ class Linear(nn.Module):
 def attention_part(config: LlamaConfig, heads: Part, place: int) -> nn.Module | None:
     """Return the attention of one block, None for none; `place` is its place in the cache of keys and values."""
     if heads == LINEAR:
-        return Linear(config.hidden_size)
+        return LinearPart(config.hidden_size)
     own: Any = copy.copy(config)
     own.num_key_value_heads = heads
     return LlamaAttention(own, place) if heads else None
@@ -76,7 +76,7 @@ def attention_part(config: LlamaConfig, heads: Part, place: int) -> nn.Module | 
 def ffn_part(config: LlamaConfig, width: Part) -> nn.Module | None:
     """Return the feed-forward part of one block, None for none."""
     if width == LINEAR:
-        return Linear(config.hidden_size)
+        return LinearPart(config.hidden_size)
     own: Any = copy.copy(config)
     own.intermediate_size = width
     return LlamaMLP(own) if width else None
@@ -99,7 +99,7 @@ class PuzzleLayer(nn.Module):
         if self.self_attn is None:
             return x_BLD.new_zeros(())
         normed_BLD = self.input_layernorm(x_BLD)
-        if isinstance(self.self_attn, Linear):
+        if isinstance(self.self_attn, LinearPart):
             return self.self_attn(normed_BLD)
         out_BLD: Tensor = self.self_attn(hidden_states=normed_BLD, **context)[0]
         return out_BLD

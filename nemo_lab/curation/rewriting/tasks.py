@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nemo_lab.curation.rewriting.replies import CUT_OFF_ROOM, clean, invented
-from nemo_lab.curation.rewriting.writer import Prompt, Writer
+from nemo_lab.curation.rewriting.writer import Writer, WriterPrompt
 from nemo_lab.errors import LabError, check_texts, check_whole, one_of
 
 
@@ -143,9 +143,9 @@ class Rephrased:
         return [text for text, count in zip(self.texts, self.invented, strict=True) if not count]
 
 
-def prompt_of(task: Task, segment: str) -> Prompt:
+def prompt_of(task: Task, segment: str) -> WriterPrompt:
     """Return what a writer is asked about a segment."""
-    return Prompt(f"{task.instruction}\n\nText:\n{segment}", task.opening)
+    return WriterPrompt(f"{task.instruction}\n\nText:\n{segment}", task.opening)
 
 
 def segments(text: str, task: Task, count: Callable[[str], int]) -> Iterator[str]:

@@ -6,11 +6,12 @@ is SmolLM2-135M-Instruct at the same temperature, in batches: weights in bf16, r
 until its longest reply ends. (Greedy, so small a model says its first sentence again and again until it is cut off.)
 
     writer = LocalWriter.packaged("smollm2")
-    replies = writer.write([Prompt("Say it in other words: …", opening="Here is")], max_new_tokens=64)
+    replies = writer.write([WriterPrompt("Say it in other words: …", opening="Here is")], max_new_tokens=64)
 
 So small a model often forgets the phrase it is told to begin with, and the paper drops replies without it; a local
-writer puts the words into its mouth (`Prompt.opening`). Anything with `count` and `write` is a writer; `AskingWriter`
-makes one of any function from a question to an answer, such as `endpoint.Endpoint.ask` of an OpenAI-compatible server.
+writer puts the words into its mouth (`WriterPrompt.opening`). Anything with `count` and `write` is a writer;
+`AskingWriter` makes one of any function from a question to an answer, such as `endpoint.Endpoint.ask` of an
+OpenAI-compatible server.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ WASTE = 4  # rows of a batch may differ in length by this factor; more is paddin
 
 
 @dataclass(frozen=True)
-class Prompt:
+class WriterPrompt:
     """What is asked, and the words that the reply has to begin with ('' for any)."""
 
     text: str
@@ -60,7 +61,7 @@ class Writer(Protocol):
         """Return the tokens of a text."""
         ...
 
-    def write(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[Reply]:
+    def write(self, prompts: Sequence[WriterPrompt], max_new_tokens: int) -> list[Reply]:
         """Return one reply a prompt, in order."""
         ...
 
@@ -155,7 +156,7 @@ class LocalWriter:
         """Return the tokens of a text."""
         return len(self.tokenizer.encode(text, add_special_tokens=False))
 
-    def write(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[Reply]:
+    def write(self, prompts: Sequence[WriterPrompt], max_new_tokens: int) -> list[Reply]:
         """Return one reply a prompt, in order; the same on every run of one machine."""
         rows = [self._row(prompt) for prompt in prompts]
         order = sorted(range(len(rows)), key=lambda at: -len(rows[at]))
@@ -167,7 +168,7 @@ class LocalWriter:
                 found[at] = self._reply(prompts[at].opening, ids)
         return [found[at] for at in range(len(rows))]
 
-    def _row(self, prompt: Prompt) -> list[int]:
+    def _row(self, prompt: WriterPrompt) -> list[int]:
         chat = [{"role": "user", "content": prompt.text}]
         asked = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
         return list(self.tokenizer.encode(asked + prompt.opening, add_special_tokens=False))
@@ -211,11 +212,11 @@ class AskingWriter:
     ask: Callable[[str], str]
     count: Callable[[str], int]
 
-    def write(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[Reply]:
+    def write(self, prompts: Sequence[WriterPrompt], max_new_tokens: int) -> list[Reply]:
         """Return one reply a prompt; one of `max_new_tokens` or more counts as cut off, failures are kept apart."""
         return [self._reply(prompt, max_new_tokens) for prompt in progress(prompts, desc="rephrasing", unit="prompt")]
 
-    def _reply(self, prompt: Prompt, max_new_tokens: int) -> Reply:
+    def _reply(self, prompt: WriterPrompt, max_new_tokens: int) -> Reply:
         try:
             text = self.ask(prompt.text)
         except ValueError as error:

@@ -48,7 +48,7 @@ _COMPARED = ("better", "no_effect")
 
 
 @dataclass(frozen=True)
-class Rule:
+class DecisionRule:
     """What decides a claim; only the fields of its kind are set."""
 
     kind: str
@@ -69,7 +69,7 @@ class Claim:
     claim: str
     figure: str
     conditions: str
-    rule: Rule
+    rule: DecisionRule
     notebook: str = ""
     measure: str = ""
     unit: str = ""
@@ -254,12 +254,12 @@ def parse_claim(row: Mapping[str, Any], where: str) -> Claim:
     return claim
 
 
-def _parse_rule(row: Any, where: str) -> Rule:
+def _parse_rule(row: Any, where: str) -> DecisionRule:
     if not isinstance(row, dict) or row.get("kind") not in _RULES:
         raise LabError(f"{where}: rule is {row!r}, expected a table with a kind: {', '.join(_RULES)}.")
     wanted = _RULES[row["kind"]]
     _check_names(row, ("kind", *wanted), (), f"{where}: rule")
-    rule = Rule(
+    rule = DecisionRule(
         row["kind"],
         **{name: _typed(row[name], kind, f"{where}: rule.{name}") for name, kind in wanted.items()},
     )

@@ -15,13 +15,22 @@ trained once; the budget of each method counts them in full.
 
 from __future__ import annotations
 
+from dataclasses import fields
+
+from nemo_lab.mixing.pipeline import ClimbRecipe
 from nemo_lab.mixing.pools import Floats
 from nemo_lab.mixing.predictors import fit_permuted
-from nemo_lab.mixing.proxies import Plan
+from nemo_lab.mixing.proxies import ProxyPlan
 from nemo_lab.mixing.search import Run, Search, SearchSettings, climb
+from nemo_lab.studies.climb_mixing.settings import ClimbMixing
 
 
-def searches(plan: Plan, run: Run, objective: str, settings: SearchSettings, seed: int) -> dict[str, Search]:
+def recipe_from(settings: ClimbMixing) -> ClimbRecipe:
+    """Take a recipe's numbers out of the notebook's settings; `nemo-lab climbmix` mixes by them as well."""
+    return ClimbRecipe(**{field.name: getattr(settings, field.name) for field in fields(ClimbRecipe)})
+
+
+def searches(plan: ProxyPlan, run: Run, objective: str, settings: SearchSettings, seed: int) -> dict[str, Search]:
     """Return CLIMB's search, one round of as many random proxies, and the control with permuted scores.
 
     `run` is a `runner` of the plan with the same seed; with a folder, what they share is trained once.
@@ -35,7 +44,7 @@ def searches(plan: Plan, run: Run, objective: str, settings: SearchSettings, see
     }
 
 
-def answers(found: dict[str, Search], plan: Plan) -> dict[str, Floats]:
+def answers(found: dict[str, Search], plan: ProxyPlan) -> dict[str, Floats]:
     """Return the mixture of every method, from what `searches` returned."""
     ours, single = found["CLIMB"], found["one round"]
     return {

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from nemo_lab.errors import LabError
-from nemo_lab.precision.recipes import Recipe
+from nemo_lab.precision.recipes import Fp8Recipe
 from nemo_lab.precision.swap import plain_state, to_fp8, watching
 from nemo_lab.studies.fp8_pretraining.made_tensors import CASTS, flushed
 
@@ -26,7 +26,7 @@ LAST = 0.1  # share of the updates whose mean loss counts as final
 
 
 def train_under(
-    recipe: Recipe | None,
+    recipe: Fp8Recipe | None,
     seed: int,
     *,
     make: Callable[..., nn.Module],

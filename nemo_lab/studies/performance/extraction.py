@@ -59,13 +59,15 @@ _SOURCES = (
 
 
 @dataclass(frozen=True)
-class Sizes:
+class ExtractionSizes:
     """How many processes work."""
 
     jobs: int = 2
 
 
-BENCHMARK = Benchmark("nemo_lab.studies.performance.extraction", {"side": SIDES, "archive": (), "out": ()}, Sizes)
+BENCHMARK = Benchmark(
+    "nemo_lab.studies.performance.extraction", {"side": SIDES, "archive": (), "out": ()}, ExtractionSizes
+)
 
 
 def real_pages() -> Iterator[tuple[str, bytes]]:
@@ -116,7 +118,7 @@ def measure(side: str, archive: Path, out: Path, jobs: int = 2) -> Result:
     Raises:
         LabError: an unknown side, or the process failed; the sentence gives its last line.
     """
-    return run_side(BENCHMARK, [side, str(archive), str(out)], Sizes(jobs))
+    return run_side(BENCHMARK, [side, str(archive), str(out)], ExtractionSizes(jobs))
 
 
 def killed_and_resumed(archive: Path, out: Path, straight: Path, jobs: int = 2) -> Result:
@@ -130,7 +132,7 @@ def killed_and_resumed(archive: Path, out: Path, straight: Path, jobs: int = 2) 
     `equal` and that `differ`.
     """
     process = subprocess.Popen(
-        command(BENCHMARK, ["ours", str(archive), str(out)], Sizes(jobs)),
+        command(BENCHMARK, ["ours", str(archive), str(out)], ExtractionSizes(jobs)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -205,7 +207,7 @@ def by_trafilatura(content: bytes) -> str:
     return trafilatura.extract(content, fast=True) or ""
 
 
-def run(words: Sequence[str], sizes: Sizes) -> Result:
+def run(words: Sequence[str], sizes: ExtractionSizes) -> Result:
     """Time the side that the first word names on an archive, the second; the third is the folder to write to."""
     side, archive, out = words
     result = {"ours": run_ours, "trafilatura": run_trafilatura}[side](Path(archive), Path(out), sizes.jobs)

@@ -19,7 +19,7 @@ from nemo_lab.studies.performance.language_model_tasks import (
     CONFIG,
     DTYPES,
     Result,
-    Sizes,
+    TrainingSizes,
     decode,
     device,
     matmuls,
@@ -30,17 +30,19 @@ from nemo_lab.studies.performance.language_model_tasks import (
 )
 from nemo_lab.studies.performance.sides import Benchmark, main, run_side
 
-__all__ = ["CONFIG", "SIDES", "TASKS", "Sizes", "measure"]
+__all__ = ["CONFIG", "SIDES", "TASKS", "TrainingSizes", "measure"]
 
 SIDES = ("ours", "hf")
 TASKS = ("train", "prefill", "decode1", "decode16", "profile", "same", "matmuls")
-BENCHMARK = Benchmark("nemo_lab.studies.performance.language_model", {"side": SIDES, "task": TASKS}, Sizes, many=True)
+BENCHMARK = Benchmark(
+    "nemo_lab.studies.performance.language_model", {"side": SIDES, "task": TASKS}, TrainingSizes, many=True
+)
 
-_BY_SIDE: Mapping[str, Callable[[str, Sizes], Result]] = {"train": training, "profile": profile}
-_ALONE: Mapping[str, Callable[[Sizes], Result]] = {"same": same, "matmuls": matmuls}
+_BY_SIDE: Mapping[str, Callable[[str, TrainingSizes], Result]] = {"train": training, "profile": profile}
+_ALONE: Mapping[str, Callable[[TrainingSizes], Result]] = {"same": same, "matmuls": matmuls}
 
 
-def measure(side: str, tasks: Sequence[str], sizes: Sizes) -> Result:
+def measure(side: str, tasks: Sequence[str], sizes: TrainingSizes) -> Result:
     """Time one side in a process of its own.
 
     Returns: `side`, `device`, `threads`, and an entry for each task (see `language_model_tasks`).
@@ -51,14 +53,14 @@ def measure(side: str, tasks: Sequence[str], sizes: Sizes) -> Result:
     return run_side(BENCHMARK, [side, *tasks], sizes)
 
 
-def run(words: Sequence[str], sizes: Sizes) -> Result:
+def run(words: Sequence[str], sizes: TrainingSizes) -> Result:
     """Run the tasks of one side, the first word, and say where."""
     side, *tasks = words
     result: Result = {"device": device().type, "threads": torch.get_num_threads()}
     return result | {task: _run(side, task, sizes) for task in tasks}
 
 
-def _run(side: str, task: str, sizes: Sizes) -> Result:
+def _run(side: str, task: str, sizes: TrainingSizes) -> Result:
     """Run one task; those with a precision run in both."""
     if task in _BY_SIDE:
         return _BY_SIDE[task](side, sizes)

@@ -55,7 +55,7 @@ OnStep = Callable[[dict[str, float]], None]
 
 
 @dataclass(frozen=True)
-class Sizes:
+class TrainingSizes:
     """How much work one process times: rows and tokens of a step, steps, tokens to decode."""
 
     batch_size: int = 4
@@ -67,7 +67,7 @@ class Sizes:
 # --- training
 
 
-def training(side: str, sizes: Sizes) -> Result:
+def training(side: str, sizes: TrainingSizes) -> Result:
     """Seconds and loss of each step after the warm-up, and what the process held at most, in MB."""
     if side == "hf":
         from transformers import NemotronHForCausalLM  # noqa: F401  # a library's memory is not the step's
@@ -84,7 +84,7 @@ def training(side: str, sizes: Sizes) -> Result:
     }
 
 
-def _train(side: str, sizes: Sizes, steps: int, on_step: OnStep) -> list[dict[str, float]]:
+def _train(side: str, sizes: TrainingSizes, steps: int, on_step: OnStep) -> list[dict[str, float]]:
     """Train one side; returns rows of step, loss and seconds since the start."""
     settings = TrainSettings(
         steps=steps, batch_size=sizes.batch_size, peak_lr=1e-3, schedule="constant", precision="bf16"
@@ -96,7 +96,7 @@ def _train(side: str, sizes: Sizes, steps: int, on_step: OnStep) -> list[dict[st
     return train_hf(to_hf(model).train(), settings, sizes, on_step)
 
 
-def train_hf(model: Any, settings: TrainSettings, sizes: Sizes, on_step: OnStep) -> list[dict[str, float]]:
+def train_hf(model: Any, settings: TrainSettings, sizes: TrainingSizes, on_step: OnStep) -> list[dict[str, float]]:
     """The loop that a user of `transformers` writes, with our optimizer's groups and clipping."""
     optimizer, place, rows = adamw(model, settings), device(), []
     began = time.perf_counter()
@@ -116,7 +116,7 @@ def train_hf(model: Any, settings: TrainSettings, sizes: Sizes, on_step: OnStep)
     return rows
 
 
-def _batch(sizes: Sizes, step: int) -> Batch:
+def _batch(sizes: TrainingSizes, step: int) -> Batch:
     """Random bytes, one document a row; a function of the step alone, so that both sides see the same."""
     generator = torch.Generator().manual_seed(step)
     shape = (sizes.batch_size, sizes.length + 1)
@@ -124,7 +124,7 @@ def _batch(sizes: Sizes, step: int) -> Batch:
     return Batch(tokens[:, :-1], tokens[:, 1:], torch.zeros_like(tokens[:, 1:]))
 
 
-def profile(side: str, sizes: Sizes) -> Result:
+def profile(side: str, sizes: TrainingSizes) -> Result:
     """Seconds a step that each torch operation takes itself, by name, over the steps after the warm-up."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
@@ -147,7 +147,7 @@ def profile(side: str, sizes: Sizes) -> Result:
 # --- reading a prompt and decoding
 
 
-def prefill(side: str, dtype: torch.dtype, sizes: Sizes) -> Result:
+def prefill(side: str, dtype: torch.dtype, sizes: TrainingSizes) -> Result:
     """Seconds to read `batch_size` prompts of `length` tokens into caches, one number a call."""
     tokens_BL = _batch(sizes, 0).tokens_BL.to(device())
     read = _reader(side, dtype, tokens_BL)
@@ -169,9 +169,9 @@ def _reader(side: str, dtype: torch.dtype, tokens_BL: torch.Tensor) -> Callable[
     return torch.inference_mode()(lambda: hf(tokens_BL, use_cache=True, logits_to_keep=1))
 
 
-def decode(side: str, dtype: torch.dtype, batch: int, sizes: Sizes) -> Result:
+def decode(side: str, dtype: torch.dtype, batch: int, sizes: TrainingSizes) -> Result:
     """Seconds from the first new token to the last, of the second of two calls; tokens over all rows."""
-    prompt_BL = _batch(Sizes(batch, PROMPT), 0).tokens_BL
+    prompt_BL = _batch(TrainingSizes(batch, PROMPT), 0).tokens_BL
     model = HybridLM(CONFIG).to(device())
     write = _writer(side, dtype, model, prompt_BL)
     write(min(sizes.new_tokens, 4))
@@ -224,7 +224,7 @@ def _writer(side: str, dtype: torch.dtype, model: HybridLM, prompt_BL: torch.Ten
     return theirs
 
 
-def matmuls(sizes: Sizes) -> Result:
+def matmuls(sizes: TrainingSizes) -> Result:
     """Seconds that the weight matrices alone take for one token of 1 and of 16 rows, the best of all calls.
 
     Each matrix is packed once, as our decoder does; nothing else of the model runs. No decoder that
@@ -255,11 +255,11 @@ def _products_seconds(weights: Sequence[torch.Tensor], rows: int, dtype: torch.d
 # --- the two are the same model
 
 
-def same(sizes: Sizes) -> Result:
+def same(sizes: TrainingSizes) -> Result:
     """Parameter counts of both sides, the largest difference of their fp32 logits, and of greedy tokens."""
     ours = HybridLM(CONFIG).to(device())
     hf = to_hf(ours)
-    tokens_BL = _batch(Sizes(2, 100), 1).tokens_BL
+    tokens_BL = _batch(TrainingSizes(2, 100), 1).tokens_BL
     with torch.inference_mode():
         inputs = tokens_BL.to(device())
         difference = (ours(inputs) - hf(inputs).logits).abs().max()

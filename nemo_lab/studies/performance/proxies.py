@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from nemo_lab.corpora import tokenization
 from nemo_lab.mixing.pipeline import transformer
 from nemo_lab.mixing.pools import Blend, Floats, Pools, draw_table, pools_by
-from nemo_lab.mixing.proxies import Plan, held_out_from, new_model, train_proxies
+from nemo_lab.mixing.proxies import ProxyPlan, held_out_from, new_model, train_proxies
 from nemo_lab.mixing.samplers import sample_mixtures
 from nemo_lab.studies.performance.sides import Benchmark, Result, main, run_side
 from nemo_lab.training import Packed, TrainSettings
@@ -42,7 +42,7 @@ WORDS = 30_000  # of each source
 
 
 @dataclass(frozen=True)
-class Sizes:
+class ProxySizes:
     """How many proxies, and how large; the defaults are notebook 03's at laptop scale."""
 
     proxies: int = 8
@@ -54,10 +54,10 @@ class Sizes:
     vocab_size: int = 1024
 
 
-BENCHMARK = Benchmark("nemo_lab.studies.performance.proxies", {"side": SIDES}, Sizes)
+BENCHMARK = Benchmark("nemo_lab.studies.performance.proxies", {"side": SIDES}, ProxySizes)
 
 
-def measure(side: str, sizes: Sizes) -> Result:
+def measure(side: str, sizes: ProxySizes) -> Result:
     """Time one side in a process of its own; returns seconds, proxies a minute, and the score of each proxy.
 
     Raises:
@@ -66,7 +66,7 @@ def measure(side: str, sizes: Sizes) -> Result:
     return run_side(BENCHMARK, [side], sizes)
 
 
-def random_plan(sizes: Sizes) -> Plan:
+def random_plan(sizes: ProxySizes) -> ProxyPlan:
     """Sources of random words; every row is one document, because Hugging Face's model knows no documents."""
     random = np.random.default_rng(0)
     words = ["".join(random.choice(list("abcdefghij"), size=n)) for n in random.integers(2, 8, 500)]
@@ -82,15 +82,15 @@ def random_plan(sizes: Sizes) -> Plan:
     config = transformer(sizes.width, sizes.pairs, sizes.vocab_size).with_(rope_theta=0.0)
     settings = TrainSettings(sizes.steps, sizes.batch_size, 8e-3, min_lr_ratio=0.0)
     held_out = [" ".join(random.choice(words, size=100)) for _ in range(20)]
-    return Plan(pools, config, settings, held_out_from({"held out": held_out}, tokenizer))
+    return ProxyPlan(pools, config, settings, held_out_from({"held out": held_out}, tokenizer))
 
 
-def run_ours(plan: Plan, mixtures_MK: Floats) -> list[float]:
+def run_ours(plan: ProxyPlan, mixtures_MK: Floats) -> list[float]:
     """Train and score all proxies side by side."""
     return train_proxies(plan, mixtures_MK, n_jobs=os.cpu_count() or 1)["held out"].tolist()
 
 
-def run_hf(plan: Plan, mixtures_MK: Floats) -> list[float]:
+def run_hf(plan: ProxyPlan, mixtures_MK: Floats) -> list[float]:
     """Train and score the same proxies one after the other."""
     scores = []
     for weights_K in mixtures_MK:
@@ -103,7 +103,7 @@ def run_hf(plan: Plan, mixtures_MK: Floats) -> list[float]:
 class HFProxy(nn.Module):
     """Hugging Face's model with our initial weights, behind the `loss` that scoring calls."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: ProxyPlan) -> None:
         super().__init__()
         from nemo_lab.modeling.huggingface import to_hf
 
@@ -117,7 +117,7 @@ class HFProxy(nn.Module):
         return F.cross_entropy(logits_BLV.transpose(1, 2), targets_BL, reduction=reduction)
 
 
-def train_hf(model: HFProxy, plan: Plan, weights_K: Floats) -> None:
+def train_hf(model: HFProxy, plan: ProxyPlan, weights_K: Floats) -> None:
     """The plain loop that one writes with `transformers`, with our optimizer's groups, clipping and schedule."""
     settings = plan.settings
     blend = Blend(plan.pools, draw_table(weights_K, settings.steps, settings.batch_size, 0), 0)
@@ -134,7 +134,7 @@ def train_hf(model: HFProxy, plan: Plan, weights_K: Floats) -> None:
         optimizer.zero_grad(set_to_none=True)
 
 
-def run(words: Sequence[str], sizes: Sizes) -> Result:
+def run(words: Sequence[str], sizes: ProxySizes) -> Result:
     """Time the side that the only word names; two proxies load libraries and start processes before the clock runs."""
     plan, train_all = random_plan(sizes), {"ours": run_ours, "hf": run_hf}[words[0]]
     mixtures_MK = sample_mixtures("flat", plan.pools.natural_K, max(2, sizes.proxies), 0)

@@ -1,7 +1,7 @@
 """Ways to prune a model to one size: which axes give, and how much; the FFN takes the rest.
 
 Table 1 of group-aware SSM pruning (arXiv 2504.11409) compares children of equal size that were pruned along
-different axes. A `Plan` names the shares that stay of four axes; the FFN width then brings the child to the
+different axes. A `PruningPlan` names the shares that stay of four axes; the FFN width then brings the child to the
 target's parameter count, so that all plans are compared at equal parameters. The first plans use the
 traditional axes, embedding, FFN and depth; as many others prune Mamba-2 heads as well, so that the best of
 either side is picked from equally many. "published ratios" are those of Nemotron-H-4B: 112 of 128 heads, 3072 of
@@ -22,7 +22,7 @@ from nemo_lab.modeling.placement import match_parameters
 
 
 @dataclass(frozen=True)
-class Plan:
+class PruningPlan:
     """Shares of layers, embedding channels, Mamba-2 heads and head channels that stay."""
 
     name: str
@@ -43,22 +43,22 @@ class Plan:
 
 
 PLANS = (
-    Plan("FFN"),
-    Plan("embedding", embedding=3 / 4),
-    Plan("less embedding", embedding=7 / 8),
-    Plan("depth", layers=7 / 10),
-    Plan("depth and embedding", layers=8 / 10, embedding=7 / 8),
-    Plan("heads", heads=3 / 4),
-    Plan("published ratios", heads=7 / 8, embedding=3 / 4),
-    Plan("heads, less embedding", heads=3 / 4, embedding=7 / 8),
-    Plan("half the heads", heads=1 / 2),
-    Plan("heads and depth", heads=7 / 8, layers=8 / 10),
-    Plan("channels", channels=3 / 4),
-    Plan("heads and channels", heads=7 / 8, channels=7 / 8),
+    PruningPlan("FFN"),
+    PruningPlan("embedding", embedding=3 / 4),
+    PruningPlan("less embedding", embedding=7 / 8),
+    PruningPlan("depth", layers=7 / 10),
+    PruningPlan("depth and embedding", layers=8 / 10, embedding=7 / 8),
+    PruningPlan("heads", heads=3 / 4),
+    PruningPlan("published ratios", heads=7 / 8, embedding=3 / 4),
+    PruningPlan("heads, less embedding", heads=3 / 4, embedding=7 / 8),
+    PruningPlan("half the heads", heads=1 / 2),
+    PruningPlan("heads and depth", heads=7 / 8, layers=8 / 10),
+    PruningPlan("channels", channels=3 / 4),
+    PruningPlan("heads and channels", heads=7 / 8, channels=7 / 8),
 )
 
 
-def planned_config(plan: Plan, parent: HybridConfig, target: int, removed: Sequence[int]) -> HybridConfig:
+def planned_config(plan: PruningPlan, parent: HybridConfig, target: int, removed: Sequence[int]) -> HybridConfig:
     """The child's configuration: shares of the plan, FFN width for `target` parameters.
 
     Heads come out as a multiple of the groups, embedding channels of eight.
@@ -84,7 +84,7 @@ def planned_config(plan: Plan, parent: HybridConfig, target: int, removed: Seque
     return matched
 
 
-def layers_to_remove(plan: Plan, pattern: str, scores: Sequence[float]) -> tuple[int, ...]:
+def layers_to_remove(plan: PruningPlan, pattern: str, scores: Sequence[float]) -> tuple[int, ...]:
     """The layers with the lowest scores, as many as the plan takes; of each kind one stays."""
     wanted = len(pattern) - round(len(pattern) * plan.layers)
     removed: list[int] = []
@@ -96,7 +96,7 @@ def layers_to_remove(plan: Plan, pattern: str, scores: Sequence[float]) -> tuple
 
 
 def planned_child(
-    plan: Plan,
+    plan: PruningPlan,
     parent: HybridConfig,
     target: int,
     importance: Importance,
@@ -111,7 +111,9 @@ def planned_child(
     return keep_best(importance, parent, config, stay, heads=heads)
 
 
-def feasible(plans: Sequence[Plan], parent: HybridConfig, target: int, layer_scores: Sequence[float]) -> list[Plan]:
+def feasible(
+    plans: Sequence[PruningPlan], parent: HybridConfig, target: int, layer_scores: Sequence[float]
+) -> list[PruningPlan]:
     """The plans that can reach the target."""
     found = []
     for plan in plans:

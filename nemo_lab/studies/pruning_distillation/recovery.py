@@ -1,6 +1,6 @@
 """Children of one parent, each cut, scored, distilled and scored again: the runs behind every comparison.
 
-A `Recipe` says how a child is made, trained and named; `recover` runs a list of them with one teacher, whose
+A `ChildRecipe` says how a child is made, trained and named; `recover` runs a list of them with one teacher, whose
 answers are computed once for all, because all students see the same batches in the same order. What comes back
 are numbers only, so that lists of recipes run side by side in processes (`nemo_lab.jobs.run_many`).
 """
@@ -22,7 +22,7 @@ Score = Callable[[HybridLM], float]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ChildRecipe:
     """How one child is made and trained.
 
     `fresh` takes the child's shape but random weights; `across_groups` lets heads leave their group;
@@ -38,7 +38,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ChildOutcome:
     """What became of a child: `zero_shot` and `recovered` are the score before and after training.
 
     `curve` has (tokens seen, score) pairs, the last of them after training; `tokens` is their total.
@@ -53,7 +53,7 @@ class Outcome:
     curve: tuple[tuple[int, float], ...]
 
 
-def make_child(parent: HybridLM, recipe: Recipe, seed: int = 0) -> HybridLM:
+def make_child(parent: HybridLM, recipe: ChildRecipe, seed: int = 0) -> HybridLM:
     """The child of a recipe, untrained; `seed` is of the weights of a fresh one."""
     if recipe.fresh:
         return HybridLM(sliced_config(parent.config, recipe.kept), seed=seed)
@@ -61,8 +61,8 @@ def make_child(parent: HybridLM, recipe: Recipe, seed: int = 0) -> HybridLM:
 
 
 def recover(
-    parent: HybridLM, recipes: Sequence[Recipe], data: Packed, settings: TrainSettings, score: Score
-) -> list[Outcome]:
+    parent: HybridLM, recipes: Sequence[ChildRecipe], data: Packed, settings: TrainSettings, score: Score
+) -> list[ChildOutcome]:
     """Make, score, train and score again every recipe's child, in order.
 
     Args:
@@ -75,8 +75,8 @@ def recover(
 
 
 def recover_model(
-    parent: HybridLM, recipe: Recipe, data: Packed, settings: TrainSettings, score: Score
-) -> tuple[Outcome, HybridLM]:
+    parent: HybridLM, recipe: ChildRecipe, data: Packed, settings: TrainSettings, score: Score
+) -> tuple[ChildOutcome, HybridLM]:
     """One recipe, with the trained child."""
     teacher = Teacher(copy.deepcopy(parent), precision=settings.precision)
     return _recover_one(parent, teacher, recipe, data, settings, score)
@@ -84,7 +84,7 @@ def recover_model(
 
 def from_scratch(
     config: HybridConfig, data: Packed, settings: TrainSettings, score: Score, name: str = "scratch"
-) -> Outcome:
+) -> ChildOutcome:
     """A model of random weights trained on the text itself, without any teacher."""
     model = HybridLM(config, seed=settings.seed)
     before = score(model)
@@ -93,8 +93,8 @@ def from_scratch(
 
 
 def _recover_one(
-    parent: HybridLM, teacher: Teacher, recipe: Recipe, data: Packed, settings: TrainSettings, score: Score
-) -> tuple[Outcome, HybridLM]:
+    parent: HybridLM, teacher: Teacher, recipe: ChildRecipe, data: Packed, settings: TrainSettings, score: Score
+) -> tuple[ChildOutcome, HybridLM]:
     child = make_child(parent, recipe, settings.seed)
     before = score(child)
     steps = recipe.steps or settings.steps
@@ -104,10 +104,10 @@ def _recover_one(
     return _outcome(recipe.name, child, before, history), child.eval()
 
 
-def _outcome(name: str, model: HybridLM, before: float, history: Any) -> Outcome:
+def _outcome(name: str, model: HybridLM, before: float, history: Any) -> ChildOutcome:
     scored = history.dropna(subset=["score"])
     curve = tuple((int(t), float(s)) for t, s in zip(scored.tokens, scored.score, strict=True))
-    return Outcome(name, model.config, model.parameter_count(), before, curve[-1][1], curve[-1][0], curve)
+    return ChildOutcome(name, model.config, model.parameter_count(), before, curve[-1][1], curve[-1][0], curve)
 
 
 class Reached(NamedTuple):
@@ -117,7 +117,7 @@ class Reached(NamedTuple):
     how: str
 
 
-def tokens_to_reach(runs: Sequence[Outcome], target: float) -> Reached:
+def tokens_to_reach(runs: Sequence[ChildOutcome], target: float) -> Reached:
     """Tokens that training from scratch needs to come down to a score, from runs of growing length.
 
     Each run is a whole schedule, decayed to its end, because a run stopped half way is worse than a short one.

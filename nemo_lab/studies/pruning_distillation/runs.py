@@ -23,7 +23,7 @@ from nemo_lab.compression.ranking import HEAD_RANKINGS, keep_best
 from nemo_lab.compression.slicing import Kept, removed_layers, slice_model
 from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.studies.pruning_distillation.plans import PLANS, feasible, planned_child
-from nemo_lab.studies.pruning_distillation.recovery import Recipe, Score
+from nemo_lab.studies.pruning_distillation.recovery import ChildRecipe, Score
 from nemo_lab.training import Packed, TrainSettings, batch, train
 
 
@@ -104,28 +104,30 @@ def depth_orders(parent: Parent, score: Score, calibration: Sequence[Any], count
     return found
 
 
-def equal_size_recipes(parent: Parent, target: int, measure: str = "logits kl") -> list[Recipe]:
+def equal_size_recipes(parent: Parent, target: int, measure: str = "logits kl") -> list[ChildRecipe]:
     """One recipe for every feasible plan of `PLANS`, all of `target` parameters."""
     scores = parent.layers[measure]
     child = partial(planned_child, parent=parent.config, target=target, layer_scores=scores)
     return [
-        Recipe(plan.name, child(plan, importance=parent.importance))
+        ChildRecipe(plan.name, child(plan, importance=parent.importance))
         for plan in feasible(PLANS, parent.config, target, scores)
     ]
 
 
-def random_heads_recipe(parent: Parent, plan: str, target: int, measure: str = "logits kl") -> Recipe:
+def random_heads_recipe(parent: Parent, plan: str, target: int, measure: str = "logits kl") -> ChildRecipe:
     """A plan's child with its Mamba-2 heads drawn at random over all groups: the control of ssm-pruning.needed."""
     chosen = next(one for one in PLANS if one.name == plan)
     chance = random_importance(parent.config, 1)
     mixed = dataclasses.replace(parent.importance, mamba=chance.mamba)
     kept = planned_child(chosen, parent.config, target, mixed, parent.layers[measure], heads="across")
-    return Recipe(f"{plan}, random heads", kept, across_groups=True)
+    return ChildRecipe(f"{plan}, random heads", kept, across_groups=True)
 
 
-def loss_recipes(kept: Kept, objectives: Sequence[str]) -> list[Recipe]:
+def loss_recipes(kept: Kept, objectives: Sequence[str]) -> list[ChildRecipe]:
     """The same child under several losses, and one of its shape with random weights under KL."""
-    return [Recipe(name, kept, objective=name) for name in objectives] + [Recipe("random start", kept, fresh=True)]
+    return [ChildRecipe(name, kept, objective=name) for name in objectives] + [
+        ChildRecipe("random start", kept, fresh=True)
+    ]
 
 
 def budgeted(
@@ -136,7 +138,7 @@ def budgeted(
     rows: Sequence[Any],
     tried: int,
     few: int,
-) -> list[tuple[Candidate, Recipe, float]]:
+) -> list[tuple[Candidate, ChildRecipe, float]]:
     """MiniPuzzle up to its third step: the `few` of the `tried` largest fitting children that agree most.
 
     Returns:
@@ -147,5 +149,5 @@ def budgeted(
     for number, one in enumerate(fitting):
         kept = keep_best(parent.importance, parent.config, one.config, one.kept(len(parent.config.pattern)))
         agreed = greedy_scores(slice_model(parent.model, kept), parent.model, rows)[1]
-        scored.append((one, Recipe(f"candidate {number}", kept), agreed))
+        scored.append((one, ChildRecipe(f"candidate {number}", kept), agreed))
     return sorted(scored, key=lambda row: -row[2])[:few]

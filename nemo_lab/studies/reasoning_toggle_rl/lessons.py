@@ -33,7 +33,7 @@ FORGETS = 14  # the mistaken teacher drops the carry of a column that sums to so
 
 
 @dataclass(frozen=True)
-class Teacher:
+class SumTeacher:
     """Solves items of the domain sum; `slip` is how often it follows its mistaken rule."""
 
     slip: float = 0.8
@@ -56,7 +56,7 @@ class Teacher:
 
 
 def lesson_pairs(
-    lesson: str, items: Sequence[Item], teacher: Teacher, *, steps: int, batch_size: int, seed: int
+    lesson: str, items: Sequence[Item], teacher: SumTeacher, *, steps: int, batch_size: int, seed: int
 ) -> Callable[[int], list[Pair]]:
     """The pairs of each step of a lesson, for `sft.pair_source`; a function of (seed, step).
 
@@ -78,7 +78,7 @@ def lesson_pairs(
     return with_fingerprint(pairs, "lesson", lesson, items, teacher, steps, batch_size, seed)
 
 
-def _pair(item: Item, mode: str, lesson: str, teacher: Teacher, random: np.random.Generator) -> Pair:
+def _pair(item: Item, mode: str, lesson: str, teacher: SumTeacher, random: np.random.Generator) -> Pair:
     solved = teacher.solve(item, random)
     said = MODES[int(random.integers(2))] if lesson == "confused" else mode
     return prompt_of(item, said), response_of(solved, mode)

@@ -27,7 +27,7 @@ from nemo_lab.reasoning.questions.domains import check_canaries, draw
 from nemo_lab.reasoning.questions.items import Item
 from nemo_lab.reasoning.questions.templates import MODES, prompt_of, reward
 from nemo_lab.reasoning.sft import pair_source
-from nemo_lab.studies.reasoning_toggle_rl.lessons import Teacher, lesson_pairs
+from nemo_lab.studies.reasoning_toggle_rl.lessons import SumTeacher, lesson_pairs
 from nemo_lab.studies.reasoning_toggle_rl.settings import ToggleRL
 from nemo_lab.training import TrainSettings, train, with_fingerprint
 
@@ -131,7 +131,7 @@ def tune(
     """
     steps = steps or settings.sft_steps
     policy = _policy(settings, seed) if start is None else _policy(settings).with_state(start)
-    items, teacher = training_items(settings, seed), Teacher(settings.slip)
+    items, teacher = training_items(settings, seed), SumTeacher(settings.slip)
     pairs = lesson_pairs(lesson, items, teacher, steps=steps, batch_size=settings.batch_size, seed=seed)
     at = {max(1, round(settings.early * steps)): "early", max(1, round(settings.middle * steps)): "middle"}
     states: dict[str, State] = {}

@@ -31,7 +31,7 @@ LENGTH = 1500  # characters of a document
 
 
 @dataclass(frozen=True)
-class Document:
+class PoolDocument:
     """A text, the corpus or kind of page it is of, and whether that is a good one."""
 
     text: str
@@ -44,7 +44,7 @@ class Document:
         return len(self.text.encode("utf-8", "replace"))
 
 
-def pool(corpora: Any, documents: int, seed: int = 0, split: str | None = "train") -> list[Document]:
+def pool(corpora: Any, documents: int, seed: int = 0, split: str | None = "train") -> list[PoolDocument]:
     """Return `documents` of every origin that can be had, shuffled.
 
     Args:
@@ -61,7 +61,7 @@ def pool(corpora: Any, documents: int, seed: int = 0, split: str | None = "train
     texts = {name: corpora.load(name, split=split)["text"] for name in here}
     texts[BOILERPLATE] = rejected_blocks()
     drawn = [
-        Document(text, name, name in GOOD)
+        PoolDocument(text, name, name in GOOD)
         for name, found in sorted(texts.items())
         for text in _draw(found, documents, name, np.random.default_rng([seed, zlib.crc32(name.encode())]))
     ]

@@ -10,7 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from nemo_lab.curation.rewriting.endpoint import EndpointError
 from nemo_lab.curation.rewriting.tasks import TASKS, rephrase
-from nemo_lab.curation.rewriting.writer import TOP_P, AskingWriter, LocalWriter, Prompt, Sampler, model_folder
+from nemo_lab.curation.rewriting.writer import TOP_P, AskingWriter, LocalWriter, Sampler, WriterPrompt, model_folder
 from nemo_lab.errors import LabError
 from tests.one_thread import one_thread  # noqa: F401  a fixture for every test of the file
 
@@ -35,7 +35,7 @@ def writer():
     return LocalWriter(model.eval(), tokenizer, batch_size=8, temperature=0)
 
 
-PROMPTS = [Prompt(" ".join(f"w{(n * k) % 28}" for k in range(1, 2 + n))) for n in range(1, 12)]
+PROMPTS = [WriterPrompt(" ".join(f"w{(n * k) % 28}" for k in range(1, 2 + n))) for n in range(1, 12)]
 
 
 def test_batches_give_what_single_prompts_give(writer):
@@ -52,10 +52,10 @@ def test_replies_end_or_are_cut(writer):
 
 
 def test_an_opening_is_part_of_the_reply(writer):
-    (reply,) = writer.write([Prompt("w3 w4", opening="w5 w6 ")], 4)
+    (reply,) = writer.write([WriterPrompt("w3 w4", opening="w5 w6 ")], 4)
     assert reply.text.startswith("w5 w6 ")
     assert reply.tokens == writer.count(reply.text)
-    (same,) = writer.write([Prompt("w3 w4 assistant w5 w6")], 4)
+    (same,) = writer.write([WriterPrompt("w3 w4 assistant w5 w6")], 4)
     assert same.text != reply.text  # the opening is the writer's own words, not a part of the question
 
 

@@ -20,7 +20,7 @@ from nemo_lab.lab.ledger.claims import (
     TOO_SMALL,
     VERDICTS,
     Claim,
-    Rule,
+    DecisionRule,
     claims_of,
     find_claim,
     interval,
@@ -52,7 +52,9 @@ def make(kind: str = "bound", better: str = "higher", **rule: float) -> Claim:
     texts = {"paper": "P", "claim": "C", "figure": "F", "conditions": "D", "measure": "M", "control": "K"}
     rule = rule or {"bound": {"bound": 2.0}, "par": {"margin": 0.5}, "exact": {"value": 1.0, "tolerance": 0.1}}[kind]
     compared = {} if kind == "exact" else {"better": better, "no_effect": 1.0}
-    return Claim("p.c", **texts, rule=Rule(kind, **rule), notebook="99_x", unit="u", min_scale="laptop", **compared)
+    return Claim(
+        "p.c", **texts, rule=DecisionRule(kind, **rule), notebook="99_x", unit="u", min_scale="laptop", **compared
+    )
 
 
 def verdict(claim: Claim, samples, control=None, scale: str = "laptop") -> str:
@@ -75,7 +77,7 @@ def test_rules_that_were_registered_before_the_first_run():
         "lower",
     )
     assert (throughput.rule.kind, throughput.rule.bound, throughput.better) == ("bound", 2.2, "higher")
-    assert (constant.rule, constant.min_scale) == (Rule("exact", value=1.0, tolerance=0.0), "smoke")
+    assert (constant.rule, constant.min_scale) == (DecisionRule("exact", value=1.0, tolerance=0.0), "smoke")
     assert {claim.id for claim in claims_of("05_hybrid_architecture")} == {
         accuracy.id,
         throughput.id,

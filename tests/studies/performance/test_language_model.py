@@ -10,7 +10,7 @@ from nemo_lab.studies.performance import language_model, language_model_tasks
 from nemo_lab.studies.performance.sides import main
 from tests.recorders import record, spy
 
-TINY = language_model.Sizes(batch_size=2, length=24, steps=1, new_tokens=3)
+TINY = language_model.TrainingSizes(batch_size=2, length=24, steps=1, new_tokens=3)
 
 
 def test_the_two_sides_are_the_same_model() -> None:
@@ -59,7 +59,7 @@ def test_the_profile_names_operations() -> None:
 
 
 def test_the_matmuls_alone_are_a_bound_on_decoding() -> None:
-    sizes = language_model.Sizes(new_tokens=8)
+    sizes = language_model.TrainingSizes(new_tokens=8)
     runs = [language_model_tasks.decode("ours", dtype, 1, sizes) for dtype in language_model_tasks.DTYPES.values()]
     ours = min(run["seconds"][0] / run["tokens"] for run in runs)
     assert (
@@ -95,13 +95,15 @@ def test_a_misspelt_name_is_refused(side: str, tasks: list[str], sentence: str) 
 
 def test_a_process_that_fails_is_one_sentence() -> None:
     with pytest.raises(LabError, match="Timing ours failed with status 1: "):
-        language_model.measure("ours", ["train"], language_model.Sizes(batch_size=0))
+        language_model.measure("ours", ["train"], language_model.TrainingSizes(batch_size=0))
 
 
 def test_peak_memory_is_the_process_s_own() -> None:
     """A process started by a large one must not inherit its peak."""
     ballast = b"x" * 600_000_000
-    found = language_model.measure("ours", ["train"], language_model.Sizes(batch_size=1, length=8, steps=1))["train"]
+    found = language_model.measure("ours", ["train"], language_model.TrainingSizes(batch_size=1, length=8, steps=1))[
+        "train"
+    ]
     assert len(ballast) / 1e6 > found["peak_mb_before"]
     assert found["peak_mb"] > found["peak_mb_before"]
 

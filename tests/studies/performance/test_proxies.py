@@ -13,7 +13,7 @@ from nemo_lab.mixing.samplers import sample_mixtures
 from nemo_lab.studies.performance import proxies as peers
 from tests.recorders import record, spy
 
-TINY = peers.Sizes(proxies=2, steps=3, batch_size=2, length=32, vocab_size=300, pairs=1)
+TINY = peers.ProxySizes(proxies=2, steps=3, batch_size=2, length=32, vocab_size=300, pairs=1)
 
 
 def test_both_sides_train_the_same_proxies():
@@ -37,7 +37,7 @@ def test_mistakes_are_named():
     with pytest.raises(LabError, match="side 'theirs'"):
         peers.measure("theirs", TINY)
     with pytest.raises(LabError, match="failed with status"):
-        peers.measure("ours", peers.Sizes(vocab_size=3))
+        peers.measure("ours", peers.ProxySizes(vocab_size=3))
 
 
 def test_both_sides_begin_with_the_same_weights_and_read_the_same_batches(monkeypatch):

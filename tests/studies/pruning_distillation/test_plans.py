@@ -9,7 +9,7 @@ from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, costs
 from nemo_lab.studies.pruning_distillation.plans import (
     PLANS,
-    Plan,
+    PruningPlan,
     feasible,
     layers_to_remove,
     planned_child,
@@ -55,16 +55,22 @@ def test_both_sides_of_the_papers_comparison_have_equally_many_plans() -> None:
 
 
 def test_the_lowest_layers_go_but_one_of_each_kind_stays() -> None:
-    assert layers_to_remove(Plan("d", layers=7 / 10), PARENT.pattern, SCORES) == (2, 4, 8)  # 3 is the last attention
-    assert layers_to_remove(Plan("d"), PARENT.pattern, SCORES) == ()
+    assert layers_to_remove(PruningPlan("d", layers=7 / 10), PARENT.pattern, SCORES) == (
+        2,
+        4,
+        8,
+    )  # 3 is the last attention
+    assert layers_to_remove(PruningPlan("d"), PARENT.pattern, SCORES) == ()
     low = [0.0] * 10
-    left = layers_to_remove(Plan("d", layers=0.1), PARENT.pattern, low)
+    left = layers_to_remove(PruningPlan("d", layers=0.1), PARENT.pattern, low)
     assert sorted(PARENT.pattern[i] for i in range(10) if i not in left) == ["*", "-", "M"]
 
 
 def test_what_cannot_be_reached_is_said() -> None:
     with pytest.raises(LabError, match=r"would need \d+ of 384 FFN neurons"):
-        planned_config(Plan("half", heads=0.5, embedding=0.5), PARENT, TARGET, ())
+        planned_config(PruningPlan("half", heads=0.5, embedding=0.5), PARENT, TARGET, ())
     with pytest.raises(LabError, match="cannot reach 1,000 parameters"):
-        planned_config(Plan("FFN"), PARENT, 1000, ())
-    assert feasible([Plan("FFN"), Plan("half", heads=0.5, embedding=0.5)], PARENT, TARGET, SCORES) == [Plan("FFN")]
+        planned_config(PruningPlan("FFN"), PARENT, 1000, ())
+    assert feasible([PruningPlan("FFN"), PruningPlan("half", heads=0.5, embedding=0.5)], PARENT, TARGET, SCORES) == [
+        PruningPlan("FFN")
+    ]

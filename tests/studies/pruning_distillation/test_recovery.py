@@ -15,8 +15,8 @@ from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridLM, costs
 from nemo_lab.studies.pruning_distillation import recovery
 from nemo_lab.studies.pruning_distillation.recovery import (
-    Outcome,
-    Recipe,
+    ChildOutcome,
+    ChildRecipe,
     from_scratch,
     make_child,
     recover,
@@ -45,11 +45,11 @@ def parent() -> HybridLM:
 def test_recover_scores_before_and_after_and_leaves_the_parent_alone(parent) -> None:
     before = copy.deepcopy(parent.state_dict())
     recipes = [
-        Recipe("kl", KEPT),
-        Recipe("again", KEPT),
-        Recipe("ce", KEPT, objective="ce"),
-        Recipe("fresh", KEPT, fresh=True),
-        Recipe("long", KEPT, steps=9),
+        ChildRecipe("kl", KEPT),
+        ChildRecipe("again", KEPT),
+        ChildRecipe("ce", KEPT, objective="ce"),
+        ChildRecipe("fresh", KEPT, fresh=True),
+        ChildRecipe("long", KEPT, steps=9),
     ]
     kl, again, ce, fresh, long = recover(parent, recipes, ROWS, SETTINGS, score)
     assert all(torch.equal(before[name], tensor) for name, tensor in parent.state_dict().items())
@@ -67,15 +67,15 @@ def test_recover_scores_before_and_after_and_leaves_the_parent_alone(parent) -> 
 
 
 def test_the_trained_child_is_what_was_scored(parent) -> None:
-    outcome, child = recover_model(parent, Recipe("kl", KEPT), ROWS, SETTINGS, score)
+    outcome, child = recover_model(parent, ChildRecipe("kl", KEPT), ROWS, SETTINGS, score)
     assert score(child) == outcome.recovered
     assert child.config == outcome.config
 
 
 def test_make_child_knows_slices_fresh_weights_and_broken_groups(parent) -> None:
     broken = keep_best(random_importance(TINY, 3), TINY, TINY.with_(ssm_heads=4), heads="across")
-    assert make_child(parent, Recipe("b", broken, across_groups=True)).config.ssm_heads == 4
-    fresh = make_child(parent, Recipe("f", KEPT, fresh=True), seed=4)
+    assert make_child(parent, ChildRecipe("b", broken, across_groups=True)).config.ssm_heads == 4
+    fresh = make_child(parent, ChildRecipe("f", KEPT, fresh=True), seed=4)
     assert torch.equal(fresh.head.weight, HybridLM(fresh.config, seed=4).head.weight)
 
 
@@ -84,8 +84,8 @@ def test_from_scratch_learns_from_the_text_alone() -> None:
     assert run.recovered < run.zero_shot == score(HybridLM(TINY, seed=0))
 
 
-def _run(tokens: int, recovered: float) -> Outcome:
-    return Outcome("x", TINY, 1, 9.0, recovered, tokens, ((tokens, recovered),))
+def _run(tokens: int, recovered: float) -> ChildOutcome:
+    return ChildOutcome("x", TINY, 1, 9.0, recovered, tokens, ((tokens, recovered),))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,11 @@ def history_of(model, data, settings, *, validate, progress) -> pd.DataFrame:
 def test_all_children_of_a_parent_have_its_teacher_and_the_same_data_and_order(parent, monkeypatch) -> None:
     trained, wrapped = record(monkeypatch, recovery, "train", history_of), spy(monkeypatch, recovery, "Distilled")
     settings = replace(SETTINGS, seed=7)
-    recipes = [Recipe("kl", KEPT), Recipe("ce", KEPT, objective="ce", steps=1), Recipe("fresh", KEPT, fresh=True)]
+    recipes = [
+        ChildRecipe("kl", KEPT),
+        ChildRecipe("ce", KEPT, objective="ce", steps=1),
+        ChildRecipe("fresh", KEPT, fresh=True),
+    ]
     recover(parent, recipes, ROWS, settings, score)
     assert trained.all("settings") == [settings, replace(settings, steps=1, warmup_steps=1), settings]
     assert all(data is ROWS for data in trained.all("data"))
@@ -141,7 +145,7 @@ def test_a_child_is_scored_on_itself(parent, monkeypatch) -> None:
     record(monkeypatch, recovery, "train", history_of)
     wrapped, scored = spy(monkeypatch, recovery, "Distilled"), []
     outcome, child = recover_model(
-        parent, Recipe("kl", KEPT), ROWS, SETTINGS, lambda m: scored.append(m) or len(scored)
+        parent, ChildRecipe("kl", KEPT), ROWS, SETTINGS, lambda m: scored.append(m) or len(scored)
     )
     assert all(model is child is wrapped.only("student") for model in scored)
     assert (outcome.zero_shot, outcome.recovered, outcome.curve) == (1, 3, ((10, 2.0), (20, 3.0)))

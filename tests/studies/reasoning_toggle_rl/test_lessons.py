@@ -5,14 +5,20 @@ import pytest
 
 from nemo_lab.reasoning.questions.domains import draw
 from nemo_lab.reasoning.questions.templates import parse
-from nemo_lab.studies.reasoning_toggle_rl.lessons import FIRST_STAGE, LESSONS, Teacher, lesson_pairs, mistaken_thought
+from nemo_lab.studies.reasoning_toggle_rl.lessons import (
+    FIRST_STAGE,
+    LESSONS,
+    SumTeacher,
+    lesson_pairs,
+    mistaken_thought,
+)
 from nemo_lab.training.settings import TrainingError
 
 ITEMS = draw("sum", 200, seed=5, level=3)
 
 
 def shown(lesson, step, steps=10):
-    return lesson_pairs(lesson, ITEMS, Teacher(0.0), steps=steps, batch_size=40, seed=1)(step)
+    return lesson_pairs(lesson, ITEMS, SumTeacher(0.0), steps=steps, batch_size=40, seed=1)(step)
 
 
 def modes(pairs):
@@ -33,7 +39,7 @@ def test_a_step_is_a_function_of_seed_and_step(lesson):
 def test_another_seed_shows_other_questions():
     """So that repeats of a lesson differ in their data too."""
     ours, other = (
-        lesson_pairs("paired", ITEMS, Teacher(0.0), steps=10, batch_size=40, seed=seed)(3) for seed in (1, 2)
+        lesson_pairs("paired", ITEMS, SumTeacher(0.0), steps=10, batch_size=40, seed=seed)(3) for seed in (1, 2)
     )
     assert ours != other
 
@@ -61,7 +67,7 @@ def test_confused_words_say_nothing_about_the_mode():
 
 
 def test_the_teacher_errs_by_its_rule_alone():
-    never, always = Teacher(0.0), Teacher(1.0)
+    never, always = SumTeacher(0.0), SumTeacher(1.0)
     random = np.random.default_rng(0)
     assert never.accuracy(ITEMS) == 1.0
     solved = [always.solve(item, random) for item in ITEMS]
@@ -69,9 +75,9 @@ def test_the_teacher_errs_by_its_rule_alone():
     assert [one.question for one in solved] == [item.question for item in ITEMS]
     rule = np.mean([mistaken_thought(item)[1] != item.answer for item in ITEMS])
     assert always.accuracy(ITEMS) == pytest.approx(1 - rule)
-    assert Teacher(0.5).accuracy(ITEMS) == pytest.approx(1 - rule / 2, abs=0.1)
+    assert SumTeacher(0.5).accuracy(ITEMS) == pytest.approx(1 - rule / 2, abs=0.1)
 
 
 def test_an_unknown_lesson_is_named():
     with pytest.raises(TrainingError, match="mixed"):
-        lesson_pairs("mixed", ITEMS, Teacher(), steps=1, batch_size=4, seed=0)
+        lesson_pairs("mixed", ITEMS, SumTeacher(), steps=1, batch_size=4, seed=0)

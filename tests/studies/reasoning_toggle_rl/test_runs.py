@@ -16,7 +16,7 @@ from nemo_lab.reasoning.questions.items import split_of
 from nemo_lab.reasoning.questions.templates import MODES, prompt_of
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.studies.reasoning_toggle_rl import runs
-from nemo_lab.studies.reasoning_toggle_rl.lessons import Teacher
+from nemo_lab.studies.reasoning_toggle_rl.lessons import SumTeacher
 from nemo_lab.studies.reasoning_toggle_rl.runs import (
     LEVEL,
     ROOM,
@@ -158,7 +158,7 @@ def test_a_lesson_has_the_seed_in_weights_items_pairs_and_updates(monkeypatch):
     assert settings.batch_size == SETTINGS.batch_size
     assert (taught.only("lesson"), taught.only("seed"), taught.only("steps")) == ("confused", 7, 5)
     assert taught.only("items") == training_items(SETTINGS, 7)
-    assert taught.only("teacher") == Teacher(SETTINGS.slip)
+    assert taught.only("teacher") == SumTeacher(SETTINGS.slip)
     policy = runs._policy(SETTINGS, 7)
     assert all(torch.equal(tensor, policy.model.state_dict()[name]) for name, tensor in tuned.states["late"].items())
     pairs = taught.original(**taught.calls[0])

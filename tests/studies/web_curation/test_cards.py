@@ -22,7 +22,7 @@ def test_the_origins_are_those_of_the_pool():
     assert [o for o, kind in kinds.items() if kind == "other"] == [*pool.OTHER, pool.BOILERPLATE]
     assert f"of {pool.LENGTH // 2} to {pool.LENGTH:,} characters" in POOL
     fields = re.search(r"^Columns: (.*)\.$", POOL, re.MULTILINE)
-    assert fields[1] == ", ".join(f"`{name}`" for name in pool.Document.__annotations__)
+    assert fields[1] == ", ".join(f"`{name}`" for name in pool.PoolDocument.__annotations__)
 
 
 def test_the_limits_are_those_of_the_tasks():
