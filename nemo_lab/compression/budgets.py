@@ -22,8 +22,6 @@ from nemo_lab.errors import check_number
 from nemo_lab.modeling import HybridConfig, HybridLM, costs, measure
 from nemo_lab.modeling.costs import GIB
 
-NVFP4_BITS = 4.5  # 4-bit values and one 8-bit scale for every 16 of them
-
 
 def deployed_gib(
     config: HybridConfig,

@@ -130,13 +130,6 @@ def table(measured: dict[str, Any]) -> str:
     return "\n".join([*rows, f"| all | {documents:,} | {sum(row['num_bytes'] for row in splits):,} |"])
 
 
-def read_measured(card: str) -> dict[str, Any]:
-    """Return a card's whole front matter."""
-    import yaml
-
-    return yaml.safe_load(card.split("---\n", 2)[1])
-
-
 def main(chosen: Sequence[str]) -> None:
     """Measure and rewrite the named cards, or all."""
     for name in chosen or names():

@@ -7,7 +7,7 @@ reads, cuts and splits, so a changed reader makes a new corpus and never mixes w
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -186,9 +186,3 @@ def schema() -> Any:
 def identity(corpus: str, text: str) -> str:
     """Return a document's id: the corpus and 16 hexadecimal digits of the sha1 of its text."""
     return f"{corpus}-{hashlib.sha1(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
-
-
-def iter_texts(names: Sequence[str], split: str | None = None) -> Iterator[str]:
-    """Yield the texts of several corpora one after the other."""
-    for name in names:
-        yield from load_corpus(name, split)["text"]

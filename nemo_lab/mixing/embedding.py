@@ -1,7 +1,7 @@
 """Documents to vectors: the first step of CLIMB (arXiv 2504.13161, section 2.1).
 
-    vectors_ND = embed(texts)                              # MiniLM out of a package, offline
-    vectors_ND = embed(texts, "org/name", max_tokens=512)  # any sentence-transformers model of the hub
+    vectors_ND = embedded(texts)                              # MiniLM out of a package, offline
+    vectors_ND = embedded(texts, "org/name", max_tokens=512)  # any sentence-transformers model of the hub
     vectors_ND = embedded(texts)                           # the same, kept: the second call reads a file
 
 Relative to the paper: it embeds with stella_en_400M_v5 (1024 numbers a document, NVIDIA's tutorial reads the
@@ -40,7 +40,7 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _HUB_FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]  # weights in pickles are never fetched
 
 
-def embed(
+def embedded(
     texts: Sequence[str],
     model: str | Path = "minilm",
     max_tokens: int = 128,
@@ -48,6 +48,9 @@ def embed(
     precision: str = "bf16",
 ) -> Vectors:
     """Return one vector of length 1 for each text, [N, D].
+
+    They come from a file where the same texts were embedded the same way before: an artifact, keyed by the texts,
+    the model's files and the other arguments.
 
     Args:
         texts: N documents; the first `max_tokens` tokens of each are read.
@@ -60,21 +63,6 @@ def embed(
     Raises:
         MixingError: no texts, an unknown model or one that cannot be had, more tokens than the model reads.
         PackageError: the packaged model cannot be had on this machine.
-    """
-    listed = _checked(texts, max_tokens, batch_size, precision)
-    return _encode(_load(find_model(model), max_tokens), listed, batch_size, precision)
-
-
-def embedded(
-    texts: Sequence[str],
-    model: str | Path = "minilm",
-    max_tokens: int = 128,
-    batch_size: int = 32,
-    precision: str = "bf16",
-) -> Vectors:
-    """Return what `embed` returns, from a file where the same texts were embedded the same way before.
-
-    The file is an artifact, keyed by the texts, the model's files and the other arguments.
     """
     from safetensors.numpy import load_file, save_file
 

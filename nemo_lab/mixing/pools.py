@@ -196,11 +196,6 @@ class Blend:
         return Batch(*(torch.from_numpy(np.stack(part).astype(np.int64)) for part in zip(*picked, strict=True)))
 
     @property
-    def shares_K(self) -> Floats:
-        """The share of each source in the whole run."""
-        return np.bincount(self.table_SB.ravel(), minlength=len(self._packed)) / self.table_SB.size
-
-    @property
     def epochs_K(self) -> Floats:
         """How often the run reads each source."""
         sizes_K = np.array([len(packed) for packed in self._packed])

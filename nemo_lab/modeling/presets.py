@@ -17,8 +17,7 @@ from typing import Any
 
 from nemo_lab.errors import LabError, check_whole, one_of
 from nemo_lab.modeling.config import HybridConfig
-from nemo_lab.modeling.costs import parameter_count
-from nemo_lab.modeling.placement import hybrid_pattern, match_parameters
+from nemo_lab.modeling.placement import hybrid_pattern
 
 _8B_PATTERN = hybrid_pattern(3, 4, 1, 4)
 _47B_PATTERN = "M-M-M-M-M-M-M-M-M*-M-M-M-M-M-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M*-M-M-M-M-M-M-M---MM---M-M*-M-M-M-M-M-"
@@ -125,15 +124,3 @@ def tiny_hybrid(d_model: int = 128, pattern: str = "M-M*-M-", **changes: Any) ->
         "init_std": 0.05,
     }
     return HybridConfig(**sizes).with_(**changes)
-
-
-def tiny_transformer(d_model: int = 128, pattern: str = "*-*-*-*-", **changes: Any) -> HybridConfig:
-    """The Transformer control, with RoPE, of the parameter count of `tiny_hybrid` with the same arguments."""
-    target = parameter_count(tiny_hybrid(d_model, **changes))
-    return match_parameters(tiny_hybrid(d_model, pattern, **{"rope_theta": 10000.0} | changes), target)
-
-
-def tiny_mamba(d_model: int = 128, pattern: str = "M-M-M-", **changes: Any) -> HybridConfig:
-    """The model without attention of the parameter count of `tiny_hybrid` with the same arguments."""
-    target = parameter_count(tiny_hybrid(d_model, **changes))
-    return match_parameters(tiny_hybrid(d_model, pattern, **changes), target)

@@ -54,12 +54,6 @@ class Quantized:
             raise LabError("There is no transposed copy; call quantize with transpose=True.")
         return _times(self.data_t, self.scale_inv_t, self.cast.tile).to(dtype)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all codes and of the scales that are kept (`scale_inv`)."""
-        kept = (self.data, self.scale_inv, self.data_t, self.scale_inv_t)
-        return sum(t.numel() * t.element_size() for t in kept if t is not None)
-
 
 def quantize(
     x: Tensor,

@@ -15,7 +15,7 @@ import nemo_lab.lab
 from nemo_lab.errors import LabError
 from nemo_lab.lab import session
 from nemo_lab.lab.ledger.claims import claims_of
-from nemo_lab.lab.ledger.table import COLOURS, MARKS, badge, ledger_frame, ledger_table, number
+from nemo_lab.lab.ledger.table import COLOURS, MARKS, badge, number
 from nemo_lab.lab.runs import record
 from nemo_lab.lab.session import injected_names, show_source, start
 
@@ -253,17 +253,6 @@ def test_values_must_be_finite():
         lab.value("x", float("nan"))
     lab.value("x", np.float32(0.5))
     assert lab.record()["values"] == {"x": 0.5}
-
-
-def test_whole_ledger_as_table_and_frame():
-    first, second = judged(scale="laptop").record(), judged(scale="smoke").record()
-    frame = ledger_frame([second, first]).set_index("id")
-    assert len(frame) == len(ledger_table([]).rows) == 47
-    assert frame.loc["nemotron-h.throughput", "verdict"] == "reproduced"  # the later record counts
-    assert frame.loc["nemotron-h.throughput", "mean"] == pytest.approx(3.1)
-    assert frame.loc["nemotron-h.fp8", "verdict"] == "not run yet"
-    assert frame.loc["cc-math.size", "verdict"] == "not testable here"
-    assert "not testable here: the size follows" in ledger_table([])._repr_html_()
 
 
 def test_source_is_the_packages_own():

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nemo_lab.corpora.packages.clients import PackageError
 from nemo_lab.corpora.packages.models import model_folder
 from nemo_lab.mixing import embedding
-from nemo_lab.mixing.embedding import embed, embedded, find_model, texts_hash
+from nemo_lab.mixing.embedding import Vectors, embedded, find_model, texts_hash
 from nemo_lab.mixing.pools import MixingError
 
 TEXTS = [
@@ -64,6 +64,13 @@ def mean_pooled(folder, texts, max_tokens):
     return torch.stack(rows).numpy()
 
 
+def embed(
+    texts: list[str], model: str = "minilm", max_tokens: int = 128, batch_size: int = 32, precision: str = "bf16"
+) -> Vectors:
+    """What `embedded` returns, computed anew: an earlier test's file could hide a fault."""
+    return embedding._encode(embedding._load(find_model(model), max_tokens), texts, batch_size, precision)
+
+
 @pytest.mark.parametrize("max_tokens", [8, 128])
 def test_minilm_is_mean_pooling_of_transformers(minilm, max_tokens):
     ours = embed(TEXTS, max_tokens=max_tokens, batch_size=4, precision="fp32")
@@ -98,8 +105,9 @@ import os, socket, sys, warnings
 def refuse(*args, **kwargs): raise SystemExit("the network was asked")
 socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
 warnings.simplefilter("error")
-from nemo_lab.mixing.embedding import embed
-print(embed(["one text"]).shape)
+from nemo_lab.mixing import embedding
+model = embedding._load(embedding.find_model("minilm"), 128)
+print(embedding._encode(model, ["one text"], 32, "bf16").shape)
 """
 
 
@@ -167,25 +175,25 @@ def test_texts_share_a_hash_only_if_they_are_the_same(first, second):
 )
 def test_a_mistake_is_one_sentence(arguments, message):
     with pytest.raises(MixingError, match=message) as error:
-        embed(**arguments)
+        embedded(**arguments)
     assert "\n" not in str(error.value)
 
 
 def test_more_tokens_than_the_model_reads(minilm):
     with pytest.raises(MixingError, match=r"max_tokens is 513, but the model .* reads 512 at most"):
-        embed(["a"], max_tokens=513)
+        embedded(["a"], max_tokens=513)
 
 
 def test_a_folder_that_is_no_model(tmp_path):
     with pytest.raises(MixingError, match="does not open as a sentence-transformers model"):
-        embed(["a"], model=tmp_path)
+        embedded(["a"], model=tmp_path)
 
 
 def test_weights_in_a_pickle_are_not_read(minilm, tmp_path):
     shutil.copytree(minilm, tmp_path / "model")
     (tmp_path / "model" / "model.safetensors").rename(tmp_path / "model" / "pytorch_model.bin")
     with pytest.raises(MixingError, match="safetensors"):
-        embed(["a"], model=tmp_path / "model")
+        embedded(["a"], model=tmp_path / "model")
 
 
 def test_no_code_out_of_a_model_folder_is_run(static_model, capfd):
@@ -193,7 +201,7 @@ def test_no_code_out_of_a_model_folder_is_run(static_model, capfd):
     (static_model / "modules.json").write_text(json.dumps(modules))
     (static_model / "evil.py").write_text("print('code was run')\nclass Evil: pass\n")
     with pytest.raises(MixingError, match="does not open"):
-        embed(["a"], model=static_model)
+        embedded(["a"], model=static_model)
     assert "code was run" not in capfd.readouterr().out
 
 

@@ -17,7 +17,7 @@ from nemo_lab.modeling.placement import (
     mixers_placed,
     placed,
 )
-from nemo_lab.modeling.presets import HYBRIDS, TRANSFORMERS, VARIANTS, preset, tiny_hybrid, tiny_mamba, tiny_transformer
+from nemo_lab.modeling.presets import HYBRIDS, TRANSFORMERS, VARIANTS, preset, tiny_hybrid
 
 # name: layers, Mamba-2, attention, FFN, attention share in %, billions of parameters, KV bytes a token
 TABLE = {
@@ -206,23 +206,9 @@ def test_placements_are_of_whole_numbers(wrong: Any) -> None:
         hybrid_pattern(3, wrong, 1, 4)
 
 
-@pytest.mark.parametrize("d_model", [32, 64, 128, 192, 256, 512])
-@pytest.mark.parametrize("vocab_size", [256, 4096])
-def test_tiny_models_are_of_equal_size(d_model: int, vocab_size: int) -> None:
-    hybrid, transformer, mamba = (
-        make(d_model, vocab_size=vocab_size) for make in (tiny_hybrid, tiny_transformer, tiny_mamba)
-    )
-    sizes = [parameter_count(config) for config in (hybrid, transformer, mamba)]
-    assert (max(sizes) - min(sizes)) / sizes[0] < 0.01
-    assert (transformer.rope_theta > 0, hybrid.rope_theta, mamba.rope_theta) == (True, 0, 0)
-    assert (transformer.count("M"), mamba.count("*")) == (0, 0)
-    assert d_model == 32 or all(config.d_ff % 8 == 0 for config in (transformer, mamba))
-
-
-def test_tiny_models_run() -> None:
-    for make in (tiny_hybrid, tiny_transformer, tiny_mamba):
-        model = HybridLM(make(32, vocab_size=64))
-        assert model(torch.randint(64, (1, 9))).shape == (1, 9, 64)
+def test_a_tiny_model_runs() -> None:
+    model = HybridLM(tiny_hybrid(32, vocab_size=64))
+    assert model(torch.randint(64, (1, 9))).shape == (1, 9, 64)
 
 
 def test_tiny_model_of_a_wrong_width() -> None:

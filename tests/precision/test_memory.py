@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from nemo_lab.modeling import HybridConfig, HybridLM, costs, presets
-from nemo_lab.precision import RECIPES, Fp8Linear, quantize, to_fp8
+from nemo_lab.precision import RECIPES, Fp8Linear, Quantized, quantize, to_fp8
 from nemo_lab.precision.memory import fp8_share, gemm_shapes, ratios, training_bytes
 from nemo_lab.precision.swap import gemms
 
@@ -28,6 +28,12 @@ def test_shapes_are_those_of_the_model(config: HybridConfig) -> None:
     assert [(gemm.outputs, gemm.inputs) for gemm in gemm_shapes(config)] == real
 
 
+def nbytes(q: Quantized) -> int:
+    """Bytes of all codes and of the scales that are kept."""
+    kept = (q.data, q.scale_inv, q.data_t, q.scale_inv_t)
+    return sum(t.numel() * t.element_size() for t in kept if t is not None)
+
+
 @pytest.mark.parametrize("name", ["nemotron_h", "nano_v2"])
 def test_bytes_are_those_of_the_quantised_tensors(name: str) -> None:
     """Query, key and value are three layers in our model and one product in the count: their scales differ."""
@@ -39,9 +45,9 @@ def test_bytes_are_those_of_the_quantised_tensors(name: str) -> None:
     quantised = [quantize(layer.weight.detach(), recipe, role="weight", transpose=False) for layer in swapped]
     others = total - sum(layer.weight.numel() for layer in swapped)
     found = training_bytes(config, total, recipe)
-    assert found.gathered == 2 * others + sum(q.nbytes for q in quantised)
+    assert found.gathered == 2 * others + sum(nbytes(q) for q in quantised)
     both = [quantize(layer.weight.detach(), recipe, role="weight") for layer in swapped]
-    assert found.weights == 2 * others + sum(q.nbytes for q in both)
+    assert found.weights == 2 * others + sum(nbytes(q) for q in both)
     assert training_bytes(config, total, recipe, transposed=False).weights == found.gathered
     assert fp8_share(config, recipe, total) == (total - others) / total
     inner = sum(layer.in_features for layer in swapped)

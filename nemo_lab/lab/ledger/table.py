@@ -4,9 +4,9 @@ The same rows serve a notebook's last cell, README and the report. A verdict is 
 (Okabe and Ito's, which colour-blind readers tell apart) and its mark repeat it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nemo_lab.lab.ledger.claims import (
     CONTROL_FAILED,
@@ -15,11 +15,7 @@ from nemo_lab.lab.ledger.claims import (
     SAME_DIRECTION,
     TOO_SMALL,
     Claim,
-    ledger,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NOT_RUN = "not run yet"
 NOT_TESTABLE = "not testable here"
@@ -113,30 +109,3 @@ def row_of(claim: Claim, entry: Mapping[str, Any] | None) -> dict[str, str]:
         "rule": claim.criterion,
         "verdict": verdict,
     }
-
-
-def entries_of(records: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Return each claim's entry by id; of several records the later in the list counts."""
-    return {entry["id"]: entry for record in records for entry in record.get("claims", [])}
-
-
-def ledger_table(records: Iterable[Mapping[str, Any]]) -> Table:
-    """Return all claims of the ledger with what the records measured, for README and the report."""
-    entries = entries_of(records)
-    return Table([row_of(claim, entries.get(claim.id)) for claim in ledger().values()])
-
-
-def ledger_frame(records: Iterable[Mapping[str, Any]]) -> "pd.DataFrame":
-    """Return all claims with raw numbers: id, paper, notebook, figure, n, mean, low, high, unit, verdict."""
-    import pandas as pd
-
-    entries = entries_of(records)
-    rows = []
-    for claim in ledger().values():
-        entry = entries.get(claim.id, {})
-        rows.append(
-            {name: getattr(claim, name) for name in ("id", "paper", "notebook", "figure", "unit")}
-            | {name: entry.get(name) for name in ("n", "mean", "low", "high")}
-            | {"verdict": row_of(claim, entry or None)["verdict"]}
-        )
-    return pd.DataFrame(rows)

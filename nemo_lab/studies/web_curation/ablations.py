@@ -157,21 +157,5 @@ def unigram_bits(
     return float(np.mean([bits[corpus] / size[corpus] for corpus in bits]))
 
 
-def yields(picked: Mapping[str, ArrayLike], good: ArrayLike, sizes: ArrayLike) -> dict[str, dict[str, float]]:
-    """Return for each selection (a mask or numbers of documents) its bytes, and the share of bytes known to be good."""
-    good_N, sizes_N = np.asarray(good, dtype=bool), np.asarray(sizes, dtype=np.float64)
-    rows = {}
-    for name, chosen in picked.items():
-        at = np.asarray(chosen)
-        taken = float(sizes_N[at].sum())
-        right = float((sizes_N * good_N)[at].sum())
-        rows[name] = {
-            "share of bytes": taken / sizes_N.sum(),
-            "precision": right / taken if taken else 0.0,
-            "recall": right / max(1.0, float((sizes_N * good_N).sum())),
-        }
-    return rows
-
-
 def _cut(text: str, size: int) -> str:
     return text.encode("utf-8", "replace")[:size].decode("utf-8", "ignore")

@@ -75,14 +75,6 @@ def test_noise_floor_of_known_noise():
     assert web.noise_floor([1.0, 1.0, 1.0]) == 0
 
 
-def test_yields_by_hand():
-    good, sizes = [True, True, False, False], [10, 30, 40, 20]
-    rows = web.yields({"first": [0, 2], "good": np.array(good), "none": np.zeros(0, dtype=int)}, good, sizes)
-    assert rows["first"] == {"share of bytes": 0.5, "precision": 0.2, "recall": 0.25}
-    assert rows["good"] == {"share of bytes": 0.4, "precision": 1.0, "recall": 1.0}
-    assert rows["none"]["precision"] == 0
-
-
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -122,7 +114,7 @@ def places(texts, chosen):
 
 @pytest.mark.parametrize("seed", [0, 7])
 def test_halves_are_read_by_seeds_of_their_own_and_shuffled_into_each_other(monkeypatch, seed):
-    read = spy(monkeypatch, web, "read")
+    read = spy(monkeypatch, web, "read_once")
     swapped = web.swapped(TEXTS, NEW, 4, seed)
     annealed = web.annealed(TEXTS, NEW, WHOLE, seed)
     for old, new in (read.calls[:2], read.calls[2:]):
@@ -151,7 +143,7 @@ def test_the_seed_decides(make):
 
 def test_seeds_of_neighbouring_repeats_share_no_draw(monkeypatch):
     """Else the rephrased half of one repeat would come in the order of another's raw half."""
-    read = spy(monkeypatch, web, "read")
+    read = spy(monkeypatch, web, "read_once")
     for seed in range(20):
         web.swapped(TEXTS, NEW, 2, seed)
         web.annealed(TEXTS, NEW, WHOLE, seed)
