@@ -25,8 +25,11 @@ from nemo_lab.lazy import attach
 
 _HOMES = {
     "BlendSchedule": "blends",
+    "Source": "weights",
     "design": "blends",
     "make_climbmix": "pipeline",
+    "pools_by": "pools",
+    "sources_of": "weights",
     "write_climbmix": "climbmix",
 }
 __all__ = list(_HOMES)

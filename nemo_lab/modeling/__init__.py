@@ -1,6 +1,23 @@
-"""One hybrid language model for every notebook: Mamba-2, attention and feed-forward layers."""
+"""One hybrid language model for every notebook: Mamba-2, attention and feed-forward layers; its text and its costs.
 
+    model = HybridLM(presets.tiny_hybrid(128))
+    generate(model, [prompt_ids], 40)
+    save_hf(model, "my_model", tokenizer)   # and back: from_hf("my_model")
+"""
+
+from nemo_lab.lazy import attach
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
 
-__all__ = ["HybridConfig", "HybridLM"]
+_HOMES = {
+    "from_hf": "huggingface",
+    "generate": "generation",
+    "parameter_count": "costs",
+    "preset": "presets",
+    "sample": "generation",
+    "save_hf": "huggingface",
+    "tiny_hybrid": "presets",
+    "to_hf": "huggingface",
+}
+__all__ = ["HybridConfig", "HybridLM", *_HOMES]
+__getattr__, __dir__ = attach(__name__, _HOMES)

@@ -12,7 +12,7 @@ import tiny_policy
 import torch
 
 from nemo_lab.reasoning.experience import Prompt
-from nemo_lab.reasoning.grpo import grpo
+from nemo_lab.reasoning.grpo_loop import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 
 SETTINGS = GRPOSettings(steps=8, prompts=2, group=4, max_new_tokens=5, peak_lr=3e-3, checkpoint_every=2)

@@ -15,7 +15,7 @@ from nemo_lab.reasoning import blends, curriculum, evaluate, sft
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.evaluate import Answer
 from nemo_lab.reasoning.experience import Prompt
-from nemo_lab.reasoning.grpo import grpo
+from nemo_lab.reasoning.grpo_loop import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.policy import Policy, small_policy
 from nemo_lab.reasoning.questions import checking, domains, templates

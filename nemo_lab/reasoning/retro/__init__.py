@@ -3,6 +3,7 @@
 from nemo_lab.lazy import attach
 
 _HOMES = {
+    "RevisionSettings": "search",
     "Traced": "search",
     "ban_switches": "switch_bans",
     "revise": "search",

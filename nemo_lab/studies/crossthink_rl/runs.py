@@ -23,7 +23,7 @@ from nemo_lab.reasoning import blends
 from nemo_lab.reasoning.blends import Blend, Key
 from nemo_lab.reasoning.evaluate import answer
 from nemo_lab.reasoning.experience import Prompt, Reward
-from nemo_lab.reasoning.grpo import grpo
+from nemo_lab.reasoning.grpo_loop import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.questions.domains import DOMAINS, check_canaries

@@ -34,7 +34,7 @@ from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
 from nemo_lab.reasoning.codec import END, PAD, Codec
 from nemo_lab.reasoning.experience import Prompt
-from nemo_lab.reasoning.grpo import grpo
+from nemo_lab.reasoning.grpo_loop import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.policy import Policy
 from nemo_lab.reasoning.questions.domains import draw

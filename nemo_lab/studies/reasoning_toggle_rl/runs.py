@@ -20,7 +20,7 @@ import pandas as pd
 from nemo_lab.reasoning import curriculum
 from nemo_lab.reasoning.evaluate import answer, pass_at, pass_rates, score
 from nemo_lab.reasoning.experience import Prompt, Prompts, Reward
-from nemo_lab.reasoning.grpo import grpo
+from nemo_lab.reasoning.grpo_loop import grpo
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.policy import Policy, State, small_policy
 from nemo_lab.reasoning.questions.domains import check_canaries, draw

@@ -28,7 +28,7 @@ from nemo_lab.reasoning.experience import (
     join_experience,
     rows_of,
 )
-from nemo_lab.reasoning.grpo import accumulate, grpo, importance, token_weights
+from nemo_lab.reasoning.grpo_loop import accumulate, grpo, importance, token_weights
 from nemo_lab.reasoning.grpo_settings import CHOICES, GRPOSettings
 from nemo_lab.reasoning.policy import token_logprobs
 from nemo_lab.reasoning.rollouts import sample_responses
