@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nemo_lab
 from nemo_lab.corpora import mixtures, store, tokenization
 from nemo_lab.corpora.catalog import CORPORA, DEFAULT_CORPORA
 from nemo_lab.corpora.packages import fetch
@@ -38,7 +39,7 @@ def card_path(name: str) -> Path:
     Raises:
         LabError: the package is installed without its repository, which holds the cards.
     """
-    folder = Path(__file__).parents[2] / "data_cards"
+    folder = Path(nemo_lab.__file__).parents[1] / "data_cards"
     if not folder.is_dir():
         raise LabError("The data cards lie in the repository, which is not here; clone it and `pip install -e .`.")
     return folder / f"{name}.md"

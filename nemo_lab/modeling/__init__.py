@@ -1,8 +1,10 @@
-"""One hybrid language model for every notebook: Mamba-2, attention and feed-forward layers; its text and its costs.
+"""One hybrid language model for every notebook: Mamba-2, attention and feed-forward layers.
 
-    model = HybridLM(presets.tiny_hybrid(128))
+    model = HybridLM(tiny_hybrid(128))
     generate(model, [prompt_ids], 40)
     save_hf(model, "my_model", tokenizer)   # and back: from_hf("my_model")
+
+Its costs are counted (`costs`) and measured (`measure`) beside it, its fast kernels in `kernels`.
 """
 
 from nemo_lab.lazy import attach

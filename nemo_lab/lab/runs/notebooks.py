@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import nemo_lab
 from nemo_lab.errors import LabError, one_of
 
 _OURS = {"injected-parameters", "papermill-error-cell-tag"}
@@ -93,7 +94,7 @@ def notebooks_folder() -> Path:
     Raises:
         LabError: there is none; the commands need a clone of the repository.
     """
-    for root in (Path.cwd(), Path(__file__).resolve().parents[3]):
+    for root in (Path.cwd(), Path(nemo_lab.__file__).resolve().parents[1]):
         if (root / "notebooks").is_dir():
             return root / "notebooks"
     raise LabError("No folder 'notebooks' here; run this in a clone of the Nemo Lab repository.")
