@@ -3,8 +3,10 @@
 from nemo_lab.lazy import attach
 
 _HOMES = {
+    "ENGLISH": "heuristics",
     "EmbeddingRegressor": "scorers",
     "NgramClassifier": "scorers",
+    "Rule": "heuristics",
     "TestSet": "decontamination",
     "detect": "language",
     "ensemble": "buckets",

@@ -112,30 +112,38 @@ class Removal:
 
 
 def judge(text: str, rules: Sequence[Rule] | None = None) -> list[str]:
-    """Return the names of the rules that the text breaks.
+    """Return the names of the rules that the text breaks, `ENGLISH`'s where no others are given.
 
     Raises:
         LabError: no text, or something else than rules.
     """
+    view = View(text)
+    return [rule.name for rule in _checked(rules) if rule.breaks(view)]
+
+
+def _checked(rules: Sequence[Rule] | None) -> Sequence[Rule]:
     if rules is not None and not all(isinstance(rule, Rule) for rule in rules):
         raise LabError(f"rules are {rules!r:.60}, expected a list of Rule, such as ENGLISH.")
-    view = View(text)
-    return [rule.name for rule in (ENGLISH if rules is None else rules) if rule.breaks(view)]
+    return ENGLISH if rules is None else rules
 
 
-def removals(broken: Sequence[Sequence[str]], sizes: Sequence[int]) -> list[Removal]:
+def removals(
+    broken: Sequence[Sequence[str]], sizes: Sequence[int], rules: Sequence[Rule] | None = None
+) -> list[Removal]:
     """Return one row a rule that removes anything, in the cascade's order.
 
     Args:
         broken: what `judge` says of each document.
         sizes: UTF-8 bytes of each document.
+        rules: those that `judge` was given.
 
     Raises:
         LabError: not one size for each document, or a name that is no rule's.
     """
-    _check_broken(broken, sizes)
+    known = [rule.name for rule in _checked(rules)]
+    _check_broken(broken, sizes, known)
     rows = []
-    for name in (rule.name for rule in ENGLISH):
+    for name in known:
         which = {
             "alone": [at for at, names in enumerate(broken) if name in names],
             "first": [at for at, names in enumerate(broken) if names and names[0] == name],
@@ -148,14 +156,13 @@ def removals(broken: Sequence[Sequence[str]], sizes: Sequence[int]) -> list[Remo
     return rows
 
 
-def _check_broken(broken: Sequence[Sequence[str]], sizes: Sequence[int]) -> None:
+def _check_broken(broken: Sequence[Sequence[str]], sizes: Sequence[int], known: Sequence[str]) -> None:
     """Texts in the place of what `judge` says of them would be counted as breaking nothing."""
     listed = isinstance(broken, Sequence) and not isinstance(broken, str) and hasattr(sizes, "__len__")
     if not listed or len(sizes) != len(broken):
         raise LabError(
             f"broken is {broken!r:.60}, sizes {sizes!r:.60}; give what `judge` says of each document, and its bytes."
         )
-    known = [rule.name for rule in ENGLISH]
     for names in broken:
         strange = [name for name in ([names] if isinstance(names, str) else names) if name not in known]
         if strange:

@@ -96,6 +96,17 @@ def test_books_agree():
     assert sum(row.first_bytes for row in rows.values()) == sum(s for b, s in zip(broken, sizes, strict=True) if b)
 
 
+def test_rules_of_ones_own():
+    mine = web.Rule("shouting", "mine", lambda view: sum(map(str.isupper, view.text)) / len(view.text), high=0.5)
+    rules = [*web.ENGLISH, mine]
+    broken = [web.judge(text, rules) for text in (PROSE, PROSE.upper())]
+    assert "shouting" not in broken[0]
+    assert broken[1][-1] == "shouting"
+    assert web.removals(broken, [9, 9], rules)[-1] == web.Removal("shouting", 1, 0, 0, 9, 0, 0)
+    with pytest.raises(LabError, match="Unknown rule 'shouting'"):
+        web.removals(broken, [9, 9])
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
