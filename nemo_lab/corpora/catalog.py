@@ -1,6 +1,6 @@
 """The corpora by name: which packages, which reader, which licence.
 
-Thirteen of clearly different domains are the default (`DEFAULT_CORPORA`). Eleven of their eighteen packages
+Thirteen of clearly different domains are the default (`DEFAULT_CORPORA`). Eleven of their sixteen packages
 come from Debian and one from npm; where those clients are missing, two more from PyPI stand in
 (`FALLBACK_CORPORA`), so that five domains can be had with pip alone.
 

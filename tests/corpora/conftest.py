@@ -1,10 +1,12 @@
-"""Archives of every kind, made on the spot."""
+"""Archives of every kind and two small corpora, made on the spot."""
 
 import io
+import json
 import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -43,3 +45,19 @@ def _write(path: Path, files: dict[str, bytes]) -> Path:
     else:
         path.write_bytes(tar_bytes(files, "w:gz"))
     return path
+
+
+@pytest.fixture
+def two_corpora(tmp_path, lab_home) -> list[str]:
+    """Paths of two files of 120 documents each, of different alphabets."""
+    generator = np.random.default_rng(0)
+    paths = []
+    for name, alphabet in (("latin", "abcdefg "), ("greek", "αβγδεζ ")):
+        rows = []
+        for _ in range(120):
+            letters = generator.choice(list(alphabet), int(generator.integers(50, 400)))
+            rows.append(json.dumps({"text": "".join(letters)}))
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("\n".join(rows))
+        paths.append(str(path))
+    return paths

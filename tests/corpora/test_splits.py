@@ -5,12 +5,15 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nemo_lab import corpora
 from nemo_lab.corpora import splits
 from nemo_lab.corpora.splits import duplicate_groups, jaccard, shingles, split_documents
 from nemo_lab.errors import LabError
+from tests.corpora.at_hand import at_hand
 
 
 def words(generator: np.random.Generator, count: int) -> list[str]:
@@ -156,3 +159,44 @@ def test_a_threshold_is_a_share(threshold):
 def test_each_document_has_one_parent(parents):
     with pytest.raises(LabError, match=r"parents have the shape .* for 2 documents"):
         split_documents(["a", "b"], parents)
+
+
+@pytest.mark.parametrize("name", ["law", "perl-manual", "formal-mathematics", "unix-manuals", "code"])
+def test_no_held_out_document_has_a_near_duplicate_in_training(name):
+    """Brute force over all pairs of held-out and training documents, by a sparse product of 5-gram sets."""
+    at_hand(name)
+    held_out = [*corpora.load(name, split="validation")["text"], *corpora.load(name, split="test")["text"]]
+    assert highest_overlap(held_out, corpora.load(name, split="train")["text"][:]) < splits.THRESHOLD
+
+
+def test_splits_by_document_alone_would_leak_in_law():
+    """The negative control: split by a hash of each document, near duplicates stand on both sides."""
+    at_hand("law")
+    texts = corpora.load("law")["text"][:]
+    parts = splits.splits_of(texts, np.arange(len(texts)))
+    held_out = [text for text, part in zip(texts, parts, strict=True) if part != "train"]
+    training = [text for text, part in zip(texts, parts, strict=True) if part == "train"]
+    assert highest_overlap(held_out, training) >= 0.95
+
+
+def test_no_near_duplicates_across_corpora():
+    """Held-out documents of each corpus against the training documents of all others (60 and 500 of each)."""
+    for name in corpora.DEFAULT_CORPORA:
+        at_hand(name)
+    held_out, training = [], []
+    for name in corpora.DEFAULT_CORPORA:
+        held_out += corpora.load(name, split="validation")["text"][:60]
+        training += corpora.load(name, split="train")["text"][:500]
+    assert highest_overlap(held_out, training) < splits.THRESHOLD
+
+
+def highest_overlap(left: list[str], right: list[str]) -> float:
+    """Return the highest Jaccard index of 5-gram sets between a text of `left` and one of `right`."""
+    sets = splits.shingles([*left, *right])
+    sizes = np.array([len(elements) for elements in sets])
+    _, columns = np.unique(np.concatenate(sets), return_inverse=True)
+    ends = np.concatenate([[0], np.cumsum(sizes)])
+    matrix = scipy.sparse.csr_array((np.ones(len(columns), np.int32), columns, ends))
+    common = (matrix[: len(left)] @ matrix[len(left) :].T).tocoo()
+    union = sizes[common.row] + sizes[len(left) + common.col] - common.data
+    return float((common.data / union).max())
