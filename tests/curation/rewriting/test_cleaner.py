@@ -1,11 +1,7 @@
 """A real server on this machine that behaves, is down, slow, busy, wrong or inventive; the page is whole each time."""
 
-import json
-import math
-import re
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
 
 import pytest
 from hypothesis import given
@@ -13,51 +9,12 @@ from hypothesis import strategies as st
 
 from nemo_lab.curation.rewriting.cleaner import NOTHING, EndpointCleaner, chunks
 from nemo_lab.curation.rewriting.endpoint import Endpoint, EndpointError
+from nemo_lab.curation.rewriting.fidelity import Bounds, compare, faithful
 from nemo_lab.errors import LabError
+from tests.curation.rewriting.smollm2 import SmolLM2
+from tests.curation.rewriting.stub_server import Stub
 
 TEXT = "The sum of 12 and 30 is 42, as everybody knows.\n\nLet $x^2 + y^2 = r^2$ hold for all points.\n\n```python\ndef f(x):\n\n    return x\n```"  # noqa: E501
-
-
-class Stub(ThreadingHTTPServer):
-    """Answers as `behave` says: a text, or (status, headers, body)."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.asked: list[dict] = []
-        self.behave = lambda text, count: text
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.asked.append({"path": self.path, "key": self.headers.get("Authorization"), **body})
-        text = re.split("TEXT:\n", body["messages"][0]["content"], maxsplit=1)[1]
-        answer = self.server.behave(text, len(self.server.asked))
-        if isinstance(answer, str):
-            answer = (200, {}, json.dumps({"choices": [{"message": {"content": answer}}]}).encode())
-        status, headers, content = answer
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def server() -> Iterator[Stub]:
-    with Stub() as stub:
-        threading.Thread(target=stub.serve_forever, args=(0.01,), daemon=True).start()
-        yield stub
-        stub.shutdown()
 
 
 def cleaner(server: Stub, **options: object) -> EndpointCleaner:
@@ -153,18 +110,6 @@ def test_a_fence_round_the_answer_is_taken_off(server: Stub) -> None:
     assert model.counts == {"model": 1}
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "127.0.0.1:80", "ftp://a/b", ""])
-def test_other_addresses_are_refused(url: str) -> None:
-    with pytest.raises(LabError, match="expected an address"):
-        Endpoint(url)
-
-
-def test_the_error_says_what_happened(server: Stub) -> None:
-    server.behave = lambda text, count: (404, {}, b"")
-    with pytest.raises(EndpointError, match="refused: status 404"):
-        Endpoint(server.url).ask("TEXT:\nx")
-
-
 words = st.lists(st.sampled_from(["word", "a", "\n", "\n\n", "```\nx\n\n\n y\n```\n\n", "long" * 8]), max_size=30).map(
     " ".join
 )
@@ -176,27 +121,6 @@ def test_chunks_lose_nothing(text: str, limit: int) -> None:
     assert "".join("".join(pieces).split()) == "".join(text.split())
     for piece in pieces:
         assert len(piece) <= limit or "```" in piece or max(map(len, piece.split())) > limit
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"url": None}, "url is None, expected text"),
-        ({"model": None}, "model is None, expected text"),
-        ({"key": "secret\n"}, "a sign that no header takes"),
-        ({"tries": 0}, "tries is 0; it must be a whole number of at least 1"),
-        ({"tries": 1.5}, "tries is 1.5"),
-        ({"seconds": 0}, "seconds is 0; it must be a finite number above 0"),
-        ({"seconds": math.nan}, "seconds is nan"),
-        ({"pause": -1}, "pause is -1; it must be a finite number at least 0"),
-        ({"max_tokens": 0}, "max_tokens is 0"),
-        ({"temperature": -0.1}, "temperature is -0.1"),
-        ({"top_p": 0}, "top_p is 0; it must be a finite number above 0 and at most 1"),
-    ],
-)
-def test_an_endpoint_that_cannot_be_asked_is_refused(change: dict[str, object], words: str) -> None:
-    with pytest.raises(LabError, match=words):
-        Endpoint(**{"url": "http://127.0.0.1:9/v1"} | change)  # type: ignore[arg-type]
 
 
 def test_a_cleaner_has_an_endpoint_and_patience() -> None:
@@ -212,3 +136,44 @@ def test_a_chunk_has_a_character(limit: int) -> None:
         chunks("some text", limit)
     with pytest.raises(LabError, match="text is None, expected text"):
         chunks(None)  # type: ignore[arg-type]
+
+
+PLAIN = "The sum of 12 and 30 is 42, as everybody knows.\n\nLet $x^2 + y^2 = r^2$ hold for all points of the plane."
+
+
+@pytest.mark.parametrize("max_tokens", [8, 64])
+def test_a_page_survives_a_small_model(smollm2: SmolLM2, max_tokens: int) -> None:
+    """Cut short after 8 tokens the answer cannot be the page; after 64 it may be or not, and then the rules' stands."""
+    model = EndpointCleaner(Endpoint(smollm2.url, max_tokens=max_tokens))
+    cleaned = model.clean(PLAIN)
+    assert sum(model.counts.values()) == 1
+    assert set(model.counts) <= ({"unfaithful"} if max_tokens == 8 else {"unfaithful", "model"})
+    assert faithful(compare(PLAIN, cleaned), Bounds())
+    if "unfaithful" in model.counts:
+        assert cleaned == PLAIN
+
+
+def test_slow_and_then_busy(smollm2: SmolLM2) -> None:
+    """A question that is given up still occupies the server, which refuses the next one until it is done."""
+    impatient = EndpointCleaner(Endpoint(smollm2.url, max_tokens=200, seconds=0.3))
+    assert impatient.clean(PLAIN) == PLAIN
+    assert impatient.counts == {"slow": 1}
+    once = EndpointCleaner(Endpoint(smollm2.url, max_tokens=4, tries=1))
+    assert once.clean(PLAIN) == PLAIN
+    assert once.counts == {"rate limited": 1}
+    patient = EndpointCleaner(Endpoint(smollm2.url, max_tokens=4, tries=1000))
+    assert patient.clean(PLAIN) == PLAIN
+    assert patient.counts == {"unfaithful": 1}, "answered in the end"
+
+
+def test_a_server_that_dies(smollm2: SmolLM2) -> None:
+    """Killed in the middle of an answer: that page and the next have the rules' version."""
+    dying = SmolLM2()
+    model = EndpointCleaner(Endpoint(dying.url, max_tokens=2000))
+    threading.Thread(target=lambda: (time.sleep(0.2), dying.stop()), daemon=True).start()
+    assert model.clean(PLAIN) == PLAIN
+    assert model.clean(PLAIN) == PLAIN
+    assert model.counts == {"down": 2}
+    with pytest.raises(EndpointError, match="down"):
+        Endpoint(dying.url).ask("Are you there?")
+    assert Endpoint(smollm2.url, max_tokens=4).ask("Are you there?"), "the other one is"

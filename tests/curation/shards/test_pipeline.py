@@ -14,7 +14,6 @@ import pytest
 from nemo_lab.cli import main
 from nemo_lab.curation import Options, extract_to
 from nemo_lab.curation.duplicates.near import duplicate_groups
-from nemo_lab.curation.shards.workers import rows_of
 from nemo_lab.errors import LabError
 from tests.curation.made_pages import article, page, write_warc
 
@@ -131,26 +130,6 @@ def test_options_of_another_run_are_refused(crawl: Path, straight: Path, tmp_pat
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(LabError, match="not empty"):
         extract_to([crawl], tmp_path)
-
-
-def test_a_page_that_kills_its_worker_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "in"
-    folder.mkdir()
-    for number in range(6):
-        (folder / f"{number}.html").write_text(
-            article(number) if number != 2 else page("<p>die here</p>"), encoding="utf-8"
-        )
-    monkeypatch.setattr("nemo_lab.curation.shards.workers.rows_of", dies)
-    extract_to([folder], tmp_path / "out", Options(batch=3), jobs=1)
-    outcomes = [row["outcome"] for row in pq.read_table(tmp_path / "out" / "report.parquet").to_pylist()]
-    assert outcomes == ["kept", "kept", "failed: its worker process died", "kept", "kept", "kept"]
-
-
-def dies(batch: list) -> list:
-    """Stand in for `rows_of` in a worker, which finds it by name."""
-    if any(b"die here" in record.content for record in batch):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return rows_of(batch)
 
 
 def test_the_command(crawl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

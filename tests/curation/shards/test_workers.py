@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -13,6 +15,8 @@ import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
+from nemo_lab.curation import Options, extract_to
+from nemo_lab.curation.shards.workers import rows_of
 from tests.curation.made_pages import article, page
 
 FILLING = 40_000  # bytes of a comment in each page: read, decoded and parsed, and nothing of it in the text
@@ -116,3 +120,23 @@ def test_memory_does_not_grow_with_the_archive(runs: list) -> None:
     held = (MANY - FEW) * FILLING / 2**20
     assert held > 70, "MB that the pages would take if they were kept"
     assert max(many["peaks"]) - max(few["peaks"]) < held / 4
+
+
+def test_a_page_that_kills_its_worker_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(6):
+        (folder / f"{number}.html").write_text(
+            article(number) if number != 2 else page("<p>die here</p>"), encoding="utf-8"
+        )
+    monkeypatch.setattr("nemo_lab.curation.shards.workers.rows_of", dies)
+    extract_to([folder], tmp_path / "out", Options(batch=3), jobs=1)
+    outcomes = [row["outcome"] for row in pq.read_table(tmp_path / "out" / "report.parquet").to_pylist()]
+    assert outcomes == ["kept", "kept", "failed: its worker process died", "kept", "kept", "kept"]
+
+
+def dies(batch: list) -> list:
+    """Stand in for `rows_of` in a worker, which finds it by name."""
+    if any(b"die here" in record.content for record in batch):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rows_of(batch)

@@ -1,0 +1,76 @@
+"""Pieces of LaTeX put together: blanks, braces, scripts, limits, accents."""
+
+import pytest
+
+from nemo_lab.curation.formulas.latex import parses
+from nemo_lab.curation.formulas.marks import (
+    ACCENTS,
+    FENCES,
+    STYLES,
+    UNDER,
+    WIDE,
+    joined,
+    letters,
+    limits,
+    scripts,
+    styled,
+)
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        (["x", "", "y"], "xy"),
+        ([r"\alpha", "b"], r"\alpha b"),
+        ([r"\alpha", "2"], r"\alpha 2"),
+        ([r"\alpha", "+", "b"], r"\alpha+b"),
+        ([r"\alpha", r"\beta"], r"\alpha\beta"),
+        ([r"\mathbf{x}", "y"], r"\mathbf{x}y"),
+    ],
+)
+def test_a_control_word_keeps_apart_from_the_letter_behind_it(parts: list[str], text: str) -> None:
+    assert joined(parts) == text
+
+
+def test_characters_are_escaped_and_named() -> None:
+    assert letters("{αb} 5%_$") == r"\{\alpha b\} 5\%\_\$"
+
+
+def test_an_alphabet_is_not_put_on_twice() -> None:
+    assert styled("mathbb", "R") == styled("mathbb", r"\mathbb{R}") == r"\mathbb{R}"
+    assert styled("mathbf", r"\mathbb{R}") == r"\mathbf{\mathbb{R}}"
+
+
+@pytest.mark.parametrize(
+    ("base", "lower", "upper", "text"),
+    [
+        ("x", "", "", "x"),
+        ("x", "i", "2", "x_{i}^{2}"),
+        ("x+y", "", "2", "{x+y}^{2}"),
+        ("xy", "i", "", "{xy}_{i}"),
+        (r"\alpha", "", "2", r"\alpha^{2}"),
+        (r"\mathbf{x}", "", "2", r"\mathbf{x}^{2}"),
+        (r"\frac{a}{b}", "", "2", r"\frac{a}{b}^{2}"),
+        (r"\mathbf{x}\mathbf{y}", "", "2", r"{\mathbf{x}\mathbf{y}}^{2}"),
+        ("x", "i", r"\prime\prime", "x''_{i}"),
+    ],
+)
+def test_a_script_belongs_to_all_of_its_base(base: str, lower: str, upper: str, text: str) -> None:
+    assert scripts(base, lower, upper) == text
+
+
+def test_limits_are_scripts_of_operators_and_stand_over_anything_else() -> None:
+    assert limits(r"\sum", "i=1", "n") == r"\sum_{i=1}^{n}"
+    assert limits(r"\lim", "n", "") == r"\lim_{n}"
+    assert limits(r"\underbrace{x}", "n", "") == r"\underbrace{x}_{n}"
+    assert limits("x", "a", "b") == r"\underset{a}{\overset{b}{x}}"
+    assert limits("x", "", "b") == r"\overset{b}{x}"
+
+
+def test_every_name_in_the_tables_is_a_command_that_parses() -> None:
+    """An unknown name would be refused by whoever reads the text, and by nobody here."""
+    for name in {*ACCENTS.values(), *WIDE.values(), *UNDER.values(), *STYLES.values()}:
+        assert parses(rf"\{name}{{x}}"), name
+    for name in FENCES.values():
+        assert parses(rf"\begin{{{name}}} x & y \end{{{name}}}"), name
+    assert WIDE.keys() <= set(ACCENTS.values())
