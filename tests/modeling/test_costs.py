@@ -8,10 +8,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from nemo_lab.errors import LabError
-from nemo_lab.modeling import HybridConfig, HybridLM, roofline
+from nemo_lab.modeling import HybridConfig, HybridLM
 from nemo_lab.modeling import costs as c
 from nemo_lab.modeling.presets import preset
-from nemo_lab.modeling.published import PUBLISHED_RATIOS, compare_published
 
 TINY = HybridConfig(
     pattern="M-M*--*",
@@ -28,7 +27,6 @@ TINY = HybridConfig(
     conv_width=3,
     chunk=16,
 )
-H100 = roofline.HARDWARE["h100"]
 
 
 @pytest.mark.parametrize("pattern", ["M", "*", "-", "M-M*--*"])
@@ -128,94 +126,3 @@ def test_a_budget_is_a_number(wrong: Any) -> None:
         c.max_batch(TINY, wrong, 50)
     with pytest.raises(LabError, match=f"context is {wrong!r}; it must be a finite number at least 0"):
         c.max_batch(TINY, 80e9, wrong)
-
-
-def test_hardware_names_its_source() -> None:
-    assert (H100.flops, H100.bandwidth, H100.memory) == (989e12, 3.35e12, 80e9)
-    assert all("datasheet" in hardware.source for hardware in roofline.HARDWARE.values())
-
-
-def test_throughput_by_hand() -> None:
-    """A slow loop over the steps, with the definition of the roofline written out."""
-    machine = roofline.Hardware("toy", flops=2e6, bandwidth=3e6, memory=1e9, source="")
-    weights = 2 * (c.parameter_count(TINY) - c.parameters(TINY)["embedding"])
-    prefill = max(4 * sum(c.prefill_flops(TINY, 30).values()) / 2e6, weights / 3e6)
-    decode = 0.0
-    for context in range(31, 37):
-        moved = weights + 4 * (c.kv_bytes_per_token(TINY) * context + 2 * c.state_bytes(TINY))
-        decode += max(4 * sum(c.decode_flops(TINY, context).values()) / 2e6, moved / 3e6)
-    result = roofline.throughput(TINY, machine, 30, 7, batch=4)
-    assert (result.prefill_seconds, result.decode_seconds) == pytest.approx((prefill, decode))
-    assert result.tokens_per_second == pytest.approx(4 * 7 / (prefill + decode))
-
-
-def test_throughput_takes_the_largest_batch_and_scales_with_the_machine() -> None:
-    config = preset("nemotron-h-8b")
-    full = roofline.throughput(config, H100, 65536, 1024)
-    assert full.batch == c.max_batch(config, 80e9, 66560)
-    assert full.weight_gib + full.cache_gib < 80e9 / c.GIB
-    half = roofline.throughput(config, H100, 65536, 1024, compute_efficiency=0.5, bandwidth_efficiency=0.5)
-    assert half.tokens_per_second == pytest.approx(full.tokens_per_second / 2)
-    two = roofline.throughput(config, H100, 65536, 1024, gpus=2)
-    assert two.batch > 2 * full.batch
-    assert two.tokens_per_second > full.tokens_per_second
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"inputs": 0}, "inputs is 0; it must be a whole number of at least 1"),
-        ({"outputs": 1.5}, "outputs is 1.5; it must be a whole number"),
-        ({"batch": -1}, "batch is -1; it must be a whole number of at least 0"),
-        ({"gpus": 0}, "gpus is 0"),
-        ({"memory_share": 1.5}, "memory_share is 1.5; it must be a finite number above 0 and at most 1"),
-        ({"compute_efficiency": 0}, "compute_efficiency is 0"),
-        ({"bandwidth_efficiency": None}, "bandwidth_efficiency is None"),
-        ({"bytes_per_weight": -2}, "bytes_per_weight is -2"),
-        ({"batch": 10**6}, "1000000 sequences .* do not fit on 1 x H100"),
-        ({"memory_share": 0.1}, "the weights take 15.1 of 7.5 GiB"),
-    ],
-)
-def test_impossible_requests_are_one_sentence(options: dict[str, Any], words: str) -> None:
-    with pytest.raises(LabError, match=words):
-        roofline.throughput(preset("nemotron-h-8b"), H100, **{"inputs": 65536, "outputs": 1024} | options)
-
-
-def test_published_ratios_are_of_the_roofline_s_order() -> None:
-    """Not the paper's numbers, but its direction, and within a factor of two of each."""
-    rows = compare_published()
-    assert len(rows) == len(PUBLISHED_RATIOS)
-    for row in rows:
-        assert 0.5 < row["roofline_ratio"] / row["ratio"] < 2, row
-        assert row["roofline_ratio"] > 1
-        assert row["model_batch"] > row["baseline_batch"]
-
-
-# Output tokens/s per GPU on H100 at 65,536 in and 1,024 out, read off Nemotron-H's Figures 1 and 7. Baselines
-# ran on another engine (vLLM 0.7.3); the clean comparison is the one with nemotron-t-8b.
-PUBLISHED_TOKENS_PER_SECOND = {
-    "nemotron-h-8b": 210.9,
-    "nemotron-t-8b": 96.9,
-    "llama-3.1-8b": 70.5,
-    "qwen2.5-7b": 119.6,
-    "nemotron-h-56b": 25.6,
-    "nemotron-h-47b": 31.8,
-    "llama-3.1-70b": 10.8,
-    "qwen2.5-72b": 10.7,
-    "llama-3.1-405b": 1.35,
-}
-
-
-def test_no_published_speed_beats_the_roofline() -> None:
-    """An upper bound that a measured value exceeds would be wrong."""
-    for name, measured in PUBLISHED_TOKENS_PER_SECOND.items():
-        gpus = 16 if "405b" in name else 1 if name.endswith(("-8b", "-7b")) else 8
-        assert roofline.throughput(preset(name), H100, 65536, 1024, gpus=gpus).tokens_per_second > measured
-
-
-def test_matched_control_is_the_clean_ratio() -> None:
-    """T-8B and Llama-3.1-8B have equal KV caches, so the model cannot explain 96.9 against 70.5 tokens/s."""
-    control, llama = (roofline.throughput(preset(n), H100, 65536, 1024) for n in ("nemotron-t-8b", "llama-3.1-8b"))
-    assert control.tokens_per_second == pytest.approx(llama.tokens_per_second, rel=0.01)
-    published = PUBLISHED_TOKENS_PER_SECOND
-    assert published["nemotron-t-8b"] / published["llama-3.1-8b"] > 1.3
