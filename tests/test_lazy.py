@@ -82,6 +82,32 @@ def test_a_function_stays_one_in_both_orders(folder, module, name):
         subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
 
 
+def test_importing_corpora_is_light():
+    heavy = "{'datasets', 'torch', 'lxml', 'pandas'}"
+    code = f"import sys, nemo_lab.corpora as c; c.DEFAULT_CORPORA; print(sorted({heavy} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "[]"
+
+
+def test_a_name_is_imported_when_it_is_used_and_no_earlier(tmp_path, monkeypatch):
+    folder = tmp_path / "made_lazily"
+    (folder / "inner").mkdir(parents=True)
+    head = "from nemo_lab.lazy import attach\n"
+    table = '_HOMES = {"near": "first", "far": "inner.second"}\n__getattr__, __dir__ = attach(__name__, _HOMES)\n'
+    (folder / "__init__.py").write_text(head + table)
+    (folder / "first.py").write_text("near = 1\n")
+    (folder / "inner" / "second.py").write_text("far = 2\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    made = import_module("made_lazily")
+    assert dir(made) == ["far", "near"]
+    assert not {"made_lazily.first", "made_lazily.inner.second"} & set(sys.modules)
+    assert made.far == 2
+    assert "made_lazily.first" not in sys.modules
+    assert made.near == 1
+    with pytest.raises(AttributeError, match="module 'made_lazily' has no attribute 'other'"):
+        _ = made.other
+
+
 # --- what is written down
 
 
