@@ -453,7 +453,31 @@ def test_a_class_defined_twice_is_seen(tmp_path: Path) -> None:
     assert class_names(files) == {"Plan": ["one", "other"]}
 
 
-def test_tests_mirror_the_package() -> None:
-    """A reader who knows the module knows where its tests are: same folder names."""
-    folders = {path.relative_to(PACKAGE).parts[0] for path in MODULES if path.parent != PACKAGE}
-    assert not {folder for folder in folders if not list((ROOT / "tests" / folder).glob("test_*.py"))}
+# --- the tests
+
+# Tests of no module: of notebooks, against other implementations, of the machine, of the repository.
+APART = {"notebooks", "parity", "test_environment.py", "test_repository.py"}
+
+
+def unmirrored(package: Path, tests: Path) -> dict[str, list[str]]:
+    """Test files that a module lacks and test files of no module, by their names under `tests`."""
+    modules = [path.relative_to(package) for path in package.rglob("*.py") if path.name != "__init__.py"]
+    wanted = {path.with_name(f"test_{path.name}") for path in modules}
+    found = {path.relative_to(tests) for path in tests.rglob("test_*.py")}
+    idle = {path for path in found - wanted if path.parts[0] not in APART}
+    return {"missing": sorted(map(str, wanted - found)), "of no module": sorted(map(str, idle))}
+
+
+def test_tests_mirror_the_package_file_by_file() -> None:
+    """A reader who knows the module knows where its tests are: nemo_lab/a/b.py has tests/a/test_b.py."""
+    assert unmirrored(PACKAGE, ROOT / "tests") == {"missing": [], "of no module": []}
+
+
+def test_a_module_without_tests_and_tests_without_a_module_are_named(tmp_path: Path) -> None:
+    files = ("p/__init__.py", "p/a.py", "p/b/__init__.py", "p/b/c.py", "p/b/d.py")
+    tests = ("t/test_a.py", "t/b/test_c.py", "t/b/test_gone.py", "t/b/support.py", "t/parity/test_x.py")
+    for name in (*files, *tests, "t/b/parity/test_y.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = unmirrored(tmp_path / "p", tmp_path / "t")
+    assert found == {"missing": ["b/test_d.py"], "of no module": ["b/parity/test_y.py", "b/test_gone.py"]}
