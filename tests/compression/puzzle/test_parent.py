@@ -24,9 +24,6 @@ def folder(tmp_path_factory):
     return place
 
 
-# --- the parent
-
-
 def test_the_parent_has_the_first_layers(folder):
     parent, whole = puzzle_start.open_parent(folder, 2), tiny_puzzle.llama()
     assert len(parent.model.layers) == 2
