@@ -1,12 +1,10 @@
 """The notebook's session: what it refuses, judges, shows and records."""
 
-import dataclasses
 import json
 import os
 import random
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,36 +13,10 @@ import nemo_lab.lab
 from nemo_lab.errors import LabError
 from nemo_lab.lab import session
 from nemo_lab.lab.ledger.claims import claims_of
-from nemo_lab.lab.ledger.table import COLOURS, MARKS, badge, number
-from nemo_lab.lab.runs import record
 from nemo_lab.lab.session import injected_names, show_source, start
+from tests.lab.judged import CONTROLS, NOTEBOOK, SAMPLES, judged
 
-NOTEBOOK = "05_hybrid_architecture"
-CONTROLS = {
-    "nemotron-h.accuracy": [1.0, 1.1, 1.2],
-    "nemotron-h.throughput": [1.0] * 3,
-    "nemotron-h.constant": [64.0],
-}
-SAMPLES = {
-    "nemotron-h.accuracy": [0.0, 0.001, 0.002],
-    "nemotron-h.throughput": [3.0, 3.1, 3.2],
-    "nemotron-h.constant": [1],
-}
-
-
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("NEMO_LAB_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("NEMO_LAB_RECORD", raising=False)
-    monkeypatch.delenv("NEMO_LAB_SCALE", raising=False)
-    return tmp_path / "home"
-
-
-def judged(**options):
-    lab = start(NOTEBOOK, **options)
-    for name, samples in SAMPLES.items():
-        lab.claim(name, samples, control=CONTROLS[name], note="a note")
-    return lab
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 def test_package_offers_start_and_show_source():
@@ -149,84 +121,12 @@ def test_ledger_shows_also_what_is_missing(capsys):
     assert text.count("✓ reproduced") == 1
 
 
-def test_html_table_has_conditions_rule_and_escaped_text(monkeypatch):
-    shown = []
-    monkeypatch.setattr(session, "_show", shown.append)
-    lab = start(NOTEBOOK, scale="laptop")
-    lab.claim("nemotron-h.accuracy", SAMPLES["nemotron-h.accuracy"], control=[1.0, 1.1, 1.2], note="<script>")
-    lab.ledger()
-    html = shown[-1]._repr_html_()
-    assert "&lt;script&gt;" in html
-    assert "<script>" not in html
-    assert "higher on 7 of 15 tasks" in html
-    assert "attention-only model" in html
-    assert "at most 0.02 bits/byte" in html
-    assert badge("reproduced") in html
-    assert COLOURS["reproduced"] in badge("reproduced")
-
-
-def test_exact_claims_show_a_range_in_place_of_an_interval(capsys):
-    start(NOTEBOOK, scale="smoke").claim("nemotron-h.constant", [1.0, 1.0], control=[64.0, 50.0])
-    assert "1 x, n = 2  50 to 64 x, n = 2  ✓ reproduced" in capsys.readouterr().out
-
-
-def test_every_verdict_has_its_own_colour_or_mark():
-    assert set(COLOURS) == set(MARKS)
-    assert len({(COLOURS[name], MARKS[name]) for name in COLOURS}) >= len(COLOURS) - 1  # both waiting states look alike
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (3.14159, "3.14"),
-        (0.0, "0"),
-        (16384.4, "16384"),
-        (0.00123, "0.00123"),
-        (1e-9, "1e-09"),
-        (-1234.5, "-1234"),
-    ],
-)
-def test_numbers_are_coarse(value, text):
-    assert number(value) == text
-
-
 def test_finish_refuses_while_a_claim_is_missing(own_home):
     lab = start(NOTEBOOK, scale="smoke")
     lab.claim("nemotron-h.constant", [1.0], control=[64.0])
     with pytest.raises(LabError, match=r"nemotron-h\.accuracy, nemotron-h\.throughput"):
         lab.finish()
     assert not own_home.exists() or not list(own_home.rglob("*.json"))
-
-
-def test_finish_writes_the_record_and_shows_no_path(own_home, capsys):
-    lab = judged(scale="laptop", seed=4, steps=9)
-    lab.value("bits", 2.5)
-    capsys.readouterr()
-    lab.finish()
-    assert capsys.readouterr().out == f"Recorded 3 claims of {NOTEBOOK} at laptop, seed 4.\n"
-    stored = json.loads((own_home / "runs" / NOTEBOOK / "laptop-seed4.json").read_text(encoding="utf-8"))
-    assert list(stored) == [
-        *("schema", "notebook", "scale", "seed", "parameters", "status", "started", "seconds", "peak_mb"),
-        *("code", "packages", "machine", "claims", "values"),
-    ]
-    assert (stored["schema"], stored["status"], stored["seed"]) == (1, "ok", 4)
-    assert stored["parameters"] == json.loads(json.dumps(dataclasses.asdict(lab.settings)))  # tuples are lists there
-    assert stored["parameters"]["steps"] == 9
-    assert stored["values"] == {"bits": 2.5}
-    assert {entry["id"]: entry["verdict"] for entry in stored["claims"]} == dict.fromkeys(SAMPLES, "reproduced")
-    accuracy = stored["claims"][0]
-    assert accuracy["samples"] == SAMPLES["nemotron-h.accuracy"]
-    assert accuracy["control"]["samples"] == CONTROLS["nemotron-h.accuracy"]
-    assert accuracy["control"]["verdict"] == "not reproduced"
-    assert accuracy["low"] < accuracy["mean"] < accuracy["high"]
-    assert accuracy["note"] == "a note"
-    assert stored["peak_mb"] > 20
-    assert stored["machine"]["cores"] >= 1
-    assert stored["packages"]["numpy"] == np.__version__
-    assert set(stored["code"]) == {"version", "git", "hash"}
-    assert str(own_home) not in json.dumps(stored)
-    assert str(Path.cwd()) not in json.dumps(stored)
-    assert os.uname().nodename not in json.dumps(stored["machine"])
 
 
 def test_record_variable_wins(tmp_path, monkeypatch):
@@ -261,16 +161,6 @@ def test_source_is_the_packages_own():
     assert 'class="highlight"' in shown._repr_html_()
     with pytest.raises(LabError, match="len"):
         show_source(len)
-
-
-def test_outside_a_checkout_there_is_no_commit(tmp_path, monkeypatch):
-    monkeypatch.setattr(record, "PACKAGE", tmp_path / "nemo_lab")
-    monkeypatch.chdir(tmp_path)
-    assert record.describe_code("no_such_notebook") == {
-        "version": nemo_lab.__version__,
-        "git": "",
-        "hash": "",
-    }
 
 
 KERNEL = """

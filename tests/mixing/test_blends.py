@@ -1,106 +1,19 @@
-"""Schedules, weights and down-sampling: what is on the simplex stays there, epochs are what they should be."""
+"""Schedules and their phases: what is on the simplex stays there, epochs are what they should be."""
 
 from typing import Any
 
 import numpy as np
 import pytest
-from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nemo_lab.mixing import blends, horizons, weights
 from nemo_lab.mixing.blends import BlendSchedule, Phase
-from nemo_lab.mixing.pools import MixingError, Pools
+from nemo_lab.mixing.pools import MixingError
 from nemo_lab.mixing.weights import Source
 from nemo_lab.studies.two_phase_pretraining import runs
-from nemo_lab.training import TrainSettings, pack
-
-CLOSE = 1e-9
-
-
-@st.composite
-def some_sources(draw: Any, least: int = 2) -> list[Source]:
-    count = draw(st.integers(least, 6))
-    numbers = st.integers(1, 10_000)
-    return [
-        Source(f"s{i}", draw(numbers), draw(st.floats(-5, 5, allow_subnormal=False)) if i else 0.0)
-        for i in range(count)
-    ]
-
-
-def horizon_for(sources: list[Source], epochs: float = 4.0) -> int:
-    """A horizon that the sources can fill twice over at the limit of epochs."""
-    return max(1, int(epochs * sum(source.tokens for source in sources) / 2))
-
-
-# --- weights
-
-
-@settings(deadline=None)
-@given(some_sources(), st.floats(0.1, 30))
-def test_quality_blend_is_a_mixture_within_the_epochs(sources: list[Source], ratio: float) -> None:
-    horizon = horizon_for(sources)
-    w_K = weights.quality_blend(sources, horizon, ratio=ratio)
-    assert w_K.sum() == pytest.approx(1)
-    assert w_K.min() >= 0
-    epochs_K = blends.one_phase(sources, w_K, horizon).epochs_K
-    assert epochs_K.max() <= 4 * (1 + 1e-6)
-
-
-@settings(deadline=None)
-@given(some_sources())
-def test_better_sources_weigh_more_unless_they_are_full(sources: list[Source]) -> None:
-    horizon = horizon_for(sources)
-    w_K = weights.quality_blend(sources, horizon, ratio=4)
-    limit_K = 4 * np.array([source.tokens for source in sources]) / horizon
-    for i, better in enumerate(sources):
-        for j, worse in enumerate(sources):
-            if better.quality >= worse.quality and w_K[i] < limit_K[i] * (1 - 1e-6):
-                assert w_K[i] >= w_K[j] - CLOSE
-
-
-def test_quality_blend_by_hand() -> None:
-    sources = [Source("a", 1000, 0.0), Source("b", 1000, 1.0), Source("c", 10, 2.0)]
-    w_K = weights.quality_blend(sources, 1000, ratio=4)  # wanted 1 : 2 : 4; c is full at 4 %
-    assert w_K == pytest.approx([0.32, 0.64, 0.04])
-    assert weights.quality_blend(sources, 10, ratio=4) == pytest.approx([1 / 7, 2 / 7, 4 / 7])
-    assert weights.quality_blend(sources[:1], 10) == pytest.approx([1.0])
-
-
-def test_equal_quality_gives_equal_weights() -> None:
-    sources = [Source("a", 900, 3.0), Source("b", 400, 3.0)]
-    assert weights.quality_blend(sources, 1000) == pytest.approx([0.5, 0.5])
-
-
-def test_a_horizon_that_cannot_be_filled_is_refused() -> None:
-    with pytest.raises(MixingError, match="fill 40% of a horizon of 1,000"):
-        weights.quality_blend([Source("a", 50), Source("b", 50)], 1000)
-    with pytest.raises(MixingError, match="ratio"):
-        weights.quality_blend([Source("a", 50)], 10, ratio=0)
-
-
-@settings(deadline=None)
-@given(some_sources(), st.floats(-3, 3))
-def test_power_blends_are_mixtures(sources: list[Source], power: float) -> None:
-    w_K = weights.power_blend(sources, power)
-    assert w_K.sum() == pytest.approx(1)
-    sizes = np.array([source.tokens for source in sources], dtype=float)
-    assert weights.natural_blend(sources) == pytest.approx(sizes / sizes.sum())
-    assert weights.power_blend(sources, 0) == pytest.approx(1 / len(sources))
-
-
-@settings(deadline=None)
-@given(some_sources())
-def test_dealing_in_reverse_keeps_the_weights_and_undoes_itself(sources: list[Source]) -> None:
-    quality_K = np.array([source.quality for source in sources])
-    w_K = weights.natural_blend(sources)
-    dealt_K = weights.deal_reversed(w_K, quality_K)
-    assert sorted(dealt_K) == pytest.approx(sorted(w_K))
-    assert weights.deal_reversed(dealt_K, quality_K) == pytest.approx(w_K)
-    assert dealt_K[quality_K.argmax()] == w_K[np.argsort(quality_K, kind="stable")[0]] or len(set(quality_K)) < len(
-        quality_K
-    )
-
+from nemo_lab.training import TrainSettings
+from tests.mixing.tiny_sources import PAIR, some_sources, tiny_pools
 
 # --- phases
 
@@ -144,9 +57,6 @@ def test_an_impossible_split_is_refused(change: dict[str, Any], words: str) -> N
         blends.split_phases(**{"aggregate_K": np.array([0.5, 0.5]), "quality_K": np.array([0.0, 1.0])} | change)
 
 
-PAIR = [Source("web", 1000, 0.0), Source("books", 500, 1.0)]
-
-
 @pytest.mark.parametrize("sources", [None, [], 5, "ab", ["web"], {}])
 def test_blends_are_of_sources(sources: Any) -> None:
     calls = [
@@ -158,22 +68,6 @@ def test_blends_are_of_sources(sources: Any) -> None:
     for call in calls:
         with pytest.raises(MixingError, match=r"sources are .*, expected a list of Source, at least one"):
             call()
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"name": None}, "name of a source is None"),
-        ({"tokens": 0}, "tokens of source 'web' is 0; it must be a finite number at least 1"),
-        ({"tokens": np.nan}, "tokens of source 'web' is nan"),
-        ({"tokens": "9"}, "tokens of source 'web' is '9'"),
-        ({"quality": np.inf}, "quality of source 'web' is inf"),
-        ({"quality": None}, "quality of source 'web' is None"),
-    ],
-)
-def test_a_source_has_tokens_and_a_quality(change: dict[str, Any], words: str) -> None:
-    with pytest.raises(MixingError, match=words):
-        Source(**{"name": "web", "tokens": 10} | change)
 
 
 @pytest.mark.parametrize(
@@ -191,14 +85,6 @@ def test_a_source_has_tokens_and_a_quality(change: dict[str, Any], words: str) -
 def test_a_design_is_of_numbers(change: dict[str, Any], words: str) -> None:
     with pytest.raises(MixingError, match=words):
         blends.design(PAIR, **{"horizon": 100} | change)
-
-
-@pytest.mark.parametrize("change", [{"ratio": np.nan}, {"ratio": np.inf}, {"max_epochs": np.nan}, {"horizon": np.nan}])
-def test_weights_that_are_no_numbers_never_come_out(change: dict[str, Any]) -> None:
-    with pytest.raises(MixingError, match="cannot be filled; give a finite ratio, horizon and max_epochs"):
-        weights.quality_blend(PAIR, **{"horizon": 100} | change)
-    with pytest.raises(MixingError, match="power is nan; it must be a finite number"):
-        weights.power_blend(PAIR, np.nan)
 
 
 @pytest.mark.parametrize(
@@ -293,12 +179,6 @@ def test_what_is_no_schedule_is_refused(sources: Any, phases: Any, horizon: int)
         BlendSchedule(sources, phases, horizon)
 
 
-@pytest.mark.parametrize(("tokens", "quality"), [(0, 0.0), (5, float("nan"))])
-def test_what_is_no_source_is_refused(tokens: int, quality: float) -> None:
-    with pytest.raises(MixingError):
-        Source("a", tokens, quality)
-
-
 # --- the switch in the learning-rate schedule
 
 
@@ -330,81 +210,7 @@ def test_a_run_of_one_phase_has_no_switch() -> None:
     assert flat.switch_in(TrainSettings(10, 1, 1.0)) == []
 
 
-# --- down-sampling
-
-documents = st.lists(st.integers(1, 40), min_size=1, max_size=30)
-
-
-def dataset(sizes: dict[str, list[int]]) -> Dataset:
-    rows = [(name, "x" * size) for name, own in sizes.items() for size in own]
-    return Dataset.from_dict({"text": [text for _, text in rows], "corpus": [name for name, _ in rows]})
-
-
-@settings(deadline=None)
-@given(st.dictionaries(st.sampled_from("abc"), documents, min_size=1), st.floats(0.01, 1), st.integers(0, 9))
-def test_down_sampling_keeps_epochs_within_one_document(sizes: dict[str, list[int]], rate: float, seed: int) -> None:
-    """e = w T / N stays when T and N shrink alike: the kept bytes miss rate · N by less than one document."""
-    small = horizons.down_sample(dataset(sizes), rate, seed=seed)
-    for name, own in sizes.items():
-        kept = [len(t) for t, label in zip(small["text"], small["corpus"], strict=True) if label == name]
-        assert kept
-        assert abs(sum(kept) - rate * sum(own)) < max(own)
-
-
-@settings(deadline=None)
-@given(documents, st.integers(0, 9))
-def test_smaller_samples_lie_inside_larger_ones(sizes: list[int], seed: int) -> None:
-    texts = [f"{number}:" + "x" * size for number, size in enumerate(sizes)]
-    own = Dataset.from_dict({"text": texts, "corpus": ["a"] * len(sizes)})
-    kept = [set(horizons.down_sample(own, rate, seed=seed)["text"]) for rate in (0.2, 0.5, 1.0)]
-    assert kept[0] <= kept[1] <= kept[2] == set(texts)
-
-
-def test_a_rate_for_each_source() -> None:
-    own = dataset({"a": [1] * 100, "b": [1] * 100})
-    small = horizons.down_sample(own, {"a": 0.1, "b": 0.5})
-    assert sum(name == "a" for name in small["corpus"]) == 10
-    assert sum(name == "b" for name in small["corpus"]) == 50
-    with pytest.raises(MixingError, match="no rate for source 'b'"):
-        horizons.down_sample(own, {"a": 0.1})
-    with pytest.raises(MixingError, match=r"rate of source 'a' is 1.5"):
-        horizons.down_sample(own, 1.5)
-
-
-class Characters:
-    """A tokenizer of one token a character."""
-
-    def encode_batch(self, texts: list[str], add_special_tokens: bool = True) -> list[Any]:
-        return [type("Encoding", (), {"ids": [ord(c) for c in text]})() for text in texts]
-
-
-def test_cutting_to_a_number_of_tokens() -> None:
-    own = dataset({"a": [9] * 40, "b": [19] * 40})
-    have = horizons.token_counts(own, Characters())
-    assert have == {"a": 400, "b": 800}
-    cut = horizons.cut_to(own, {"a": 100, "b": 100}, have)
-    assert horizons.token_counts(cut, Characters()) == {"a": 100, "b": 100}
-    with pytest.raises(MixingError, match="'a' has 400 tokens, 500 were asked for"):
-        horizons.cut_to(own, {"a": 500, "b": 100}, have)
-
-
-def test_graded_sizes() -> None:
-    sizes = horizons.graded_sizes(["best", "middle", "worst"], 700, 4)
-    assert sizes == pytest.approx({"best": 100, "middle": 200, "worst": 400})
-
-
 # --- pools, and a run
-
-
-def tiny_pools() -> Pools:
-    return Pools({name: pack([[low + i % 9 for i in range(95)]], 8, eos=0) for name, low in (("a", 1), ("b", 20))})
-
-
-def test_sources_take_their_tokens_from_the_pools() -> None:
-    sources = weights.sources_of(tiny_pools(), {"b": 2.0})
-    assert [(s.name, s.tokens, s.quality) for s in sources] == [("a", 96, 0.0), ("b", 96, 2.0)]
-    with pytest.raises(MixingError, match="source"):
-        weights.sources_of(tiny_pools(), {"c": 1.0})
 
 
 def test_a_schedule_and_pools_must_agree() -> None:
