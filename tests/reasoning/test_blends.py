@@ -1,5 +1,6 @@
 """Blends: exact counts, ratios that hold in every batch, no question from a source that was left out."""
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -14,6 +15,7 @@ from nemo_lab.reasoning.experience import Prompt
 from nemo_lab.reasoning.questions.domains import DOMAINS, draw
 from nemo_lab.reasoning.questions.items import Item
 from nemo_lab.reasoning.questions.templates import TEMPLATES, as_choice
+from tests.reasoning.refusals import Call, refused
 
 KEYS = [(domain, template) for domain in DOMAINS for template in TEMPLATES]
 SIZES = st.fixed_dictionaries({key: st.integers(1, 500) for key in KEYS})
@@ -139,3 +141,20 @@ def test_what_cannot_be_blended_is_refused() -> None:
         blends.blend_prompts({("sum", "open"): 0.5}, POOL, 0, size=4)
     with pytest.raises(LabError, match="mode"):
         blends.blend_prompts({("sum", "open"): 1.0}, POOL, 0, size=4, mode="loud")
+
+
+NAN = math.nan
+SUM = Item("sum", "1+1", "2")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: blends.natural(None),  # type: ignore[arg-type]
+        lambda: blends.blend_prompts({("sum", "open"): 1.0}, {("sum", "open"): [SUM]}, 0, size=0),
+        lambda: blends.blend_prompts({("sum", "open"): 1.0}, {("sum", "open"): [SUM]}, -1, size=1),
+        lambda: blends.blend_prompts({("sum", "open"): NAN}, {("sum", "open"): [SUM]}, 0, size=1),
+    ],
+)
+def test_blends_that_cannot_be(call: Call) -> None:
+    refused(call)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nemo_lab.reasoning.codec import CHARACTERS, CONTROL_WORDS, END, Codec
+from tests.reasoning.refusals import Call, refused
 
 CODEC = Codec()
 
@@ -37,3 +38,17 @@ def test_special_tokens_are_ordinary_characters_in_text():
 def test_unknown_character_is_named():
     with pytest.raises(ValueError, match="'é'"):
         CODEC.encode("café")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Codec(None),  # type: ignore[arg-type]
+        lambda: Codec([""]),
+        lambda: Codec(["wait", "wait"]),
+        lambda: Codec().encode(None),  # type: ignore[arg-type]
+        lambda: Codec().decode([999]),
+    ],
+)
+def test_what_is_no_codec(call: Call) -> None:
+    refused(call)

@@ -1,12 +1,14 @@
 """The curriculum: exact batches, every prompt at most once, easy before hard."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nemo_lab.reasoning import curriculum
 from nemo_lab.reasoning.curriculum import (
     allocate,
     fixed_batches,
@@ -15,6 +17,7 @@ from nemo_lab.reasoning.curriculum import (
     reversed_batches,
 )
 from nemo_lab.training.settings import TrainingError
+from tests.reasoning.refusals import Call, refused
 
 RATES = st.lists(st.integers(0, 8), min_size=1, max_size=120)
 
@@ -72,3 +75,18 @@ def test_mistakes_are_named():
         gaussian_batches([0.5, 1.5], 1, 1)
     with pytest.raises(TrainingError, match="sigma is 0"):
         gaussian_batches([0.5], 1, 1, sigma=0.0)
+
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: curriculum.gaussian_batches([0.5], 1, 0),
+        lambda: curriculum.gaussian_batches([0.5], None, 1),  # type: ignore[arg-type]
+        lambda: curriculum.gaussian_batches([0.5], 1, 1, centres=(NAN, NAN)),
+    ],
+)
+def test_batches_that_cannot_be(call: Call) -> None:
+    refused(call)

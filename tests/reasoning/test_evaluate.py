@@ -2,17 +2,22 @@
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 import tiny_policy
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nemo_lab.reasoning import evaluate
 from nemo_lab.reasoning.evaluate import Answer, answer, pass_at, pass_rates, score
 from nemo_lab.reasoning.questions.domains import draw
+from nemo_lab.reasoning.questions.items import Item
 from nemo_lab.reasoning.questions.templates import prompt_of, response_of
+from nemo_lab.reasoning.retro.search import Traced
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.training import TrainSettings, train
+from tests.reasoning.refusals import Call, one_wrong, refused
 
 ITEMS = draw("sum", 3, seed=1, level=1)
 
@@ -53,3 +58,40 @@ def test_what_a_policy_has_learned_by_heart_is_found():
     assert [len(one) for one in drawn] == [4] * 3
     cut = answer(policy, ITEMS, mode="on", max_new_tokens=3)
     assert score(cut).accuracy == 0.0  # it did not end
+
+
+NAN = math.nan
+POLICY = tiny_policy.tiny_policy()
+SUM = Item("sum", "1+1", "2")
+TRACED = Traced("1+1=", "a\n\nWait, b", lambda trace: True)
+
+
+@one_wrong(
+    {
+        "policy": [None, POLICY.model],
+        "items": [None, ["x"], SUM, [TRACED]],
+        "mode": [None, "onn"],
+        "template": [None, "x"],
+        "max_new_tokens": [None, 0, 1.5],
+        "samples": [None, 0, -1, 1.5],
+        "temperature": [None, -1, NAN],
+        "seed": [None, -1, 1.5],
+    }
+)
+def test_answers(name: str, wrong: object) -> None:
+    usual: dict[str, Any] = {"policy": POLICY, "items": [SUM], "mode": "on", "max_new_tokens": 2}
+    refused(lambda: evaluate.answer(**usual | {name: wrong}))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: evaluate.score(None),  # type: ignore[arg-type]
+        lambda: evaluate.pass_rates(None),  # type: ignore[arg-type]
+        lambda: evaluate.pass_at([], 1),
+        lambda: evaluate.pass_at([[Answer(SUM, "", True, True, True, 1)]], 2),
+        lambda: evaluate.pass_at([[Answer(SUM, "", True, True, True, 1)]], 0),
+    ],
+)
+def test_no_answers_to_score(call: Call) -> None:
+    refused(call)

@@ -1,11 +1,13 @@
 """GRPO: the right gradient, whatever the micro-batches; learning; and the same curve after a kill."""
 
 import copy
+import math
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import killed_grpo
 import pandas as pd
@@ -17,50 +19,22 @@ from hypothesis import strategies as st
 
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
-from nemo_lab.reasoning import experience as experience_module
 from nemo_lab.reasoning.experience import (
     Experience,
     Prompt,
     advantages,
     example,
-    experience_of,
-    gather,
-    join_experience,
-    rows_of,
 )
 from nemo_lab.reasoning.grpo_loop import accumulate, grpo, importance, token_weights
 from nemo_lab.reasoning.grpo_settings import CHOICES, GRPOSettings
 from nemo_lab.reasoning.policy import token_logprobs
-from nemo_lab.reasoning.rollouts import sample_responses
+from nemo_lab.reasoning.retro.search import RevisionSettings
 from nemo_lab.reasoning.sft import pair_batch
 from nemo_lab.training import with_fingerprint
 from nemo_lab.training.packing import IGNORE
 from nemo_lab.training.settings import TrainingError
-from tests.recorders import spy
-
-SETTINGS = GRPOSettings(steps=2, prompts=3, group=4, max_new_tokens=6)
-PROMPTS = [Prompt("1+1="), Prompt("<on>2"), Prompt("abc")]
-
-
-def letters(prompt, text, ended):
-    """A reward that every group has a spread of."""
-    return float(len(set(text)) % 3) + ended
-
-
-def experience_for(policy, chosen):
-    """Sampled answers, two of three taken as ended: a fresh model hardly ever ends one."""
-    rollout = sample_responses(
-        policy.model,
-        [policy.encode(p.text) for p in PROMPTS],
-        chosen.max_new_tokens,
-        end=policy.end,
-        pad=policy.pad,
-        group=chosen.group,
-        generator=torch.Generator().manual_seed(1),
-    )
-    ended_B = torch.arange(len(rollout.lengths_B)) % 3 > 0
-    rewards = [letters(None, policy.decode(row), True) for row in rollout.responses()]
-    return experience_of(replace(rollout, ended_B=ended_B), torch.tensor(rewards), policy.pad, chosen)
+from tests.reasoning.refusals import one_wrong, refused
+from tests.reasoning.tiny_grpo import PROMPTS, SETTINGS, experience_for, letters
 
 
 def gradient(policy, experience, chosen, **more):
@@ -114,27 +88,6 @@ def test_leave_one_out_is_unbiased_and_the_group_mean_half_of_it():
     torch.testing.assert_close(ours, exact, atol=1e-6, rtol=1e-4)
     ours, exact = enumerated(reward_V, "mean")
     torch.testing.assert_close(ours * 2, exact, atol=1e-6, rtol=1e-4)
-
-
-REWARDS = st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=4, max_size=4), min_size=1, max_size=5)
-
-
-@given(REWARDS, st.sampled_from(CHOICES["advantage"]), st.randoms())
-def test_advantages_are_relative_to_their_group(rewards, advantage, random):
-    chosen = replace(SETTINGS, advantage=advantage)
-    reward_B = torch.tensor(rewards).flatten()
-    counted_B = torch.tensor([random.random() < 0.7 for _ in reward_B])
-    found = advantages(reward_B, counted_B, chosen).view(-1, 4)
-    assert torch.allclose(found.sum(1), torch.zeros(len(rewards)), atol=1e-4)
-    assert not found.flatten()[~counted_B].any()
-    shifted = advantages(reward_B + 3.0, counted_B, chosen).view(-1, 4)
-    torch.testing.assert_close(shifted, found, atol=1e-3, rtol=1e-3)
-    everything = torch.ones_like(counted_B)
-    full = advantages(reward_B, everything, chosen).view(-1, 4)
-    same = torch.tensor(rewards).std(1) == 0
-    assert not full[same].any()
-    if advantage == "std":
-        torch.testing.assert_close(full[~same].std(1), torch.ones(int((~same).sum())), atol=1e-2, rtol=0)
 
 
 @given(st.sampled_from(CHOICES["aggregate"]), st.integers(0, 2**20))
@@ -207,24 +160,6 @@ def test_the_kl_term_draws_the_policy_to_the_reference_and_its_size_is_the_setti
     assert accumulate(policy.model, experience, chosen, same)["kl"] == pytest.approx(0, abs=1e-7)
 
 
-def test_samples_have_a_generator_of_seed_step_and_attempt(monkeypatch):
-    drawn = spy(monkeypatch, experience_module, "sample_responses")
-    policy, asked = tiny_policy.tiny_policy(), []
-    for seed in (0, 7):
-        for step in (0, 1):
-            gather(
-                policy,
-                lambda *at: asked.append(at) or PROMPTS,
-                lambda prompt, text, ended: 1.0,
-                replace(SETTINGS, seed=seed, resamples=1),
-                step,
-            )
-    assert asked == [(0, 0), (0, 1), (1, 0), (1, 1)] * 2
-    assert len({generator.initial_seed() for generator in drawn.all("generator")}) == 8
-    assert set(drawn.all("temperature")) == {SETTINGS.temperature}
-    assert set(drawn.all("group")) == {SETTINGS.group}
-
-
 def test_the_learning_rate_warms_up_and_stays(monkeypatch):
     chosen = replace(SETTINGS, steps=5, warmup_steps=2, peak_lr=3e-4)
     history = grpo(tiny_policy.tiny_policy(), lambda step, attempt: PROMPTS, letters, chosen)
@@ -248,30 +183,6 @@ def test_the_truncated_weight_follows_the_sampler():
     lower = Experience(**(vars(experience) | {"sampled_BL": experience.sampled_BL - 9.0}))
     capped = gradient(policy, lower, replace(SETTINGS, sampler_cap=2.0))
     torch.testing.assert_close(capped, 2 * plain, atol=1e-4, rtol=1e-2)
-
-
-def test_dynamic_sampling_replaces_groups_without_a_signal():
-    policy = tiny_policy.tiny_policy()
-
-    def prompts(step, attempt):
-        return [Prompt("same"), Prompt("x"), Prompt("y")] if attempt else [Prompt("same")] * 3
-
-    def reward(prompt, text, ended):
-        return 1.0 if prompt.text == "same" else letters(prompt, text, ended)
-
-    chosen = replace(SETTINGS, resamples=2)
-    experience, attempts = gather(policy, prompts, reward, chosen, 0)
-    assert attempts > 1
-    assert len(experience.reward_B) == 12
-    spread = experience.reward_B.view(3, 4).std(1) > 0
-    assert spread[:2].all()
-
-
-def test_joining_groups_undoes_splitting_them():
-    experience = experience_for(tiny_policy.tiny_policy(), SETTINGS)
-    joined = join_experience([rows_of(experience, slice(i, i + 4)) for i in (0, 4, 8)], 1)
-    for name in ("reward_B", "advantage_B", "length_B", "sampled_BL"):
-        assert torch.equal(getattr(joined, name), getattr(experience, name))
 
 
 @pytest.mark.parametrize(
@@ -378,12 +289,6 @@ def test_a_reward_sees_no_end_token():
     assert not any(str(policy.end) in tokens for tokens, _ in seen)
 
 
-@pytest.mark.parametrize("end", [None, "<|im_end|>", -1, True])
-def test_an_end_that_is_no_token_is_named(end):
-    with pytest.raises(ValueError, match=r"end is .*; it must be the id of a token"):
-        replace(tiny_policy.tiny_policy(), end=end)
-
-
 KNOWN = {
     "prompts": with_fingerprint(lambda step, attempt: PROMPTS, "three"),
     "reward": with_fingerprint(letters, "letters"),
@@ -427,3 +332,28 @@ def test_a_gradient_that_is_no_number_spoils_nothing(monkeypatch):
         grpo(policy, lambda step, attempt: PROMPTS, letters, SETTINGS)
     for ours, theirs in zip(policy.model.parameters(), control.model.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+NAN = math.nan
+POLICY = tiny_policy.tiny_policy()
+SEARCH = RevisionSettings(max_new_tokens=4)
+ONE_STEP = GRPOSettings(1, prompts=1, group=2, max_new_tokens=2)
+
+
+@one_wrong(
+    {
+        "policy": [None, POLICY.model],
+        "prompts": [None, [], lambda step, attempt: None, lambda step, attempt: [Prompt("")]],
+        "reward": [None, "x", lambda *given: None, lambda *given: NAN, lambda *given: "x"],
+        "settings": [None, {}, SEARCH, replace(ONE_STEP, kl=0.1)],
+    }
+)
+def test_grpo(name: str, wrong: object) -> None:
+    usual: dict[str, Any] = {
+        "policy": POLICY,
+        "prompts": lambda step, attempt: [Prompt("1+1=")],
+        "reward": lambda *given: 1.0,
+        "settings": ONE_STEP,
+        "progress": False,
+    }
+    refused(lambda: grpo(**usual | {name: wrong}))

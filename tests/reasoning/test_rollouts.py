@@ -1,5 +1,8 @@
 """Rollouts: rows do not disturb each other, and the probabilities kept are those of the trainer."""
 
+import math
+from typing import Any
+
 import pytest
 import tiny_policy
 import torch
@@ -8,6 +11,7 @@ from nemo_lab.reasoning.policy import Policy, token_logprobs
 from nemo_lab.reasoning.rollouts import draw_tokens, sample_responses
 from nemo_lab.reasoning.sft import pair_batch
 from nemo_lab.training.packing import IGNORE
+from tests.reasoning.refusals import one_wrong, refused
 
 PROMPTS = ["1+1=", "<on>23+4=", "x", "abc"]
 POLICIES = {
@@ -94,3 +98,25 @@ def test_mistakes_are_named():
         sample_responses(policy.model, [[5]], 4, end=0, pad=0)
     with pytest.raises(ValueError, match="give another pad"):
         Policy(policy.model, policy.encode, policy.decode, 3, 3)
+
+
+NAN, INF = math.nan, math.inf
+POLICY = tiny_policy.tiny_policy()
+
+
+@one_wrong(
+    {
+        "model": [None, POLICY],
+        "prompts": [None, [], [[]], ["ab"], [[1.5]], [None], [5], [[999]], [[-1]]],
+        "max_new_tokens": [None, 0, 1.5, NAN],
+        "end": [None, -1, 1, 500],
+        "pad": [None, 0, 500],
+        "group": [None, 0, -1, 1.5],
+        "temperature": [None, -1, NAN, INF, "x"],
+        "generator": [3],
+        "adjust": [3],
+    }
+)
+def test_rollouts(name: str, wrong: object) -> None:
+    usual: dict[str, Any] = {"model": POLICY.model, "prompts": [[5]], "max_new_tokens": 2, "end": 0, "pad": 1}
+    refused(lambda: sample_responses(**usual | {name: wrong}))

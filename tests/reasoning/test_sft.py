@@ -6,13 +6,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nemo_lab.reasoning import sft
 from nemo_lab.reasoning.codec import Codec
 from nemo_lab.reasoning.policy import token_logprobs
 from nemo_lab.reasoning.questions.domains import draw
+from nemo_lab.reasoning.rollouts import sample_responses
 from nemo_lab.reasoning.sft import pair_batch, pair_source
 from nemo_lab.studies.reasoning_toggle_rl.lessons import SumTeacher, lesson_pairs
 from nemo_lab.training import TrainingError, TrainSettings, train, with_fingerprint
 from nemo_lab.training.packing import IGNORE
+from tests.reasoning.refusals import Call, refused
 
 CODEC = tiny_policy.CODEC
 TOKENS = st.lists(st.integers(2, 100), min_size=1, max_size=9)
@@ -43,7 +46,6 @@ def test_a_model_learns_its_pairs_and_to_stop():
     pairs = [("a=", "xy"), ("b=", "z")] * 4
     source = pair_source(lambda step: pairs, CODEC.encode, CODEC.end, CODEC.pad)
     train(policy.model, source, TrainSettings(150, 8, 1e-2, precision="fp32"), progress=False)
-    from nemo_lab.reasoning.rollouts import sample_responses
 
     rollout = sample_responses(
         policy.model, [CODEC.encode("a="), CODEC.encode("b=")], 6, end=CODEC.end, pad=CODEC.pad, temperature=0.0
@@ -91,3 +93,18 @@ def test_a_source_is_known_by_its_codec_too():
     }
     assert len(known) == 4
     assert pair_source(pairs, CODEC.encode, 0, 1).fingerprint in known
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: sft.pair_batch([], [], 1),
+        lambda: sft.pair_batch(None, None, 1),  # type: ignore[arg-type]
+        lambda: sft.pair_batch([[]], [[3]], 1),
+        lambda: sft.pair_batch([[3]], [[]], 1),
+        lambda: sft.pair_batch([[3]], [[3], [4]], 1),
+        lambda: sft.pair_batch([[3]], [[3]], None),  # type: ignore[arg-type]
+    ],
+)
+def test_pairs_that_are_none(call: Call) -> None:
+    refused(call)

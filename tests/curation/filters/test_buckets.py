@@ -7,41 +7,9 @@ from hypothesis import strategies as st
 
 from nemo_lab.curation.filters import buckets as web
 from nemo_lab.errors import LabError
-from nemo_lab.studies.web_curation.published import implied_correlation, implied_shares, noisy_copies, published_shares
 
 NAN = float("nan")
 SCORES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
-
-
-def test_three_independent_scorers_follow_the_cube():
-    implied = implied_shares(0.0)
-    for label, (low, high) in web.LABELS.items():
-        assert implied[label] == pytest.approx(100 * (((high + 1) / 20) ** 3 - (low / 20) ** 3), abs=1e-8)
-
-
-def test_equal_scorers_change_nothing():
-    for label, share in implied_shares(1.0).items():
-        low, high = web.LABELS[label]
-        assert share == pytest.approx(5 * (high - low + 1))
-    assert implied_shares(0.999)["high"] == pytest.approx(5, abs=0.35)
-
-
-def test_the_published_split_follows_from_a_correlation_of_three_tenths():
-    published, implied = published_shares(), implied_shares(0.3)
-    assert implied_correlation(published) == pytest.approx(0.3, abs=0.011)
-    for label, share in published.items():
-        assert implied[label] == pytest.approx(share, abs=0.5), label
-    assert any(abs(implied_shares(0.0)[label] - share) > 1.5 for label, share in published.items())
-
-
-def test_the_integral_is_what_buckets_of_random_scores_show():
-    generator, rho, count = np.random.default_rng(0), 0.3, 200_000
-    common = generator.normal(size=count)
-    scores = [np.sqrt(rho) * common + np.sqrt(1 - rho) * generator.normal(size=count) for _ in range(3)]
-    found = web.shares(web.ensemble([web.into_buckets(one, web.cuts(one)) for one in scores]))
-    for label, share in implied_shares(rho).items():
-        assert found[label] == pytest.approx(share, abs=0.3), label
-    assert web.rank_correlations(scores)[np.triu_indices(3, 1)] == pytest.approx(rho, abs=0.01)
 
 
 @given(SCORES, st.integers(2, 30))
@@ -73,14 +41,6 @@ def test_buckets_keep_the_order_and_only_the_order(scores):
     assert (web.into_buckets(ranks, web.cuts(ranks)) == buckets).all()
 
 
-def test_noisy_copies_correlate_as_asked_and_keep_the_scorer():
-    scores = np.random.default_rng(0).normal(size=20_000)
-    copies = noisy_copies(scores, 0.4, 3, seed=1)
-    assert web.rank_correlations(copies)[np.triu_indices(3, 1)] == pytest.approx(0.4, abs=0.02)
-    assert web.rank_correlations([scores, copies[0]])[0, 1] == pytest.approx(0.4**0.5, abs=0.02)
-    assert (np.argsort(noisy_copies(scores, 1.0, 1, seed=1)[0]) == np.argsort(scores)).all()
-
-
 def test_bytes_or_documents():
     scores, sizes = np.arange(100.0), np.where(np.arange(100) >= 90, 1000, 1)
     by_documents = web.into_buckets(scores, web.cuts(scores))
@@ -106,12 +66,6 @@ def test_labels_cover_every_bucket_once():
     assert sum(high - low + 1 for low, high in web.LABELS.values()) == web.BINS
     with pytest.raises(LabError, match="Bucket 20 has no label"):
         web.labels([3, 20])
-
-
-def test_the_paper_s_table_as_printed():
-    printed = {"high": 12.63, "medium-high": 11.52, "medium": 46.24, "medium-low": 20.43, "low": 9.18}
-    for label, share in published_shares().items():
-        assert share == pytest.approx(printed[label], abs=0.011)
 
 
 def test_found_at_precision_by_hand():
@@ -158,20 +112,9 @@ def test_found_at_precision_is_the_best_threshold(rows, precision):
         (lambda: web.rank_correlations([[1.0, NAN], [1.0, 2.0]]), "1 are no numbers"),
         (lambda: web.rank_correlations([[1.0, 3.0], [1.0, 2.0, 3.0]]), "one length"),
         (lambda: web.rank_correlations([[1.0], [2.0]]), "at least 2"),
-        (lambda: noisy_copies([NAN], 0.5, 1, 0), "1 are no numbers"),
-        (lambda: implied_correlation(dict.fromkeys(web.LABELS, NAN)), "5 are no numbers"),
-        (lambda: implied_correlation({"high": 5.0}), "expected high, medium-high"),
-        (lambda: implied_shares(-0.1), "at least 0 and at most 1"),
-        (lambda: implied_shares(NAN), "correlation is nan"),
-        (lambda: implied_shares(0.3, 0), "scorers is 0"),
-        (lambda: implied_shares(0.3, -1), "scorers is -1"),
         (lambda: web.shares([]), "at least 1"),
         (lambda: web.shares([1, 2], [1.0]), "one length"),
         (lambda: web.shares([1, 2], [0.0, 0.0]), "all 0"),
-        (lambda: implied_shares(1.5), "at least 0 and at most 1"),
-        (lambda: implied_shares(None), "correlation is None"),
-        (lambda: implied_shares(0.3, 1.5), "scorers is 1.5"),
-        (lambda: noisy_copies([1.0], 0.5, 0, 0), "count is 0; it must be a whole number of at least 1"),
         (lambda: web.cuts(None), "scores"),
         (lambda: web.cuts("abc"), "The scores are 'abc', expected a list of numbers"),
         (lambda: web.cuts([None]), "1 are no numbers"),
@@ -180,7 +123,6 @@ def test_found_at_precision_is_the_best_threshold(rows, precision):
         (lambda: web.rank_correlations(None), "no scorers"),
         (lambda: web.labels(None), "The buckets have the shape"),
         (lambda: web.labels(["high"]), "The buckets are .* expected a list of numbers"),
-        (lambda: noisy_copies([1.0], 0.0, 1, 0), "above 0"),
     ],
 )
 def test_refusals(call, words):

@@ -5,7 +5,6 @@ from collections import Counter
 import pytest
 
 from nemo_lab.curation.pages import justext as web
-from nemo_lab.curation.pages.page import Page
 from nemo_lab.errors import LabError
 from nemo_lab.studies.web_curation import extractors
 from tests.curation.made_pages import page
@@ -49,30 +48,9 @@ def test_prose_in_another_language_is_boilerplate_to_english_stop_words():
     assert "Leuchtturm" in web.by_justext(html, "German")
 
 
-def test_an_unreadable_page_is_counted_and_the_others_go_on():
-    pages = [Page(PAGE, "a", "1"), Page(b"", "b", "2"), Page(PAGE, "c", "3")]
-
-    def extract(html):
-        return {"text": web.by_justext(html)}["text" if html else "nothing"]
-
-    texts, failed = extractors.extract_all(pages, extract)
-    assert [bool(text) for text in texts] == [True, False, True]
-    assert failed == {"KeyError": 1}
-
-
 @pytest.mark.parametrize("content", [b"", b" \n ", b"<!-- nothing -->"])
 def test_an_empty_page_has_no_text(content):
     assert web.by_justext(content) == extractors.by_trafilatura(content) == web.boilerplate(content) == ""
-
-
-@pytest.mark.parametrize(
-    "content", [b"\x00\xff\xfe" * 50, b"<div>" * 3000, b"<p>&#xD800;&#99999999;</p>", "é".encode("latin-1")]
-)
-@pytest.mark.parametrize("name", list(extractors.EXTRACTORS))
-def test_hostile_pages_end_as_text_or_as_a_count(name, content):
-    texts, failed = extractors.extract_all([Page(content, "a", "1")], extractors.EXTRACTORS[name])
-    assert isinstance(texts[0], str)
-    assert failed.total() <= 1
 
 
 def test_what_is_no_page_and_no_language_is_one_sentence():

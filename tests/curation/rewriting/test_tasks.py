@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nemo_lab.corpora import cards
 from nemo_lab.curation.rewriting import tasks as web
 from nemo_lab.curation.rewriting.writer import Reply
 from nemo_lab.errors import LabError
+from tests.card_tables import cells
 
 
 def words(text):
@@ -112,3 +114,15 @@ def test_what_cannot_be_rephrased_is_one_sentence(change, words):
 def test_limits_of_a_task_are_numbers_of_tokens():
     with pytest.raises(LabError, match="max_output is -1; it must be a whole number of at least 0"):
         task("distill", max_output=-1)
+
+
+REPHRASED = cards.card_path("web-rephrasings").read_text(encoding="utf-8")
+
+
+def test_the_limits_are_those_of_the_tasks():
+    found = {name: tuple(map(int, limits)) for name, _, *limits in cells(REPHRASED)}
+    tasks = web.TASKS
+    assert found == {name: (t.max_input, t.max_output, t.final) for name, t in tasks.items()}
+    low = {name for name, of, *_ in cells(REPHRASED) if "worst" in of}
+    assert low == {name for name in web.PUBLISHED_TOKENS["low"] if name != "raw"}
+    assert all(f"`{name}`" in REPHRASED for name in ("texts", "sources", "invented", "dropped"))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nemo_lab.errors import LabError
 from nemo_lab.reasoning.questions.domains import DOMAINS, draw
 from nemo_lab.reasoning.questions.items import SPLITS, Item, split_of
+from tests.reasoning.refusals import Call, refused
 
 each_domain = pytest.mark.parametrize("name", DOMAINS)
 
@@ -89,3 +90,15 @@ KNOWN = [Item("sum", "961+133", "1094", "04,09,10"), Item("sum", "867+304", "117
 def test_mistakes_are_named(arguments, words):
     with pytest.raises(LabError, match=words):
         draw(*arguments[:2], **arguments[2])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Item("sum", None, "2"),  # type: ignore[arg-type]
+        lambda: Item("sum", "1+1", 2),  # type: ignore[arg-type]
+        lambda: Item("sum", "1+1", "2", options=["2", "3"]),  # type: ignore[arg-type]
+    ],
+)
+def test_an_item_is_of_texts(call: Call) -> None:
+    refused(call)

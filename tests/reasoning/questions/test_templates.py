@@ -1,5 +1,6 @@
 """Prompts, responses and rewards fit together; conversions and filters do what they say, misses counted."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nemo_lab.corpora import cards
+from nemo_lab.corpora.packages.clients import PackageError
+from nemo_lab.corpora.questions import SETS, questions, read_questions
 from nemo_lab.errors import LabError
 from nemo_lab.reasoning.questions import templates
 from nemo_lab.reasoning.questions.domains import DOMAINS, draw
@@ -33,6 +37,8 @@ from nemo_lab.reasoning.questions.templates import (
     response_of,
     reward,
 )
+from tests.card_tables import rows
+from tests.reasoning.refusals import Call, refused
 
 SUM = Item("sum", "347+586", "933", "13,13,09", ("923", "933", "934", "932"))
 CHOICE = Item("radio-exam", "What is dither?", "a little noise", options=("a lot", "a little noise", "a knob", "x"))
@@ -322,3 +328,56 @@ def test_rows_become_items():
     assert items_from(rows) == [Item("d", "Q?", "a", options=("a", "b"))]
     assert items_from([{**rows[0], "options": None}])[0].options == ()
     assert templates.SYSTEM_ON == "detailed thinking on"
+
+
+CARD = cards.card_path("reasoning-items").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("row", rows("set", CARD), ids=lambda row: row[0])
+def test_the_counts_are_those_of_the_packages(row):
+    name, _, read, kept, opened = row
+    assert name in SETS
+    try:
+        items = items_from(questions(name))
+    except PackageError as error:
+        pytest.skip(str(error))
+    assert len(read_questions(name)[0]) == len(items) == int(read.replace(",", ""))
+    assert len(keep(items)[0]) == int(kept.replace(",", ""))
+    if opened != "–":
+        well_posed = [item for item in map(as_open, items) if item]
+        assert len(keep(well_posed)[0]) == int(opened)
+
+
+NAN = math.nan
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: templates.prompt_of(None, "on"),  # type: ignore[arg-type]
+        lambda: templates.response_of(None, "on"),  # type: ignore[arg-type]
+        lambda: templates.gold_letter(None),  # type: ignore[arg-type]
+        lambda: templates.gold_letter(Item("x", "q", "k", options=tuple("abcdefghijk"))),
+        lambda: templates.parse(None),  # type: ignore[arg-type]
+        lambda: templates.as_choice(None, RNG),  # type: ignore[arg-type]
+        lambda: templates.as_choice(SUM, None),  # type: ignore[arg-type]
+        lambda: templates.as_open(None),  # type: ignore[arg-type]
+        lambda: templates.needs_options(None),  # type: ignore[arg-type]
+        lambda: templates.items_from(None),  # type: ignore[arg-type]
+        lambda: templates.items_from([{}]),
+        lambda: templates.items_from([{"domain": "x", "question": "q", "answer": None, "options": None}]),
+        lambda: templates.filter_reasons(None),  # type: ignore[arg-type]
+        lambda: templates.keep(None),  # type: ignore[arg-type]
+        lambda: templates.corrupt(None, 0.5, RNG),  # type: ignore[arg-type]
+        lambda: templates.corrupt([SUM], None, RNG),  # type: ignore[arg-type]
+        lambda: templates.corrupt([SUM], NAN, RNG),
+        lambda: templates.adheres(None, "on"),  # type: ignore[arg-type]
+        lambda: templates.is_right(SUM, None),  # type: ignore[arg-type]
+        lambda: templates.is_right(None, "2"),  # type: ignore[arg-type]
+        lambda: templates.reward(SUM, None, ended=True, mode="on"),  # type: ignore[arg-type]
+        lambda: templates.reward(None, "2", ended=True, mode="on"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_no_template_takes(call: Call) -> None:
+    refused(call)

@@ -3,10 +3,12 @@
 import math
 
 import pytest
+import tiny_policy
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nemo_lab.reasoning.retro.thoughts import KEYWORDS, join, segment, shape, split_steps, starts_with_keyword
+from tests.reasoning.refusals import Call, refused
 
 pieces = st.sampled_from(
     ["Wait, no", "so 3", "but", "butter", "\n\n", "\n", "\n \n", "$$", "```", " ", "x = 1", "HMM", "not  sure", "é"]
@@ -80,3 +82,20 @@ def test_an_answer_that_is_not_there_has_no_place() -> None:
     assert math.isnan(shape("a", list, "2").answer_at)  # type: ignore[arg-type]
     assert math.isnan(shape("", list).answer_at)  # type: ignore[arg-type]
     assert shape("", list).switches == 0  # type: ignore[arg-type]
+
+
+POLICY = tiny_policy.tiny_policy()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: split_steps(None),  # type: ignore[arg-type]
+        lambda: segment("a\n\nb", "wait"),
+        lambda: segment("a\n\nb", ()),
+        lambda: shape("a", None),  # type: ignore[arg-type]
+        lambda: shape("a", POLICY.encode, keywords=[""]),
+    ],
+)
+def test_no_trace_and_no_keywords(call: Call) -> None:
+    refused(call)

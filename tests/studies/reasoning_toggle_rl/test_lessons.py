@@ -1,5 +1,7 @@
 """Lessons: what is shown in which mode, and a teacher whose errors follow its rule."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from nemo_lab.studies.reasoning_toggle_rl.lessons import (
     mistaken_thought,
 )
 from nemo_lab.training.settings import TrainingError
+from tests.reasoning.refusals import Call, refused
 
 ITEMS = draw("sum", 200, seed=5, level=3)
 
@@ -81,3 +84,18 @@ def test_the_teacher_errs_by_its_rule_alone():
 def test_an_unknown_lesson_is_named():
     with pytest.raises(TrainingError, match="mixed"):
         lesson_pairs("mixed", ITEMS, SumTeacher(), steps=1, batch_size=4, seed=0)
+
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: SumTeacher(NAN),
+        lambda: SumTeacher(2),
+        lambda: SumTeacher().accuracy([]),
+    ],
+)
+def test_a_teacher_errs_by_a_share(call: Call) -> None:
+    refused(call)

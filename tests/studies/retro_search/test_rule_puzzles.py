@@ -1,13 +1,20 @@
 """The puzzle: deterministic, without leakage, and with traces that are right, needlessly long, and in the codec."""
 
+import json
 import statistics
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nemo_lab.corpora import cards
 from nemo_lab.reasoning.retro.thoughts import segment, split_steps
+from nemo_lab.studies.registry import SETTINGS
+from nemo_lab.studies.retro_search import rule_puzzles
 from nemo_lab.studies.retro_search import rule_puzzles as rp
+from tests.card_tables import rows
+from tests.reasoning.refusals import Call, refused
 
 puzzles = st.builds(
     rp.puzzle,
@@ -110,3 +117,38 @@ def test_what_is_no_puzzle_is_refused(prompt: str, words: str) -> None:
 def test_bad_input_is_refused(arguments: tuple[int, str, int], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         rp.puzzle(*arguments)
+
+
+TRACES = cards.card_path("retro-traces").read_text(encoding="utf-8")
+RECORD = Path(__file__).parents[3] / "notebooks/records/11_retro_search.laptop.json"
+
+
+def test_the_revised_traces_are_as_much_shorter_as_the_record_says():
+    values = json.loads(RECORD.read_text(encoding="utf-8"))["values"]
+    left = {row[0]: row[3].removesuffix(" %") for row in rows("set", TRACES)}
+    assert int(left["revised"]) == round(100 - values["data.steps_saved"])
+    assert f"traces are {values['data.tokens_saved']:.0f} % shorter" in TRACES
+    assert int(left["revised by a smaller model"]) == round(100 - values["weak.data_saved"])
+
+
+def test_the_puzzles_are_those_of_the_code():
+    laptop = SETTINGS["11_retro_search"]["laptop"]
+    example = rp.puzzle(0, "train", 9, laptop.rules, laptop.hops)
+    assert f"`{example.prompt}` is a prompt and `{example.answer}` its answer" in TRACES
+    assert (laptop.rules, laptop.hops, rp.TEST_SHARE) == (3, 3, 0.2), "three rules, three times, one in five"
+    assert f"modulo {rp.MODULUS}" in TRACES
+    assert f"up to {laptop.questions} a seed" in TRACES
+    assert f"`leave` {laptop.leave}" in TRACES
+    assert f"a code of {rp.codec().vocab_size}\ntokens" in TRACES
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: rule_puzzles.puzzle(0, "all", 1),
+        lambda: rule_puzzles.puzzle(0, "train", 1, rules=99),
+        lambda: rule_puzzles.puzzle(0, "train", 1, hops=None),  # type: ignore[arg-type]
+    ],
+)
+def test_a_puzzle_that_cannot_be(call: Call) -> None:
+    refused(call)

@@ -1,49 +1,18 @@
-"""The experiment of one seed at a tiny size, what it promises about its arms, and what is made of its results."""
+"""The experiment of one seed at a tiny size, and what it promises about its arms."""
 
-import math
 from dataclasses import replace
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 
 from nemo_lab.lab.scales import resolve
 from nemo_lab.modeling.model import HybridLM
-from nemo_lab.reasoning.retro.search import Continuation, Traced
-from nemo_lab.studies.retro_search import measures, rule_puzzles, runs, summary
+from nemo_lab.reasoning.retro.search import Traced
+from nemo_lab.studies.retro_search import measures, rule_puzzles, runs
 from nemo_lab.studies.retro_search.runs import SeedResult, one_seed
-from nemo_lab.studies.retro_search.settings import RetroSearch
-from nemo_lab.studies.retro_search.view import SideBySide
 from tests.recorders import record, spy
-
-TINY = RetroSearch(
-    seeds=1,
-    ablations=10,
-    rules=2,
-    hops=2,
-    leave=0.8,
-    batch_size=24,
-    peak_lr=1.5e-2,
-    steps=260,
-    tune_steps=3,
-    tune_lr=1e-3,
-    questions=60,
-    held_out=20,
-    max_new_tokens=50,
-    alternatives=1,
-    gamma=0.9,
-    beta=6,
-    d_model=32,
-    d_weak=16,
-    weak_steps=(0, 10),
-    weak_lr=1e-2,
-)
-
-
-@pytest.fixture(scope="module")
-def result() -> SeedResult:
-    return one_seed(TINY, 7, keep=3, ablations=10)
+from tests.studies.retro_search.tiny_study import POLICY, TINY
 
 
 def test_every_arm_learns_from_the_same_questions(result: SeedResult) -> None:
@@ -93,55 +62,7 @@ def test_taught_and_revised_questions_differ_from_those_for_judging() -> None:
     assert not {item.prompt for item in test} & {item.prompt for item in train}
 
 
-# --- summaries
-
-
-def test_savings_and_gains_are_per_seed(result: SeedResult) -> None:
-    outcome = result.outcomes["Retro-Search"]
-    base = result.outcomes["originals"]
-    (saved,) = summary.saved([result], "Retro-Search", "originals")
-    assert saved == pytest.approx(100 - 100 * outcome.tokens / base.tokens)
-    assert summary.gained([result] * 2, "originals", "originals") == [0, 0]
-    table = summary.outcome_table([result], ["originals", "cut"])
-    assert list(table.index) == ["originals", "cut"]
-    assert summary.cost_table([result], ["ban: never"]).loc["ban: never", "taken, %"] <= 100
-
-
-def test_a_median_has_an_interval_and_needs_a_number() -> None:
-    values = [*np.random.default_rng(0).lognormal(size=400).tolist(), math.nan]
-    middle, low, high = summary.bootstrap_median(values)
-    assert low < middle < high
-    assert 0.85 < low < 1 < high < 1.2 or low < 1.1
-    assert summary.bootstrap_median([3.0]) == (3, 3, 3)
-    for nothing in ([], [math.nan]):
-        with pytest.raises(ValueError, match="at least one"):
-            summary.bootstrap_median(nothing)
-
-
-def test_traits_of_samples(result: SeedResult) -> None:
-    for middle, low, high in summary.traits([result], "originals").values():
-        assert low <= middle <= high
-
-
-# --- the view
-
-
-def test_the_view_escapes_and_marks() -> None:
-    view = SideBySide("<img src=x>", "a\n\n<b>\n\nWait, <i>", "a\n\n&", ("wait",))
-    shown = view._repr_html_()
-    assert "<img" not in shown
-    assert "<b>" not in shown
-    assert "<i>" not in shown
-    assert "&lt;b&gt;" in shown
-    assert "font-weight:bold" in shown
-    assert view.shared == 1
-    assert repr(view).splitlines()[1:] == ["  3 steps: a | -<b> | -Wait, <i>", "  2 steps: a | +&"]
-
-
 # --- what reaches a seed's experiment
-
-
-POLICY = runs.untrained(TINY.d_model, seed=3)
 
 
 def test_a_model_is_taught_puzzles_of_training_by_its_seed(monkeypatch) -> None:
@@ -384,18 +305,3 @@ def test_students_are_alike_and_learn_from_the_last_reviser_or_from_none(monkeyp
     student = taught.calls[0]
     assert (student["d_model"], student["steps"], student["peak_lr"]) == (TINY.d_weak, 10, TINY.weak_lr)
     assert student["seed"] not in (7, 7 + 250), "a student is neither the strong model nor the reviser"
-
-
-def test_outcomes_are_greedy_and_drawn_with_a_seed(monkeypatch) -> None:
-    items = runs.questions(TINY, 7, "test", 4)
-    found = [Continuation("", True, 3)] * 3 + [Continuation("", True, 7)]
-    sampled = record(monkeypatch, measures, "sample_traces", found)
-    record(monkeypatch, measures, "shapes", tuple)
-    judged = record(monkeypatch, measures, "correct_items", lambda items, found: items[: len(judged.calls)])
-    outcome = measures.measure(POLICY, items, runs.revision_settings(TINY), seed=5)
-    greedy, drawn = sampled.calls
-    assert (greedy["search"].temperature, drawn["search"].temperature) == (0.0, 1.0)
-    assert drawn["generator"].initial_seed() == 5
-    assert all(call["items"] is items for call in (greedy, drawn))
-    assert sorted([outcome.accuracy, outcome.sampled_accuracy]) == [0.25, 0.5]
-    assert (outcome.tokens, outcome.sampled_tokens) == (4, 4)

@@ -1,11 +1,14 @@
 """The pool's books: origins, lengths, seeds, refusals; on corpora made up for the test."""
 
+import re
 from itertools import pairwise
 
 import pytest
 
+from nemo_lab.corpora import cards
 from nemo_lab.errors import LabError
 from nemo_lab.studies.web_curation import pool as web
+from tests.card_tables import cells
 
 
 class Corpora:
@@ -88,3 +91,15 @@ def test_documents_are_drawn_at_random_and_mixed():
     assert len([1 for one, other in pairwise(origins) if one != other]) > 4
     long = web.pool(Corpora(), 20, seed=3)
     assert any(not d.text.startswith("law") for d in long if d.origin == "law")
+
+
+POOL = cards.card_path("web-pool").read_text(encoding="utf-8")
+
+
+def test_the_origins_are_those_of_the_pool():
+    kinds = {origin: kind for origin, kind, _ in cells(POOL)}
+    assert [origin for origin, kind in kinds.items() if kind == "good"] == list(web.GOOD)
+    assert [o for o, kind in kinds.items() if kind == "other"] == [*web.OTHER, web.BOILERPLATE]
+    assert f"of {web.LENGTH // 2} to {web.LENGTH:,} characters" in POOL
+    fields = re.search(r"^Columns: (.*)\.$", POOL, re.MULTILINE)
+    assert fields[1] == ", ".join(f"`{name}`" for name in web.Document.__annotations__)
