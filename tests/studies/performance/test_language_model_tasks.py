@@ -6,7 +6,7 @@ import torch
 from nemo_lab.studies.performance import language_model, language_model_tasks
 from tests.recorders import spy
 
-TINY = language_model.Sizes(batch_size=2, length=24, steps=1, new_tokens=3)
+TINY = language_model.TrainingSizes(batch_size=2, length=24, steps=1, new_tokens=3)
 
 
 def test_the_two_sides_are_the_same_model() -> None:
@@ -55,7 +55,7 @@ def test_the_profile_names_operations() -> None:
 
 
 def test_the_matmuls_alone_are_a_bound_on_decoding() -> None:
-    sizes = language_model.Sizes(new_tokens=8)
+    sizes = language_model.TrainingSizes(new_tokens=8)
     runs = [language_model_tasks.decode("ours", dtype, 1, sizes) for dtype in language_model_tasks.DTYPES.values()]
     ours = min(run["seconds"][0] / run["tokens"] for run in runs)
     assert (
