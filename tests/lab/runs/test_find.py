@@ -45,7 +45,8 @@ def test_finished_runs_are_found_with_their_notebooks_and_killed_ones_are_not(tm
 
 
 MALFORMED = (
-    *("", "{", "[]", "null", "7", '{"schema": 2}'),
+    *("", "{", "[]", "null", "7", '{"schema": 1}'),
+    '{"schema": 2, "notebook": "05_x", "scale": "smoke", "seed": 0}',
     '{"schema": 1, "notebook": "05_x", "scale": "smoke"}',
     '{"schema": 1, "notebook": 5, "scale": "smoke", "seed": 0}',
     '{"schema": 1, "notebook": "05_x", "scale": "smoke", "seed": "x"}',
