@@ -1,11 +1,16 @@
 """`nemo-lab verify`: each way in which stored outputs can be stale or unfit is named, and nothing else."""
 
+from pathlib import Path
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+import nemo_lab
+from nemo_lab.corpora.cards import card_path
 from nemo_lab.errors import LabError
 from nemo_lab.lab.runs.execute import execute, store
+from nemo_lab.lab.runs.notebooks import notebooks_folder
 from nemo_lab.lab.runs.plan import plan
 from nemo_lab.lab.runs.staleness import code_hash
 from nemo_lab.lab.runs.verify import problems, verify
@@ -82,3 +87,15 @@ def test_a_file_that_is_no_notebook_is_one_sentence(tmp_path):
     (tmp_path / "10_a.ipynb").write_text("[]")
     with pytest.raises(LabError, match="not a readable notebook"):
         verify([tmp_path / "10_a.ipynb"])
+
+
+def test_the_clone_is_found_from_anywhere_and_asked_for_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root = Path(nemo_lab.__file__).resolve().parents[1]
+    assert notebooks_folder() == root / "notebooks"
+    assert card_path("novels").is_file()
+    monkeypatch.setattr(nemo_lab, "__file__", str(tmp_path / "site-packages/nemo_lab/__init__.py"))
+    with pytest.raises(LabError, match="run this in a clone"):
+        notebooks_folder()
+    with pytest.raises(LabError, match="clone it"):
+        card_path("novels")
