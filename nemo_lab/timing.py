@@ -1,7 +1,7 @@
 """Which of two things is faster on this machine, told in spite of slow minutes.
 
 A shared or throttled machine changes its speed from minute to minute, by more than most differences that one
-wants to see. So `alternate` takes turns, A B, B A, A B …, a slow minute hits all sides alike, and the *ratio
+wants to see. So `interleaved` takes turns, A B, B A, A B …, a slow minute hits all sides alike, and the *ratio
 within each round* is judged, not the ratio of two averages. The interval of the median ratio comes from the
 sign test (order statistics): it assumes nothing about how times are distributed and one disturbed round cannot
 move it far. With n rounds the widest such interval, smallest to largest, covers the median with probability
