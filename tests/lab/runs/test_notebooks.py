@@ -95,7 +95,7 @@ def test_without_a_folder_the_command_says_what_to_do(tmp_path, monkeypatch):
         find_notebooks([])
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"cells": 3}'])
 def test_what_is_no_notebook_is_one_sentence(tmp_path, text):
     path = tmp_path / "a.ipynb"
     with pytest.raises(LabError, match="not a readable notebook"):
