@@ -213,3 +213,27 @@ def test_a_folder_knows_its_teacher_and_its_objective(tmp_path: Path) -> None:
     for said, changes in others.items():
         with pytest.raises(TrainingError, match=said):
             _distilled(tmp_path, **changes)  # type: ignore[arg-type]
+
+
+def test_each_objective_is_the_loss_of_its_name() -> None:
+    """By hand from logits and hidden states of both; a swapped direction would train as well."""
+    student, model = HybridLM(TINY, seed=0), HybridLM(TINY, seed=1)
+    tokens = torch.randint(17, (2, 9), generator=torch.Generator().manual_seed(0))
+    targets = tokens.roll(-1, 1)
+    ours, theirs = student(tokens), model(tokens)
+    hidden = cosine_loss(student.hidden(tokens), model.hidden(tokens), reduction="none")
+    text, kl = F.cross_entropy(ours.transpose(1, 2), targets, reduction="none"), kl_loss(ours, theirs, reduction="none")
+    wanted = {
+        "kl": kl,
+        "reverse kl": kl_loss(theirs, ours, reduction="none"),
+        "mse": (ours - theirs).square().mean(-1),
+        "cosine": 1 - F.cosine_similarity(ours, theirs, dim=-1),
+        "ce": text,
+        "ce+kl": text + kl,
+        "ce+cosine": text + hidden,
+    }
+    assert set(wanted) == set(OBJECTIVES)
+    for objective, losses in wanted.items():
+        distilled = Distilled(student, Teacher(model, precision="fp32"), objective)
+        torch.testing.assert_close(distilled.loss(tokens, targets, reduction="none"), losses, msg=objective)
+    assert (wanted["kl"] - wanted["reverse kl"]).abs().max() > 1e-4

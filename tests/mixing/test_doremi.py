@@ -69,7 +69,7 @@ def test_weight_goes_to_what_the_reference_knows_and_the_model_does_not(monkeypa
 
 
 def test_reference_and_second_model_differ_in_their_seed_and_share_the_uniform_baseline(monkeypatch):
-    plan = tiny_plan.plan()
+    plan = tiny_plan.uneven()
     reference = spy(monkeypatch, module, "mixture_model")
     second, drawn = spy(monkeypatch, module, "new_model"), spy(monkeypatch, module, "draw_table")
     blended, updated = spy(monkeypatch, module, "Blend"), spy(monkeypatch, module, "update_weights")

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import datasets
+import numpy as np
 import pandas as pd
 import pytest
 import tiny_plan
@@ -15,6 +16,7 @@ from nemo_lab.lab.scales import resolve
 from nemo_lab.mixing import pipeline
 from nemo_lab.mixing.pools import MixingError
 from nemo_lab.studies.climb_mixing.methods import recipe_from
+from tests.recorders import record, spy
 
 RECIPE = replace(recipe_from(resolve("03_climb_mixing", "smoke")), vocab_size=300, k_init=4, clusters=2, rounds=(5, 1))
 COOKING = "Peel the onions, melt butter in a pan and stir until golden; season with salt, pepper and thyme. "
@@ -45,8 +47,10 @@ def packaged_model():
         pytest.skip(str(error))
 
 
-def test_a_folder_of_jsonl_files_becomes_a_climbmix(own_folder, tmp_path):
+def test_a_folder_of_jsonl_files_becomes_a_climbmix(own_folder, tmp_path, monkeypatch):
     folder, goal = own_folder
+    steps = [spy(monkeypatch, pipeline, name) for name in ("cluster_documents", "proxy_plan", "search_corpus")]
+    chosen = spy(monkeypatch, pipeline, "select_documents")
     dataset, texts, reference = pipeline.read_sources([str(folder)], str(goal), "", 0, 10_000)
     assert len(dataset) == 40
     assert reference is None
@@ -58,6 +62,9 @@ def test_a_folder_of_jsonl_files_becomes_a_climbmix(own_folder, tmp_path):
     assert len(pd.read_parquet(out / "proxies.parquet")) == 6
     assert "6 proxies" in lines[-1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "goal.txt", "mix", "own"]
+    assert [step.only("seed") for step in (*steps, chosen)] == [1] * 4
+    assert steps[1].only("held_out").texts == tuple(texts), "proxies are scored on the goal"
+    assert steps[2].only("objective") == "goal"
 
 
 def test_the_command_does_the_same_and_says_where(own_folder, tmp_path):
@@ -127,3 +134,49 @@ def test_what_cannot_be_mixed_is_one_sentence(change, words, tmp_path):
     recipe = recipe_from(resolve("03_climb_mixing", "smoke"))
     with pytest.raises(MixingError, match=words):
         pipeline.make_climbmix(rows, **{"goal": ["g"], "recipe": recipe, "out": tmp_path / "mix"} | change)
+
+
+# --- what reaches the steps
+
+
+def test_the_seed_reaches_clusters_and_quality(monkeypatch):
+    texts, good = [f"{COOKING} {i}" for i in range(12)], [STARS] * 6
+    vectors = record(
+        monkeypatch, pipeline, "embedded", lambda given: np.random.default_rng(len(given)).random((len(given), 4))
+    )
+    cells, scored = spy(monkeypatch, pipeline, "kmeans"), spy(monkeypatch, pipeline, "quality_scores")
+    pruned = spy(monkeypatch, pipeline, "prune")
+    pipeline.cluster_documents(texts, replace(RECIPE, threshold=0.5), 7, good)
+    assert vectors.all("texts") == [texts, good]
+    assert cells.only("seed") == scored.only("seed") == 7
+    assert len(scored.only("reference_RD")) == 6
+    assert pruned.only("threshold") == 0.5
+    pipeline.cluster_documents(texts, RECIPE, 7)
+    assert len(pruned.calls) == 1, "without a reference nothing is pruned"
+
+
+def test_the_seed_reaches_search_proxies_and_their_start(monkeypatch):
+    climbed = record(monkeypatch, pipeline, "climb", "found")
+    made = record(monkeypatch, pipeline, "runner", "run")
+    plan = tiny_plan.uneven()
+    assert pipeline.search_corpus(plan, "goal", RECIPE, 7, n_jobs=3) == "found"
+    assert (made.only("seed"), made.only("n_jobs")) == (7, 3)
+    assert (climbed.only("seed"), climbed.only("run"), climbed.only("objective")) == (7, "run", "goal")
+    assert np.array_equal(climbed.only("prior_K"), plan.pools.natural_K)
+    assert climbed.only("settings") == pipeline.SearchSettings(RECIPE.rounds, RECIPE.candidates)
+    started = record(monkeypatch, pipeline, "run_many", ["base"])
+    warm = pipeline.proxy_plan(plan.pools, plan.held_out, replace(RECIPE, base_steps=5), 7)
+    (job,) = started.only("jobs")
+    assert (job.func, job.args[1:]) == (pipeline.base_model, (5, 7))
+    assert warm.base == "base"
+
+
+def test_sources_are_of_training_and_the_goal_of_validation(monkeypatch):
+    given = datasets.Dataset.from_dict({"text": ["some"], "corpus": ["c"]})
+    mixed = record(monkeypatch, pipeline, "mixture", given)
+    pipeline.read_sources(["code", "law"], "novels", "", 1000, 500)
+    assert [(call["corpora"], call["split"]) for call in mixed.calls] == [
+        (["code"], "train"),
+        (["law"], "train"),
+        (["novels"], "validation"),
+    ]

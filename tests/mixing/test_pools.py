@@ -223,3 +223,18 @@ def test_weights_are_a_number_for_each_source(weights: Any) -> None:
 def test_what_no_run_can_read_is_one_sentence(call: Callable[[], object], words: str) -> None:
     with pytest.raises(MixingError, match=words):
         call()
+
+
+def test_each_source_is_read_in_an_order_of_its_own_and_of_the_seed():
+    """Sources of one size in one order would show the same places of both at the same steps."""
+    table = draw_table([0.5, 0.5], 12, 8, seed=0)
+    one = pack([[1 + k] * 15 for k in range(40)], 16, eos=0)
+    pools = Pools({"a": one, "b": one})
+
+    def order(seed, source):
+        blend = Blend(pools, table, seed)
+        return [int(row[1]) for step in range(12) for row in blend(step).tokens_BL[blend.table_SB[step] == source]]
+
+    orders = [order(seed, source) for seed in (0, 1) for source in (0, 1)]
+    assert all(len(one) == 48 for one in orders)
+    assert len(set(map(tuple, orders))) == 4

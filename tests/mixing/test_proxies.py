@@ -147,7 +147,7 @@ def test_proxies_are_scored_on_the_held_out_text(monkeypatch):
 
 def test_the_common_start_is_trained_on_natural_shares_without_a_decay(monkeypatch, tmp_path):
     built = record(monkeypatch, proxies, "artifact", tmp_path)
-    plan = tiny_plan.plan(base=tmp_path, settings=replace(tiny_plan.SETTINGS, checkpoint_every=5))
+    plan = tiny_plan.uneven(base=tmp_path, settings=replace(tiny_plan.SETTINGS, checkpoint_every=5))
     assert proxies.base_model(plan, 40, seed=7) == tmp_path
     made = spy(monkeypatch, proxies, "mixture_model")
     trained = record(monkeypatch, proxies, "train")

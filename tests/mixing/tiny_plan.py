@@ -53,10 +53,19 @@ def texts(source, count=20, seed=0):
     return ["".join(LETTERS[i] for i in row) for row in rows]
 
 
-def pools():
-    tokenizer = LetterTokenizer()
-    ids = {name: [e.ids for e in tokenizer.encode_batch(texts(name))] for name in ("up", "down", "noise")}
+def pools(counts=(20, 20, 20)):
+    """The three sources, of so many texts each."""
+    tokenizer, names = LetterTokenizer(), ("up", "down", "noise")
+    ids = {
+        name: [e.ids for e in tokenizer.encode_batch(texts(name, count))]
+        for name, count in zip(names, counts, strict=True)
+    }
     return Pools({name: pack(own, LENGTH, eos=0) for name, own in ids.items()})
+
+
+def uneven(**changes):
+    """A plan whose natural shares are not the uniform ones."""
+    return plan(pools=pools((24, 12, 6)), **changes)
 
 
 def plan(**changes):

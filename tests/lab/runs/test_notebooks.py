@@ -3,8 +3,8 @@
 import nbformat
 import pytest
 
+import nemo_lab
 from nemo_lab.errors import LabError
-from nemo_lab.lab.runs import notebooks
 from nemo_lab.lab.runs.notebooks import as_committed, find_notebooks, notebooks_folder, read_notebook, tags
 from tests.lab.tiny_notebooks import tiny
 
@@ -87,7 +87,7 @@ def test_a_number_of_two_notebooks_names_none(folder):
 def test_without_a_folder_the_command_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert (notebooks_folder() / "00_start_here.ipynb").is_file(), "the one beside the package"
-    monkeypatch.setattr(notebooks, "__file__", str(tmp_path / "a/b/c/notebooks.py"))
+    monkeypatch.setattr(nemo_lab, "__file__", str(tmp_path / "a/nemo_lab/__init__.py"))
     with pytest.raises(LabError, match="run this in a clone of the Nemo Lab repository"):
         notebooks_folder()
     (tmp_path / "notebooks").mkdir()

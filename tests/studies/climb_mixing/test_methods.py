@@ -55,7 +55,7 @@ def test_answers_are_mixtures_and_the_search_finds_the_source_that_teaches(found
 
 
 def test_searches_share_seed_and_prior_and_only_the_control_is_permuted(monkeypatch):
-    plan, run = tiny_plan.plan(), object()
+    plan, run = tiny_plan.uneven(), object()
     climbed = record(monkeypatch, methods, "climb", lambda *args, **kwargs: len(climbed.calls))
     sizes = SearchSettings((6, 3), candidates=100, first="flat", later="sparse")
     assert methods.searches(plan, run, "up", sizes, seed=7) == {"CLIMB": 1, "one round": 2, "permuted": 3}
@@ -85,7 +85,7 @@ def searched(seed):
 
 
 def test_each_method_answers_from_its_own_search():
-    plan = tiny_plan.plan()
+    plan = tiny_plan.uneven()
     found = {name: searched(seed) for seed, name in enumerate(("CLIMB", "one round", "permuted"))}
     given = methods.answers(found, plan)
     ours, single, control = found.values()

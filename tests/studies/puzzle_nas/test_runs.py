@@ -197,6 +197,19 @@ def test_methods_are_asked_under_the_same_limits_and_the_control_is_random(puzzl
     assert runs.choices(upside_down, limits, seed=7)["random"] == made["random"], "it does not look at scores"
 
 
+def test_a_likely_choice_is_the_best_of_a_random_half(puzzle_lab, monkeypatch):
+    slots, limits = timed(read_scores(puzzle_lab[2])), {"ms": 18.0}
+    solved = spy(monkeypatch, search, "solve")
+    for seed in range(12):
+        runs.likely_choice(slots, limits, np.random.default_rng(seed))
+    offered = [[tuple(options) for options in some] for some in solved.all("slots")]
+    assert set(solved.all("objective")) == {"kl"}
+    assert all(one[0] == next(iter(whole)) for some in offered for one, whole in zip(some, slots, strict=True))
+    others = [len(one) - 1 for some in offered for one in some]
+    assert 0.35 < sum(others) / (3 * len(others)) < 0.65
+    assert len(set(map(str, offered))) == len(offered)
+
+
 def test_rows_depend_on_the_seed():
     class Tokenizer:
         def __call__(self, text, truncation, max_length):

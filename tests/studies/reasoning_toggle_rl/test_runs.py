@@ -206,12 +206,14 @@ def prompts_of(monkeypatch, practice, seed=7, rates=()):
 
 
 def test_fresh_prompts_depend_on_seed_step_and_attempt_and_are_of_training_items(monkeypatch):
+    drawn = record(monkeypatch, toggle_runs, "draw", lambda *given, seed, **more: draw(*given, seed=3, **more))
     prompts = prompts_of(monkeypatch, Practice("p", mode="both"))
     found = prompts(0, 0)
     assert found == prompts(0, 0)
     asked = [[prompt.text for prompt in some] for some in (found, prompts(1, 0), prompts(0, 1))]
     asked.append([prompt.text for prompt in prompts_of(monkeypatch, Practice("p", mode="both"), seed=8)(0, 0)])
-    assert len(set(map(tuple, asked))) == 4
+    assert len(set(map(tuple, asked))) == 4, "also where the items to ask are the same"
+    assert drawn.all("seed") == [7, 7, 8, 8]
     assert [prompt.about[1] for prompt in found] == [MODES[k % 2] for k in range(len(found))]
     assert all(split_of(prompt.about[0]) == "train" for prompt in found)
     assert all(prompt.text == prompt_of(*prompt.about) for prompt in found)
