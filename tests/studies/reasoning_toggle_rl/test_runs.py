@@ -206,7 +206,7 @@ def prompts_of(monkeypatch, practice, seed=7, rates=()):
 
 
 def test_fresh_prompts_depend_on_seed_step_and_attempt_and_are_of_training_items(monkeypatch):
-    drawn = record(monkeypatch, toggle_runs, "draw", lambda *given, seed, **more: draw(*given, seed=3, **more))
+    drawn = record(monkeypatch, runs, "draw", lambda *given, seed, **more: draw(*given, seed=3, **more))
     prompts = prompts_of(monkeypatch, Practice("p", mode="both"))
     found = prompts(0, 0)
     assert found == prompts(0, 0)
