@@ -171,3 +171,13 @@ def test_held_out_texts_come_by_set(sets):
 def test_a_proxy_has_a_mixture(mixtures):
     with pytest.raises(MixingError, match="There is no mixture to train a proxy on"):
         train_proxies(tiny_plan.plan(), mixtures)
+
+
+def test_proxies_of_a_search_have_its_seed(monkeypatch, tmp_path):
+    trained = record(monkeypatch, proxies, "train_proxies", "table")
+    plan, mixtures = tiny_plan.plan(), np.eye(3)
+    assert proxies.runner(plan, 7, tmp_path, n_jobs=3, backend="threading")(mixtures, 12) == "table"
+    call = trained.calls[0]
+    assert call["mixtures_MK"] is mixtures
+    wanted = {"seed": 7, "first": 12, "folder": tmp_path, "n_jobs": 3, "backend": "threading"}
+    assert call | wanted == call

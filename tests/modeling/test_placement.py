@@ -13,8 +13,8 @@ from nemo_lab.modeling.placement import (
     hybrid_pattern,
     match_heads,
     match_parameters,
-    place,
-    place_mixers,
+    mixers_placed,
+    placed,
 )
 from nemo_lab.modeling.presets import preset, tiny_hybrid
 
@@ -39,7 +39,7 @@ def test_generator_gives_the_published_strings() -> None:
 @pytest.mark.parametrize("name", PARENTS)
 def test_placement_gives_the_published_strings(name: str) -> None:
     pattern = preset(name).pattern
-    assert place(len(pattern), pattern.count("*")) == pattern
+    assert placed(len(pattern), pattern.count("*")) == pattern
     assert check_placement(pattern) == []
 
 
@@ -56,7 +56,7 @@ def test_placement_of_compressed_models_breaks_the_rule_as_known() -> None:
 @pytest.mark.parametrize("layers", range(1, 61))
 def test_place_keeps_its_promises(layers: int) -> None:
     for attention in range(layers + 1):
-        pattern = place(layers, attention)
+        pattern = placed(layers, attention)
         assert (len(pattern), pattern.count("*")) == (layers, attention)
         broken = " ".join(check_placement(pattern))
         if 0 < attention <= layers // 3:
@@ -70,12 +70,12 @@ def test_place_keeps_its_promises(layers: int) -> None:
 @pytest.mark.parametrize("pairs", range(1, 25))
 def test_place_mixers_changes_mixers_only(pairs: int) -> None:
     for attention in range(pairs + 1):
-        pattern = place_mixers(pairs, attention)
+        pattern = mixers_placed(pairs, attention)
         assert pattern[1::2] == "-" * pairs
         assert (len(pattern), pattern.count("*")) == (2 * pairs, attention)
         assert pattern.startswith("M") or attention == pairs
-    assert place_mixers(pairs, 0) == "M-" * pairs
-    assert place_mixers(pairs, pairs) == "*-" * pairs
+    assert mixers_placed(pairs, 0) == "M-" * pairs
+    assert mixers_placed(pairs, pairs) == "*-" * pairs
 
 
 @pytest.mark.parametrize(
@@ -97,14 +97,14 @@ def test_check_placement_names_what_is_broken(pattern: str, words: str) -> None:
 
 def test_placements_that_cannot_be() -> None:
     with pytest.raises(LabError, match="4 layers cannot hold 5 attention layers"):
-        place(4, 5)
+        placed(4, 5)
     with pytest.raises(LabError, match="4 pairs cannot hold 5 attention layers"):
-        place_mixers(4, 5)
+        mixers_placed(4, 5)
 
 
 @pytest.mark.parametrize("wrong", [-1, 1.5, "4", None, math.nan])
 def test_placements_are_of_whole_numbers(wrong: Any) -> None:
-    for make, what in ((place, "layers"), (place_mixers, "pairs")):
+    for make, what in ((placed, "layers"), (mixers_placed, "pairs")):
         with pytest.raises(LabError, match=f"{what} is {wrong!r}; it must be a whole number of at least 1"):
             make(wrong, 0)
         with pytest.raises(LabError, match=f"attention is {wrong!r}; it must be a whole number"):

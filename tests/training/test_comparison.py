@@ -9,7 +9,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from nemo_lab.modeling import HybridConfig, HybridLM
-from nemo_lab.studies.hybrid_architecture.recall import RecallTask, recall_batch, score_recall
+from nemo_lab.studies.hybrid_architecture.recall import RecallTask, score_recall
 from nemo_lab.training import TrainSettings, comparison, pack
 from nemo_lab.training.comparison import score_language
 from tests.recorders import record
@@ -84,17 +84,3 @@ def test_the_seed_makes_weights_and_order_and_all_models_are_judged_alike(tokeni
     assert call["tokenizer"] is tokenizer
     assert call["dataset"] is held_out
     assert (call["length"], call["precision"]) == (32, SETTINGS.precision)
-
-
-def test_recall_is_trained_on_rows_of_the_seed_and_judged_on_others(monkeypatch) -> None:
-    task = RecallTask(pairs=2, keys=4, values=4)
-    trained = record(monkeypatch, comparison, "train")
-    judged = record(monkeypatch, comparison, "recall_accuracy", 0.5)
-    assert score_recall(CONFIG, 5, task, SETTINGS) == 0.5
-    settings_of(trained)
-    for step in (0, 3):
-        wanted = recall_batch(task, SETTINGS.batch_size, 5, step)
-        assert torch.equal(trained.only("data")(step).tokens_BL, wanted.tokens_BL)
-    assert judged.only("model") is trained.only("model")
-    assert judged.only("task") is task
-    assert judged.only("seed") not in range(1000), "rows of a seed that a run may have would be known by heart"

@@ -3,9 +3,9 @@
 import pytest
 
 from nemo_lab.lab import session
-from nemo_lab.lab.ledger.table import COLOURS, MARKS, badge, ledger_frame, ledger_table, number
+from nemo_lab.lab.ledger.table import COLOURS, MARKS, badge, number
 from nemo_lab.lab.session import start
-from tests.lab.judged import NOTEBOOK, SAMPLES, judged
+from tests.lab.judged import NOTEBOOK, SAMPLES
 
 pytestmark = pytest.mark.usefixtures("own_home")
 
@@ -49,14 +49,3 @@ def test_every_verdict_has_its_own_colour_or_mark():
 )
 def test_numbers_are_coarse(value, text):
     assert number(value) == text
-
-
-def test_whole_ledger_as_table_and_frame():
-    first, second = judged(scale="laptop").record(), judged(scale="smoke").record()
-    frame = ledger_frame([second, first]).set_index("id")
-    assert len(frame) == len(ledger_table([]).rows) == 47
-    assert frame.loc["nemotron-h.throughput", "verdict"] == "reproduced"  # the later record counts
-    assert frame.loc["nemotron-h.throughput", "mean"] == pytest.approx(3.1)
-    assert frame.loc["nemotron-h.fp8", "verdict"] == "not run yet"
-    assert frame.loc["cc-math.size", "verdict"] == "not testable here"
-    assert "not testable here: the size follows" in ledger_table([])._repr_html_()

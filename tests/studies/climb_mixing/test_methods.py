@@ -67,16 +67,6 @@ def test_searches_share_seed_and_prior_and_only_the_control_is_permuted(monkeypa
     assert climbed.all("fit") == [predictors.fit_chosen, predictors.fit_chosen, predictors.fit_permuted]
 
 
-def test_proxies_of_a_search_have_its_seed(monkeypatch, tmp_path):
-    trained = record(monkeypatch, methods, "train_proxies", "table")
-    plan, mixtures = tiny_plan.plan(), np.eye(3)
-    assert proxies.runner(plan, 7, tmp_path, n_jobs=3, backend="threading")(mixtures, 12) == "table"
-    call = trained.calls[0]
-    assert call["mixtures_MK"] is mixtures
-    wanted = {"seed": 7, "first": 12, "folder": tmp_path, "n_jobs": 3, "backend": "threading"}
-    assert call | wanted == call
-
-
 def searched(seed):
     """A search of drawn numbers, whose answers all differ."""
     random = np.random.default_rng(seed)

@@ -1,15 +1,18 @@
 """The recall task: rows that can be answered from themselves alone, and an accuracy that measures it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from nemo_lab.modeling import HybridConfig
 from nemo_lab.studies.hybrid_architecture import recall
 from nemo_lab.studies.hybrid_architecture.recall import RecallTask, recall_accuracy, recall_batch, recall_source
-from nemo_lab.training import IGNORE, TrainingError
-from tests.recorders import spy
+from nemo_lab.training import IGNORE, TrainingError, TrainSettings, comparison
+from tests.recorders import record, spy
 
 tasks = st.integers(1, 6).flatmap(
     lambda pairs: st.builds(RecallTask, st.just(pairs), st.integers(pairs, 9), st.integers(2, 9))
@@ -80,3 +83,18 @@ def test_impossible_tasks_are_refused() -> None:
         RecallTask(9, 8, 8)
     with pytest.raises(TrainingError, match="values=1"):
         RecallTask(1, 8, 1)
+
+
+def test_a_score_is_trained_on_rows_of_its_seed_and_judged_on_others(monkeypatch) -> None:
+    task, plan = RecallTask(pairs=2, keys=4, values=4), TrainSettings(3, 4, 1e-3, seed=9)
+    config = HybridConfig(pattern="M*-", vocab_size=task.vocab_size, d_model=32, n_heads=2, head_dim=16)
+    trained = record(monkeypatch, comparison, "train")
+    judged = record(monkeypatch, recall, "recall_accuracy", 0.5)
+    assert recall.score_recall(config, 5, task, plan) == 0.5
+    assert trained.only("settings") == replace(plan, seed=5), "the seed of the run, not that of the settings"
+    for step in (0, 3):
+        wanted = recall_batch(task, plan.batch_size, 5, step)
+        assert torch.equal(trained.only("data")(step).tokens_BL, wanted.tokens_BL)
+    assert judged.only("model") is trained.only("model")
+    assert judged.only("task") is task
+    assert judged.only("seed") not in range(1000), "rows of a seed that a run may have would be known by heart"

@@ -102,4 +102,4 @@ def test_the_origins_are_those_of_the_pool():
     assert [o for o, kind in kinds.items() if kind == "other"] == [*web.OTHER, web.BOILERPLATE]
     assert f"of {web.LENGTH // 2} to {web.LENGTH:,} characters" in POOL
     fields = re.search(r"^Columns: (.*)\.$", POOL, re.MULTILINE)
-    assert fields[1] == ", ".join(f"`{name}`" for name in web.Document.__annotations__)
+    assert fields[1] == ", ".join(f"`{name}`" for name in web.PoolDocument.__annotations__)
