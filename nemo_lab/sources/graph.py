@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import re
@@ -9,7 +10,17 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from nemo_lab.sources.modules import Alias, Module, Node, Piece, imports_of, joined, parse_cell, parse_module
+from nemo_lab.sources.modules import (
+    Alias,
+    Module,
+    Node,
+    Piece,
+    imported_names,
+    imports_of,
+    joined,
+    parse_cell,
+    parse_module,
+)
 from nemo_lab.sources.writer import TreeWriter
 
 EFFECTS, MAIN, ALL = "<effects>", "<main>", "<all>"
@@ -19,7 +30,6 @@ _BLIND = ("nemo_lab.sources", "nemo_lab.lab.runs.staleness", "nemo_lab.studies.r
 _ROUNDS = 12  # a reference's mark tells apart what differs up to so many references away
 _MODULE = re.compile(r"nemo_lab(?:\.\w+)+")
 _READER = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
-_FILE = re.compile(r"[\w.-]+\.(?:parquet|mplstyle|json|txt|py)")
 
 
 class Sources:
@@ -42,7 +52,9 @@ class Sources:
         """Return the cells as text and references; `reached` says what lies behind them."""
         body = [statement for cell in cells for statement in parse_cell(cell).body]
         page = Module("", self.root / "page.py", aliases=imports_of(body, ""))
-        return TreeWriter(self, page).text(body)
+        run = imported_names(ast.Module(body, []), "")
+        effects = [Node(name, EFFECTS) for name in sorted(set(run)) if (m := self.module(name)) and m.effects]
+        return [*TreeWriter(self, page).text(body), *effects]
 
     def digest(self, pieces: Sequence[Piece]) -> str:
         """Return 16 hexadecimal digits for the pieces and everything that they reach."""
@@ -68,11 +80,14 @@ class Sources:
         return found
 
     def _surroundings(self, node: Node) -> list[Node]:
-        """Return what importing the node's module runs: its loose statements, and those of packages around it."""
+        """Return what importing the module runs: loose statements of it, of its imports, of packages around it."""
         if ":" in node.where:
             return []
         parts = node.where.split(".")
-        return [Node(".".join(parts[:depth]), EFFECTS) for depth in range(1, len(parts) + 1)]
+        around = [".".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+        module = self.module(node.where)
+        imported = module.imported if module and node.name == EFFECTS else []
+        return [Node(name, EFFECTS) for name in (*around, *imported) if self.module(name)]
 
     def _pieces_of(self, node: Node) -> list[Piece]:
         if node not in self._pieces:
@@ -81,14 +96,16 @@ class Sources:
 
     def _read(self, node: Node) -> Iterable[Piece]:
         if node.where == "file:":
-            return [hashlib.sha256((self.root / node.name).read_bytes()).hexdigest()]
+            return [hashlib.sha256(path.read_bytes()).hexdigest() for path in self._files[node.name]]
         if node.where == "row:":
             return [self._rows[node.name]]
         module = self.module(node.where)
         assert module is not None  # nodes are made of modules that were found
         writer = TreeWriter(self, module)
         if node.name == ALL:
-            return [Node(module.name, name) for name in sorted(module.bound) if not name.startswith("__")]
+            own = [Node(module.name, name) for name in sorted(module.bound) if not name.startswith("__")]
+            lazy = [self.resolve(Alias(module.name, name), [])[0] for name in sorted(module.homes)]
+            return [*own, *(node for node in lazy if node)]
         if node.name in (EFFECTS, MAIN):
             return writer.text(module.effects if node.name == EFFECTS else module.main)
         return writer.definition(node.name)
@@ -119,12 +136,13 @@ class Sources:
             first, rest = path[0], path[1:]
             if first in module.bound:
                 return Node(name, first), rest
-            if first in module.aliases:
+            if module.aliases.get(first) not in (None, Alias(name, first)):  # `from . import first` is the module
                 return self.resolve(module.aliases[first], rest)
             if first in module.homes:
                 return self.resolve(Alias(joined(module.package, module.homes[first]), first), rest)
             if self.module(f"{name}.{first}") is None:
-                return None, path
+                late = "__getattr__" in module.bound and not module.homes
+                return (Node(name, "__getattr__") if late else None), path
             name, path = f"{name}.{first}", rest
         return (Node(name, ALL) if self.module(name) else None), []
 
@@ -139,13 +157,13 @@ class Sources:
             return None
         if _MODULE.fullmatch(text):
             return self._program(text)
-        beside = module.path.with_name(text) if _FILE.fullmatch(text) else None
+        name = text.rpartition("/")[2]
+        if name in self._files:
+            return Node("file:", name)
+        beside = module.path.with_name(name) if name.endswith(".py") else None
         if beside is None or not beside.is_file():
             return None
-        inside = beside.relative_to(self.root)
-        if inside.suffix == ".py":
-            return self._program(".".join((self.root.name, *inside.with_suffix("").parts)))
-        return Node("file:", inside.as_posix())
+        return self._program(".".join((self.root.name, *beside.relative_to(self.root).with_suffix("").parts)))
 
     def _program(self, name: str) -> Node | None:
         """Return what starting a module by `-m` runs, or all of a module that is named without being a program."""
@@ -164,6 +182,15 @@ class Sources:
             if found and function in found.bound:
                 return Node(full, function)
         return None
+
+    @functools.cached_property
+    def _files(self) -> dict[str, list[Path]]:
+        """The package's data files by name, in whichever folder; of TOML tables the rows count."""
+        found: dict[str, list[Path]] = {}
+        for path in sorted(self.root.rglob("*.*")):
+            if path.is_file() and path.suffix not in (".py", ".pyc", ".toml"):
+                found.setdefault(path.name, []).append(path)
+        return found
 
     @functools.cached_property
     def _rows(self) -> dict[str, str]:

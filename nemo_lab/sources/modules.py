@@ -42,6 +42,7 @@ class Module:
     bound: dict[str, list[ast.stmt]] = dataclasses.field(default_factory=dict)
     aliases: dict[str, Alias] = dataclasses.field(default_factory=dict)
     homes: dict[str, str] = dataclasses.field(default_factory=dict)
+    imported: list[str] = dataclasses.field(default_factory=list)  # full names, of modules or of names in them
     effects: list[ast.stmt] = dataclasses.field(default_factory=list)
     main: list[ast.stmt] = dataclasses.field(default_factory=list)
 
@@ -56,8 +57,10 @@ def parse_module(name: str, path: Path) -> Module:
     module = Module(name, path)
     tree = ast.parse(path.read_text(encoding="utf-8"))
     module.aliases = imports_of(tree.body, module.package)
+    module.imported = imported_names(tree, module.package)
     for statement in tree.body:
         _sort(statement, module)
+    module.effects += [s for s in tree.body if _registers(s, module)]
     return module
 
 
@@ -73,11 +76,21 @@ def _sort(statement: ast.stmt, module: Module) -> None:
     elif isinstance(statement, ast.If) and "__main__" in ast.unparse(statement.test):
         module.main += statement.body
     else:
+        if isinstance(statement, ast.If | ast.Try):
+            names += imports_of([statement], module.package)
         for name in names:
             module.bound.setdefault(name, []).append(statement)
         plain = isinstance(statement, (*Functions, ast.ClassDef, ast.Assign, ast.AnnAssign))
         if not plain or not names:
             module.effects.append(statement)
+
+
+def _registers(statement: ast.stmt, module: Module) -> bool:
+    """Whether a definition has a decorator of the package, which may enter it into a table."""
+    bases = [chain(d.func if isinstance(d, ast.Call) else d)[0] for d in getattr(statement, "decorator_list", [])]
+    package = module.name.split(".")[0]
+    inside = {name for name, alias in module.aliases.items() if alias.module.split(".")[0] == package}
+    return any(base in module.bound or base in inside for base in bases)
 
 
 def stored_names(nodes: Sequence[ast.AST]) -> Iterator[str]:
@@ -105,6 +118,26 @@ def imports_of(nodes: Sequence[ast.AST], package: str) -> dict[str, Alias]:
         elif not isinstance(node, (*Functions, ast.ClassDef)):
             found |= imports_of(list(ast.iter_child_nodes(node)), package)
     return found
+
+
+def imported_names(tree: ast.AST, package: str) -> list[str]:
+    """Return what import statements anywhere in a tree import, by full name: importing a module runs it."""
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = _base(node, package)
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def chosen_imports(node: ast.If | ast.Try, package: str) -> list[Alias]:
+    """Return what the branches of a choice import, each branch for itself."""
+    branches = [getattr(node, name, []) for name in ("body", "orelse", "finalbody")]
+    branches += [handler.body for handler in getattr(node, "handlers", [])]
+    plain = [[s for s in branch if isinstance(s, ast.Import | ast.ImportFrom)] for branch in branches]
+    return [alias for branch in plain for alias in imports_of(branch, package).values()]
 
 
 def _base(node: ast.ImportFrom, package: str) -> str:
@@ -136,8 +169,8 @@ def chain(node: ast.AST) -> tuple[str | None, list[str]]:
 
 
 def is_text(node: ast.AST) -> bool:
-    """Whether a statement is a bare string: a docstring, or a remark."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    """Whether a statement is a bare constant: a docstring, a remark, or `...`."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def joined(package: str, home: str) -> str:

@@ -16,6 +16,7 @@ from nemo_lab.sources.modules import (
     Piece,
     Scope,
     chain,
+    chosen_imports,
     is_text,
     local_names,
     stored_names,
@@ -23,6 +24,7 @@ from nemo_lab.sources.modules import (
 
 # Annotations compute nothing; the others repeat what the tree says or differ between versions of Python.
 _SILENT = ("annotation", "returns", "type_comment", "type_params", "ctx", "kind", "simple")
+_DEFAULTS = ("defaults", "kw_defaults")  # of arguments; they are evaluated outside the function
 
 
 class Names(Protocol):
@@ -43,6 +45,7 @@ class TreeWriter:
         self.module = module
         self.scopes: list[Scope] = []
         self.pieces: list[Piece] = []
+        self.in_class = False
 
     def text(self, statements: Sequence[ast.stmt]) -> list[Piece]:
         """Return the pieces of these statements."""
@@ -59,6 +62,8 @@ class TreeWriter:
             else:
                 self.pieces.append(name)
                 self._write(statement)
+        if name in self.module.aliases:  # imported and bound again: `f = cache(f)`
+            self._refer(self.module.aliases[name], [])
         return self.pieces
 
     def _write(self, value: Any) -> None:
@@ -73,7 +78,11 @@ class TreeWriter:
             self.pieces.append(repr(value))
 
     def _node(self, node: ast.AST) -> None:
-        if isinstance(node, ast.Import | ast.ImportFrom) or is_text(node):
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or is_text(node):
+            return
+        if isinstance(node, ast.AnnAssign) and not self.in_class:  # in a class, an annotation makes a field
+            if node.value:
+                self._node(ast.Assign([node.target], node.value))
             return
         if isinstance(node, ast.Name | ast.Attribute) and self._reference(node):
             return
@@ -88,20 +97,28 @@ class TreeWriter:
                 self._fields(node)
         else:
             self._fields(node)
+        if isinstance(node, ast.If | ast.Try):  # a choice between imports: every one counts
+            for found in chosen_imports(node, self.module.package):
+                self._refer(found, [])
 
     def _fields(self, node: ast.AST, without: Sequence[str] = ()) -> None:
         """Write a node's class and fields; annotations and contexts say nothing about what is computed."""
         self.pieces.append(type(node).__name__)
         for name, value in ast.iter_fields(node):
-            if name not in (*_SILENT, *without):
+            if name not in (*_SILENT, *_DEFAULTS, *without):
                 self._write(value)
 
     def _head(self, node: ast.AST) -> None:
         """Write a function or class without its name; a function's own names hide the module's."""
+        outside, self.in_class = self.in_class, isinstance(node, ast.ClassDef)
+        self._inside(node)
+        self.in_class = outside
+
+    def _inside(self, node: ast.AST) -> None:
         if isinstance(node, ast.ClassDef):
             self._fields(node, ["name"])
             return
-        self._write(getattr(node, "decorator_list", []))
+        self._write([getattr(node, "decorator_list", []), node.args.defaults, node.args.kw_defaults])  # type: ignore[attr-defined]
         with self._scope(local_names(node, self.module.package)):
             self._fields(node, ["name", "decorator_list"])
 
@@ -117,13 +134,17 @@ class TreeWriter:
         alias = self._looked_up(base) if base else None
         if alias is None or isinstance(node.ctx, ast.Store):  # a field may have the name of a module
             return False
+        self._refer(alias, attributes)
+        return True
+
+    def _refer(self, alias: Alias, attributes: Sequence[str]) -> None:
         found, left = self.sources.resolve(alias, attributes)
         if found:
             self.pieces.append(found)
-        elif alias.module.split(".")[0] != "nemo_lab":  # in full, so that its import statement need not be read
-            self.pieces.append(alias.module)
-        self.pieces += [f".{name}" for name in left]
-        return True
+        if found or alias.module.split(".")[0] == "nemo_lab":
+            self.pieces += [f".{name}" for name in left]
+        else:  # in full, so that its import statement need not be read
+            self.pieces.append(".".join([alias.module, *left]))
 
     def _looked_up(self, name: str) -> Alias | None:
         for scope in reversed(self.scopes):

@@ -52,7 +52,7 @@ def test_names_imports_and_loose_statements_are_told_apart(tmp_path):
     path = tmp_path / "m.py"
     path.write_text(MODULE)
     module = parse_module("nemo_lab.a.b.m", path)
-    assert set(module.bound) == {"A", "B", "C", "f", "D", "error"}
+    assert set(module.bound) == {"A", "B", "C", "f", "D", "error", "maybe"}
     assert [ast.unparse(statement) for statement in module.bound["A"]] == ["A, (B, *C) = (1, (2, 3))", "A += 1"]
     assert module.aliases == {
         "m": Alias("math"),

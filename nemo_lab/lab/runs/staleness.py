@@ -42,12 +42,13 @@ def code_cells(notebook: Path) -> list[str]:
         raise LabError(f"{notebook.name} is not a readable notebook ({type(error).__name__}).") from None
 
 
-def _rows(notebook: str) -> Iterator[str]:
-    """Yield the notebook's own claims and settings, by value: renaming their classes changes nothing."""
+def _rows(notebook: str) -> Iterator[sources.Piece]:
+    """Yield the notebook's own claims and settings, by value, and the settings' class, for its methods count too."""
     for claim in claims_of(notebook):
         yield repr(asdict(claim))
     for scale, settings in SETTINGS.get(notebook, {}).items():
         yield f"{scale} {asdict(settings)!r}"
+        yield sources.Node(type(settings).__module__, type(settings).__name__)
 
 
 def _shown_records(notebook: Path) -> Iterator[str]:
