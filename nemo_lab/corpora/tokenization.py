@@ -44,6 +44,9 @@ def tokenizer(
     return _loaded(tokenizer_folder(vocab_size, corpora, bytes_per_corpus) / _FILE)
 
 
+_default = tokenizer  # `encode_documents` has an argument of that name
+
+
 def tokenizer_folder(
     vocab_size: int = 4096, corpora: Sequence[str] | None = None, bytes_per_corpus: int = mixtures.TRAIN_BYTES
 ) -> Path:
@@ -100,7 +103,7 @@ def encode_documents(texts: Sequence[str], tokenizer: "Tokenizer | None" = None)
         LabError: no list of texts, or something else than a tokenizer of `tokenizers`.
     """
     documents = check_texts("texts", texts)
-    chosen = tokenizer if tokenizer is not None else globals()["tokenizer"]()
+    chosen = tokenizer if tokenizer is not None else _default()
     if not hasattr(chosen, "encode_batch_fast"):
         raise LabError(f"tokenizer is {chosen!r:.60}, expected one of `tokenizers`, such as `corpora.tokenizer()`.")
     return [encoding.ids for encoding in chosen.encode_batch_fast(documents, add_special_tokens=False)]

@@ -169,8 +169,9 @@ def chain(node: ast.AST) -> tuple[str | None, list[str]]:
 
 
 def is_text(node: ast.AST) -> bool:
-    """Whether a statement is a bare constant: a docstring, a remark, or `...`."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    """Whether a statement is a bare string or `...`: a docstring, a remark, an empty body."""
+    value = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(value, ast.Constant) and (value.value is ... or isinstance(value.value, str))
 
 
 def joined(package: str, home: str) -> str:

@@ -93,6 +93,7 @@ class TreeWriter:
             self.pieces.append(getattr(node, "name", ""))
             self._head(node)
         elif isinstance(node, Comprehensions):
+            self._write(node.generators[0].iter)  # evaluated outside
             with self._scope(dict.fromkeys(stored_names(node.generators))):
                 self._fields(node)
         else:
