@@ -174,7 +174,7 @@ class Sources:
         return None
 
     def _reader(self, name: str, function: str, module: Module) -> Node | None:
-        """Return a `module:function`, the module by its name or by the end of it in the folder of the one that says so."""
+        """Return a `module:function`: the module by its name, or by its end in the folder of the one that says so."""
         whole = self.module(name)
         if whole and function in whole.bound:
             return Node(name, function)
