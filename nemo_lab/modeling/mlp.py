@@ -40,4 +40,5 @@ class MLP(nn.Module):
         self.down_proj = Linear(config.d_ff, config.d_model, bias=False)
 
     def forward(self, u_BLd: Tensor) -> Tensor:
+        """(B, L, d) -> (B, L, d)."""
         return self.down_proj(squared_relu(self.up_proj(u_BLd)))

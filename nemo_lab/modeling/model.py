@@ -36,6 +36,7 @@ class Block(nn.Module):
         self.mixer = MIXERS[kind](config)
 
     def forward(self, x_BLd: Tensor, document_BL: Tensor | None = None, cache: Any = None) -> Tensor:
+        """x + mixer(norm(x)), (B, L, d); document numbers and cache are for mixers that look at other tokens."""
         if self.kind == "-":
             return x_BLd + self.mixer(self.norm(x_BLd))
         return x_BLd + self.mixer(self.norm(x_BLd), document_BL, cache)

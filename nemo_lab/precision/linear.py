@@ -175,6 +175,7 @@ class Fp8Linear(nn.Linear):
         return made.train(linear.training)
 
     def forward(self, x: Tensor) -> Tensor:
+        """x W^T + b, (…, in) -> (…, out), the product in FP8."""
         y_TO = self._product(x.reshape(-1, x.shape[-1]), channel_first=False)
         y = y_TO.view(*x.shape[:-1], self.out_features)
         return y if self.bias is None else y + self.bias.to(y.dtype)
