@@ -58,3 +58,11 @@ def _put(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, answer: Callabl
     recorder = Recorder(getattr(where, name), answer)
     monkeypatch.setattr(where, name, recorder)
     return recorder
+
+
+def assert_seed_decides(draw: Callable[[int], Any]) -> None:
+    """What is drawn is the same for the same seed and another for each of three; `draw` returns plain values."""
+    first, again, *others = (draw(seed) for seed in (0, 0, 1, 2))
+    assert first == again
+    assert first not in others
+    assert others[0] != others[1]

@@ -25,6 +25,7 @@ from nemo_lab.mixing.pools import (
     simplex_grid,
 )
 from nemo_lab.training import pack
+from tests.recorders import assert_seed_decides
 
 LENGTH = 8
 
@@ -238,3 +239,7 @@ def test_each_source_is_read_in_an_order_of_its_own_and_of_the_seed():
     orders = [order(seed, source) for seed in (0, 1) for source in (0, 1)]
     assert all(len(one) == 48 for one in orders)
     assert len(set(map(tuple, orders))) == 4
+
+
+def test_the_seed_decides_the_table():
+    assert_seed_decides(lambda seed: draw_table([0.3, 0.7], 6, 8, seed).tolist())

@@ -105,6 +105,18 @@ def test_token_weights_add_up(aggregate, seed):
     assert float(weight_BL.sum()) == pytest.approx(expected * bool(counted.any()), abs=1e-5)
 
 
+@pytest.mark.parametrize("overlong", CHOICES["overlong"])
+def test_answers_that_did_not_end_count_or_not_as_the_setting_says(overlong):
+    chosen = replace(SETTINGS, overlong=overlong)
+    experience = experience_for(tiny_policy.tiny_policy(), chosen)
+    assert not experience.ended_B.all()
+    counted = experience.ended_B if overlong == "mask" else torch.ones_like(experience.ended_B)
+    assert torch.equal(experience.counted_B, counted)
+    plain = experience_for(tiny_policy.tiny_policy(), SETTINGS).reward_B
+    punished = (plain - experience.reward_B)[~experience.ended_B]
+    assert set(punished.tolist()) == {1.0 if overlong == "soft" else 0.0}
+
+
 def test_clipping_stops_what_has_moved_far_enough():
     policy = tiny_policy.tiny_policy()
     chosen = replace(SETTINGS, updates=3)

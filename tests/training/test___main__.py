@@ -2,11 +2,16 @@
 
 import json
 
+import pandas as pd
 import pytest
+import torch
 from tiny_lm import HYBRID, hybrid_run
 
-from nemo_lab.training import read_history
+from nemo_lab.modeling import HybridConfig, HybridLM
+from nemo_lab.training import __main__ as command
+from nemo_lab.training import load_packed, read_history
 from nemo_lab.training.__main__ import main
+from tests.recorders import record
 
 
 def arguments(data, path, folder):
@@ -22,6 +27,17 @@ def test_it_trains_and_a_second_call_finds_all_done(tmp_path, capsys):
     assert f"{history[-1]['loss']:.6f}"[:6] in first
     assert main(arguments(data, path, tmp_path / "run")) == 0
     assert capsys.readouterr().out == first
+
+
+def test_the_seed_of_the_configuration_reaches_weights_and_data(tmp_path, monkeypatch):
+    data, path, _ = hybrid_run(tmp_path, seed=7)
+    trained = record(monkeypatch, command, "train", pd.DataFrame({"loss": [1.0]}))
+    assert main(arguments(data, path, tmp_path / "run")) == 0
+    assert trained.only("settings").seed == 7
+    wanted = HybridLM(HybridConfig(**HYBRID), seed=7)
+    assert torch.equal(trained.only("model").head.weight, wanted.head.weight)
+    assert trained.only("data").fingerprint == load_packed(data).fingerprint
+    assert trained.only("folder") == tmp_path / "run"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from nemo_lab.studies.fp8_pretraining.made_tensors import (
     outlier_tensor,
     relative_error,
 )
+from tests.recorders import assert_seed_decides
 
 
 def test_outliers_are_planted_where_they_should_be() -> None:
@@ -70,3 +71,10 @@ def test_relative_error_by_hand() -> None:
     x = torch.tensor([[3.0, -4.0]])
     assert relative_error(x, torch.tensor([[3.0, -3.5]])) == pytest.approx(10.0)
     assert relative_error(x, x) == 0
+
+
+def test_seeds_decide_the_tensors():
+    assert_seed_decides(lambda seed: outlier_tensor(8.0, seed).tolist())
+    assert_seed_decides(lambda seed: lognormal_tensor(2.0, seed).tolist())
+    assert_seed_decides(lambda seed: outlier_errors([8.0], seed))
+    assert_seed_decides(lambda seed: flushed_shares([8.0], seed))
