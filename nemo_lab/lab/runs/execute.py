@@ -245,15 +245,10 @@ def store(job: Job, record: Mapping[str, Any]) -> None:
     Raises:
         LabError: the run failed, or its knobs were not the notebook's own, which its cells would not show.
     """
-    import nbformat
-
-    from nemo_lab.lab.runs.notebooks import as_committed
+    from nemo_lab.lab.runs.notebooks import as_committed, write_committed
 
     if record.get("status") != "ok":
         raise LabError(f"Notebook {job.name!r} failed, so its outputs are not stored.")
     clean = as_committed(read_notebook(job.folder / NOTEBOOK), scale=job.scale, seed=job.seed, code_hash=job.code_hash)
-    text = nbformat.writes(clean)  # type: ignore[no-untyped-call]
-    records = job.notebook.parent / "records"
     kept = {name: value for name, value in record.items() if name not in ("resumed", "request")}
-    write_text(records / f"{job.name}.{job.scale}.json", json.dumps(kept, indent=1, sort_keys=True) + "\n")
-    write_text(job.notebook, text if text.endswith("\n") else text + "\n")
+    write_committed(job.notebook, clean, kept, job.scale)

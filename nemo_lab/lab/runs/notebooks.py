@@ -4,13 +4,15 @@ A notebook that was run holds times, paths and counters. Stored as it is, every 
 lines and two machines would never agree; `as_committed` keeps what a reader wants.
 """
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import nemo_lab
 from nemo_lab.errors import LabError, one_of
+from nemo_lab.files import write_text
 
 _OURS = {"injected-parameters", "papermill-error-cell-tag"}
 _RUN_ONLY = ("papermill", "execution", "ExecuteTime", "widgets")
@@ -86,6 +88,20 @@ def _renumber(cells: list[Any]) -> None:
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
+
+
+def write_committed(path: Path, notebook: Any, record: Mapping[str, Any], scale: str) -> None:
+    """Write stored outputs: the record first, then the notebook, so that no notebook is without its record."""
+    import nbformat
+
+    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    write_text(record_of(path, scale), json.dumps(record, indent=1, sort_keys=True) + "\n")
+    write_text(path, text if text.endswith("\n") else text + "\n")
+
+
+def record_of(path: Path, scale: str) -> Path:
+    """Return where the record of a notebook's stored outputs lies."""
+    return path.parent / "records" / f"{path.stem}.{scale}.json"
 
 
 def notebooks_folder() -> Path:

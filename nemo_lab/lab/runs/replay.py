@@ -29,9 +29,15 @@ from pathlib import Path
 from typing import Any
 
 from nemo_lab.errors import LabError
-from nemo_lab.files import write_text
 from nemo_lab.lab.runs.find import RECORD
-from nemo_lab.lab.runs.notebooks import NOTEBOOK, notebooks_folder, read_notebook, tags
+from nemo_lab.lab.runs.notebooks import (
+    NOTEBOOK,
+    notebooks_folder,
+    read_notebook,
+    record_of,
+    tags,
+    write_committed,
+)
 from nemo_lab.lab.runs.staleness import code_hash
 from nemo_lab.lab.runs.verify import CHECKED
 
@@ -185,8 +191,6 @@ def _stored_apart(path: Path, old: Path) -> list[str]:
 
 def stamp(path: Path, executed: Path, revision: str) -> None:
     """Note in a notebook and its record that today's code gives its stored outputs, and renew its listings."""
-    import nbformat
-
     notebook = read_notebook(path)
     shown = {cell.id: cell.outputs for cell in read_notebook(executed).cells if cell.cell_type == "code"}
     for cell in notebook.cells:
@@ -194,12 +198,9 @@ def stamp(path: Path, executed: Path, revision: str) -> None:
             cell.outputs = [_renumbered(output, cell.execution_count) for output in shown[cell.id]]
     own = notebook.metadata["nemo_lab"]
     own["code_hash"], own["replayed"] = code_hash(path), {"against": revision[:7], "scale": SCALE}
-    text = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-    write_text(path, text if text.endswith("\n") else text + "\n")
-    record = path.parent / "records" / f"{path.stem}.{own['scale']}.json"
-    content = json.loads(record.read_text(encoding="utf-8"))
-    content["code"] |= {"hash": own["code_hash"], "replayed": own["replayed"]}
-    write_text(record, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    record = json.loads(record_of(path, own["scale"]).read_text(encoding="utf-8"))
+    record["code"] |= {"hash": own["code_hash"], "replayed": own["replayed"]}
+    write_committed(path, notebook, record, own["scale"])
 
 
 def _renumbered(output: Any, count: int) -> Any:
