@@ -71,11 +71,11 @@ $(VENV)/.torch: constraints.txt | $(VENV)/.made
 	@touch $@
 
 $(VENV)/.lab: pyproject.toml $(VENV)/.torch
-	@$(PIP) --no-build-isolation --editable .
+	@$(PIP) --no-build-isolation --editable '.[notebooks,peers]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.lab
-	@$(PIP) --no-build-isolation --editable '.[test]'
+	@$(PIP) --no-build-isolation --editable '.[notebooks,peers,test]'
 	@touch $@
 
 # mamba-ssm without its CUDA part, and Triton (1 GB unpacked), to run the real kernels in Triton's interpreter.

@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 OWN = "nemo-lab"
+# What `make test` and environment.yml install besides the core.
+TESTED = ("notebooks", "peers", "test")
 # Modules of extras are named differently from their packages, and need not be installed here.
 MODULE_OF = {"transformer-engine": "transformer_engine", "flash-attn": "flash_attn", "mamba-ssm": "mamba_ssm"}
 # Used by name and not by import: in the Makefile, in the tests' options, or inside Jupyter.
@@ -47,6 +49,11 @@ def constraints() -> dict[str, str]:
     return {canonicalize_name(pin[1]): pin[2] for pin in pins if pin}
 
 
+def installed_lines() -> list[str]:
+    """The lines of pyproject.toml that are installed where the tests run."""
+    return [*PROJECT["dependencies"], *(line for extra in TESTED for line in EXTRAS[extra])]
+
+
 def declared() -> list[Requirement]:
     """Every dependency of pyproject.toml, in the core or an extra."""
     return requirements([*PROJECT["dependencies"], *(line for lines in EXTRAS.values() for line in lines)])
@@ -59,15 +66,14 @@ def test_dependency_has_a_bound_and_a_pin_within_it(requirement: Requirement) ->
 
 
 def test_constraints_cover_all_that_the_test_installation_brings() -> None:
-    lines = [*PROJECT["dependencies"], *EXTRAS["test"]]
-    found = installed_closure(requirements(lines))
+    found = installed_closure(requirements(installed_lines()))
     missing = {name: version for name, version in found.items() if name not in constraints()}
     assert not missing, f"add to constraints.txt: {missing}"
 
 
 def test_this_environment_is_the_pinned_one() -> None:
     """Else a green run here says nothing of what `make run` installs."""
-    found = installed_closure(requirements([*PROJECT["dependencies"], *EXTRAS["test"]]))
+    found = installed_closure(requirements(installed_lines()))
     other = {name: version for name, version in found.items() if constraints().get(name, version) != version}
     assert not other, f"installed, but not the version of constraints.txt: {other}"
 
@@ -104,7 +110,7 @@ def test_conda_environment_uses_the_same_versions() -> None:
     conda = [item for item in environment["dependencies"] if isinstance(item, str)]
     pip = next(item["pip"] for item in environment["dependencies"] if isinstance(item, dict))
     assert environment["name"] == OWN
-    assert pip == ["-c constraints.txt", "-e .[test]"]
+    assert pip == ["-c constraints.txt", f"-e .[{','.join(TESTED)}]"]
     names = {re.split("[=<> ]", item)[0] for item in conda}
     assert {"python", "pip", "lynx"} <= names
     assert not names & {canonicalize_name(r.name) for r in declared()}, "Python packages come from constraints.txt"
@@ -177,7 +183,7 @@ def test_every_import_is_declared(folder: str) -> None:
 
 def test_every_import_of_the_tests_is_declared() -> None:
     allowed = (
-        names([*PROJECT["dependencies"], *EXTRAS["test"], *EXTRAS["gpu"]]) | {"triton"}  # mamba-ssm's
+        names([*installed_lines(), *EXTRAS["gpu"]]) | {"triton"}  # mamba-ssm's
     )
     unknown = {m: where for m, where in imports_of("tests").items() if not packages_of(m) & allowed}
     local = {path.stem for path in (ROOT / "tests").rglob("*.py")}
@@ -188,10 +194,11 @@ def test_every_import_of_the_tests_is_declared() -> None:
 NEEDED_BY = {"lxml-html-clean": "justext"}
 
 
-def test_every_core_dependency_is_used() -> None:
+@pytest.mark.parametrize("lines", [PROJECT["dependencies"], EXTRAS["notebooks"], EXTRAS["peers"]])
+def test_every_dependency_is_used(lines: list[str]) -> None:
     used = {name for folder in ("nemo_lab", "notebooks") for m in imports_of(folder) for name in packages_of(m)}
     for_others = {needed for needed, by in NEEDED_BY.items() if by in used}
-    idle = names(PROJECT["dependencies"]) - used - commanded() - for_others
+    idle = names(lines) - used - commanded() - for_others
     assert not idle, f"declared in pyproject.toml and used nowhere: {sorted(idle)}"
 
 
