@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,16 @@ def _same_draws_in_each_module() -> None:
 def _same_draws_in_each_test() -> None:
     """A test draws the same numbers alone and behind any others."""
     _seed()
+
+
+@pytest.fixture(autouse=True)
+def _same_number_of_threads() -> Iterator[None]:
+    """Two threads that a test leaves behind make every later one on two busy cores several times slower."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

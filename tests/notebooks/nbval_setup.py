@@ -2,18 +2,22 @@
 
 A pytest plugin, loaded by `addopts` in pyproject.toml; it does nothing unless nbval is asked for. It gives
 nbval's options defaults that suit the lab, fixes the environment the kernels inherit, leaves out of the
-comparison what cannot be equal, and after the last cell of each notebook adds one test, `record`: the raw
-numbers that the notebook recorded must meet `expectations.toml`. nbval itself compares text and knows no
-tolerance.
+comparison what cannot be equal, and after the last cell of each notebook adds tests: `record`, the raw numbers
+that the notebook recorded must meet `expectations.toml` (nbval itself compares text and knows no tolerance), and
+one for each folded solution of the exercises, which must run where the reader would run it.
 """
 
 import os
+import re
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+from nbformat.v4 import new_code_cell
 
 from tests.notebooks.expectations import expected, problems, read_json
 
@@ -37,6 +41,7 @@ NOT_COMPARED = (
     "application/vnd.jupyter.widget-state+json",
 )
 RECORDS = pytest.StashKey[Path]()
+SOLUTION = re.compile(r"<details>.*?```python\n(.*?)```.*?</details>", re.DOTALL)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,16 +67,30 @@ def pytest_collectstart(collector: pytest.Collector) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add the test of the record after the last cell of each notebook."""
+    """Add the tests of the record and of the solutions after the last cell of each notebook."""
     if RECORDS in config.stash:
-        items[:] = list(_with_records(items))
+        items[:] = list(_with_additions(items))
 
 
-def _with_records(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+def _with_additions(items: list[pytest.Item]) -> Iterator[pytest.Item]:
     for item, following in pairwise([*items, None]):
         yield item
         if item.path.suffix == ".ipynb" and (following is None or following.path != item.path):
             yield Record.from_parent(item.parent, name="record")
+            yield from _solutions(item)
+
+
+def _solutions(last: pytest.Item) -> Iterator[pytest.Item]:
+    """One cell of nbval's own kind for each folded solution, numbered on from the notebook's last one."""
+    for number, code in enumerate(solutions(last.parent.nb), 1):
+        more = {"name": f"solution {number}", "cell_num": last.cell_num + number, "cell": new_code_cell(code)}
+        yield type(last).from_parent(last.parent, options=defaultdict(bool), **more)
+
+
+def solutions(notebook: Any) -> list[str]:
+    """The Python code of all folded solutions of a notebook's exercises, in order."""
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    return SOLUTION.findall(text)
 
 
 @pytest.hookimpl(tryfirst=True)

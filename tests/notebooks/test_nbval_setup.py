@@ -8,7 +8,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tests.notebooks.nbval_setup import solutions
 
 ROOT = Path(__file__).parents[2]
 RECORD = {
@@ -90,6 +92,21 @@ def test_a_fault_fails(tmp_path: Path, cell: tuple[str, str, list[str]], reason:
     done = run(tmp_path)
     assert done.returncode == 1
     assert reason in done.stdout
+
+
+SOLUTION = "1. Halve it.\n<details><summary>How</summary>\n\n```python\n{}\n```\n</details>\n<details>no code</details>"
+
+
+@pytest.mark.parametrize(("code", "summary"), [("assert x == 1", "3 passed"), ("assert x == 2", "1 failed, 2 passed")])
+def test_a_folded_solution_runs_behind_the_cells(tmp_path: Path, code: str, summary: str) -> None:
+    notebook = new_notebook(cells=[new_code_cell("x = 1\n" + WRITE), new_markdown_cell(SOLUTION.format(code))])
+    nbformat.write(notebook, tmp_path / "made.ipynb")
+    assert summary in run(tmp_path).stdout
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_every_notebook_has_an_exercise_with_a_solution_in_code(path: Path) -> None:
+    assert solutions(nbformat.read(path, as_version=4))
 
 
 def test_a_dead_kernel_fails_at_the_cell_time_limit(tmp_path: Path) -> None:
