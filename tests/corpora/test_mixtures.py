@@ -5,6 +5,7 @@ import pytest
 from nemo_lab.corpora import mixtures
 from nemo_lab.corpora.mixtures import mixture
 from nemo_lab.errors import LabError
+from tests.recorders import assert_seed_decides, record, spy
 
 
 def test_equal_bytes_of_each_and_a_column_that_says_which(two_corpora):
@@ -51,3 +52,23 @@ def test_a_mixture_of_wrong_things_is_one_sentence(two_corpora, change, words):
 
 def test_defaults_are_documented_constants():
     assert (mixtures.TRAIN_BYTES, mixtures.HELD_OUT_BYTES) == (1_000_000, 100_000)
+
+
+def test_the_seed_decides_which_documents_and_in_which_order(two_corpora):
+    def drawn(seed):
+        return mixture(two_corpora[:1], bytes_per_corpus=3000, seed=seed)["text"][:]
+
+    assert_seed_decides(lambda seed: sorted(drawn(seed)))
+
+
+def test_the_seed_decides_the_order_of_what_was_drawn(two_corpora, monkeypatch):
+    drawn = mixture(two_corpora, bytes_per_corpus=3000)
+    record(monkeypatch, mixtures, "_share", drawn)
+    assert_seed_decides(lambda seed: mixture(two_corpora[:1], bytes_per_corpus=3000, seed=seed)["text"][:])
+
+
+def test_the_split_is_the_one_asked_for(two_corpora, monkeypatch):
+    asked = spy(monkeypatch, mixtures, "load")
+    for split in ("train", "validation", None):
+        mixture(two_corpora, split, bytes_per_corpus=100)
+    assert asked.all("split") == ["train"] * 2 + ["validation"] * 2 + [None] * 2

@@ -14,6 +14,7 @@ from nemo_lab.mixing.weights import Source
 from nemo_lab.studies.two_phase_pretraining import runs
 from nemo_lab.training import TrainSettings
 from tests.mixing.tiny_sources import PAIR, some_sources, tiny_pools
+from tests.recorders import assert_seed_decides
 
 # --- phases
 
@@ -244,3 +245,28 @@ def test_a_run_is_a_function_of_schedule_order_and_seed() -> None:
     assert set(first) == {"a", "b"}
     assert first == again
     assert first != other
+
+
+ORDERED = BlendSchedule(tuple(PAIR), (Phase(0.5, (0.9, 0.1)), Phase(0.5, (0.2, 0.8))), 1000)
+
+
+@pytest.mark.parametrize("order", blends.ORDERS)
+def test_the_seed_decides_which_row_is_of_which_source(order: str) -> None:
+    assert_seed_decides(lambda seed: ORDERED.table(8, 8, seed, order).tolist())
+
+
+def test_phases_are_drawn_apart_and_come_in_the_order_that_is_asked_for() -> None:
+    even = BlendSchedule(tuple(PAIR), (Phase(0.5, (0.5, 0.5)),) * 2, 1000).table(8, 8, 3)
+    assert (even[:4] != even[4:]).any(), "two phases of the same weights are not the same rows"
+    scheduled, backwards = (ORDERED.table(8, 8, 3, order) for order in ("scheduled", "reversed"))
+    assert (scheduled[:4] == 1).sum() < (scheduled[4:] == 1).sum()
+    assert (backwards[:4] == scheduled[4:]).all()
+    assert (backwards[4:] == scheduled[:4]).all()
+    mixed = (ORDERED.table(8, 8, 3, "random")[:4] == 1).sum()
+    assert (scheduled[:4] == 1).sum() < mixed < (scheduled[4:] == 1).sum()
+
+
+def test_a_blend_reads_its_rows_by_its_own_seed() -> None:
+    pools = tiny_pools()
+    schedule = BlendSchedule(tuple(Source(name, 96, 0.0) for name in pools.names), (Phase(1, (1.0, 0.0)),), 192)
+    assert_seed_decides(lambda seed: schedule.blend(pools, 3, 4, seed)(0).tokens_BL.tolist())

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nemo_lab.mixing import horizons
 from nemo_lab.mixing.pools import MixingError
+from tests.recorders import assert_seed_decides
 
 documents = st.lists(st.integers(1, 40), min_size=1, max_size=30)
 
@@ -69,3 +70,12 @@ def test_cutting_to_a_number_of_tokens() -> None:
 def test_graded_sizes() -> None:
     sizes = horizons.graded_sizes(["best", "middle", "worst"], 700, 4)
     assert sizes == pytest.approx({"best": 100, "middle": 200, "worst": 400})
+
+
+def test_the_seed_decides_which_documents_of_each_source_stay() -> None:
+    rows = [(name, f"{name} {number}") for name in "ab" for number in range(10, 40)]
+    own = Dataset.from_dict({"text": [text for _, text in rows], "corpus": [name for name, _ in rows]})
+    assert_seed_decides(lambda seed: list(horizons.down_sample(own, 0.2, seed=seed)["text"]))
+    kept = [text.split() for text in horizons.down_sample(own, 0.2)["text"]]
+    numbers = {name: [number for own, number in kept if own == name] for name in "ab"}
+    assert numbers["a"] != numbers["b"], "each source has an order of its own"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from nemo_lab.mixing import samplers
 from nemo_lab.mixing.pools import MixingError
 from nemo_lab.mixing.samplers import sample_mixtures
+from tests.recorders import assert_seed_decides
 
 shares = st.lists(st.floats(0.05, 1.0), min_size=2, max_size=12).map(lambda x: np.array(x) / sum(x))
 
@@ -93,3 +94,8 @@ def test_mistakes_are_named(arguments, words):
 def test_what_cannot_be_sampled_is_one_sentence(change, words):
     with pytest.raises(MixingError, match=words):
         sample_mixtures(**{"sampler": "flat", "prior_K": [0.5, 0.5], "count": 3, "seed": 0} | change)
+
+
+@pytest.mark.parametrize("name", [*samplers.SAMPLERS])
+def test_the_seed_decides(name):
+    assert_seed_decides(lambda seed: sample_mixtures(name, np.array([0.5, 0.3, 0.2]), 4, seed).tolist())

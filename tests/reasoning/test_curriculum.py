@@ -18,6 +18,7 @@ from nemo_lab.reasoning.curriculum import (
 )
 from nemo_lab.training.settings import TrainingError
 from tests.reasoning.refusals import Call, refused
+from tests.recorders import assert_seed_decides
 
 RATES = st.lists(st.integers(0, 8), min_size=1, max_size=120)
 
@@ -90,3 +91,21 @@ NAN = math.nan
 )
 def test_batches_that_cannot_be(call: Call) -> None:
     refused(call)
+
+
+MIXED = (np.arange(200) % 7 / 8).tolist()
+
+
+@pytest.mark.parametrize("order", [gaussian_batches, fixed_batches, reversed_batches, random_batches])
+def test_the_seed_decides_which_prompts_and_in_which_order(order):
+    assert_seed_decides(lambda seed: [batch.tolist() for batch in order(MIXED, 4, 8, seed=seed)])
+    first, second = (np.concatenate(order(MIXED, 4, 8, seed=seed)).tolist() for seed in (0, 1))
+    assert sorted(first) != sorted(second)
+
+
+def test_random_order_is_no_order_of_difficulty():
+    rates = np.array(MIXED)
+    for seed in range(3):
+        made = random_batches(MIXED, 8, 16, seed=seed)
+        assert np.corrcoef(range(8), [rates[batch].mean() for batch in made])[0, 1] > -0.8
+        assert sorted(np.concatenate(made)) == sorted(np.concatenate(gaussian_batches(MIXED, 8, 16, seed=seed)))

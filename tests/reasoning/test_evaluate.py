@@ -18,6 +18,7 @@ from nemo_lab.reasoning.retro.search import Traced
 from nemo_lab.reasoning.sft import pair_source
 from nemo_lab.training import TrainSettings, train
 from tests.reasoning.refusals import Call, one_wrong, refused
+from tests.recorders import assert_seed_decides
 
 ITEMS = draw("sum", 3, seed=1, level=1)
 
@@ -95,3 +96,13 @@ def test_answers(name: str, wrong: object) -> None:
 )
 def test_no_answers_to_score(call: Call) -> None:
     refused(call)
+
+
+def test_the_seed_decides_what_is_sampled():
+    policy = tiny_policy.tiny_policy("*-*-", d_model=32)
+
+    def sampled(seed):
+        found = answer(policy, ITEMS, mode="off", max_new_tokens=6, samples=2, temperature=1.0, seed=seed)
+        return [one.text for group in found for one in group]
+
+    assert_seed_decides(sampled)

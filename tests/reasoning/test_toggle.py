@@ -20,7 +20,9 @@ from nemo_lab.reasoning.toggle import (
     toggle_examples,
     tune_toggle,
 )
+from nemo_lab.training import TrainSettings
 from tests.interrupted import updates
+from tests.recorders import assert_seed_decides
 
 END = "<|im_end|>"
 TEMPLATE = (
@@ -179,6 +181,20 @@ def test_only_the_last_layers_change(chat, layers):
     changed = {name for name, weight in chat.model.state_dict().items() if not torch.equal(weight, before[name])}
     assert {name.split(".")[2] for name in changed} == {str(number) for number in range(3 - layers, 3)}
     assert all(name.startswith("model.layers.") for name in changed)
+
+
+def test_the_seed_decides_which_questions_come_when_both_modes_of_each():
+    examples = [(number, mode) for number in range(12) for mode in ("on", "off")]
+
+    def order(seed):
+        settings = TrainSettings(6, 4, 1e-3, seed=seed)
+        return [chats._rows(examples, settings, step) for step in range(6)]
+
+    assert_seed_decides(order)
+    for rows in order(0):
+        assert [mode for _, mode in rows] == ["on", "off"] * 2
+        assert rows[0][0] == rows[1][0] != rows[2][0] == rows[3][0]
+    assert len({number for rows in order(0) for number, _ in rows}) == 12, "an epoch asks each question once"
 
 
 def test_tuning_is_a_function_of_its_seed(chat):

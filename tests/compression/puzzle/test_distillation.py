@@ -13,6 +13,7 @@ from nemo_lab.compression.puzzle.library import distil
 from nemo_lab.errors import LabError
 from nemo_lab.training import NonFiniteLoss
 from tests.interrupted import updates
+from tests.recorders import assert_seed_decides
 
 HOW = {"steps": 9, "lr": 3e-3, "points": (0, 3, 6, 9), "checkpoint_every": 2, "progress": False}
 
@@ -80,3 +81,16 @@ def test_a_part_of_the_library_with_a_broken_gradient_is_no_result():
     recipe = replace(tiny_puzzle.RECIPE, steps=2)
     with pytest.raises(NonFiniteLoss, match="not finite at update 1"):
         distil(part, "ffn", inputs, inputs, {}, recipe, 0)
+
+
+def test_the_seed_decides_which_rows_a_part_of_the_library_is_trained_on():
+    inputs = tiny_puzzle.rows(12, seed=5)[:, :4].float() / 10
+
+    def trained(seed):
+        part = torch.nn.Linear(4, 4)
+        torch.nn.init.eye_(part.weight)
+        torch.nn.init.zeros_(part.bias)
+        recipe = replace(tiny_puzzle.RECIPE, steps=3)
+        return distil(part, "ffn", inputs[:, None], -inputs[:, None], {}, recipe, seed).weight.tolist()
+
+    assert_seed_decides(trained)

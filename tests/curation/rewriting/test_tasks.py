@@ -12,6 +12,7 @@ from nemo_lab.curation.rewriting import tasks as web
 from nemo_lab.curation.rewriting.writer import Reply
 from nemo_lab.errors import LabError
 from tests.card_tables import cells
+from tests.recorders import assert_seed_decides
 
 
 def words(text):
@@ -126,3 +127,15 @@ def test_the_limits_are_those_of_the_tasks():
     low = {name for name, of, *_ in cells(REPHRASED) if "worst" in of}
     assert low == {name for name in web.PUBLISHED_TOKENS["low"] if name != "raw"}
     assert all(f"`{name}`" in REPHRASED for name in ("texts", "sources", "invented", "dropped"))
+
+
+def test_the_seed_decides_which_pairs_of_questions_and_answers_are_kept():
+    pairs = "\n\n".join(f"Question: Why {n}?\nAnswer: Because {n} is so." for n in range(12))
+    text = " ".join(f"word{n}" for n in range(90))
+
+    def kept(seed):
+        return web.rephrase([text] * 3, task("diverse_qa", final=1), Words(lambda segment: pairs), seed).texts
+
+    assert_seed_decides(kept)
+    first, *others = kept(0)
+    assert any(first != other for other in others), "each segment has a draw of its own"

@@ -35,7 +35,7 @@ from tests.reasoning.retro.scripted import (
     search,
     trail,
 )
-from tests.recorders import record
+from tests.recorders import assert_seed_decides, record, spy
 
 
 def test_the_shortest_right_sample_is_kept_whatever_comes_after(monkeypatch: Any) -> None:
@@ -140,3 +140,12 @@ def test_baselines(baseline: Callable[..., object], policy: Any, some: Any, budg
 )
 def test_senseless_samples_and_cuts(call: Call) -> None:
     refused(call)
+
+
+def test_the_seed_decides_where_traces_are_cut_before_they_go_on(monkeypatch: Any) -> None:
+    def cuts(seed: int) -> list[int]:
+        advanced = spy(monkeypatch, baselines, "continuations")
+        truncate_and_regenerate(scripted(patient), ITEMS, search(), 500, torch.Generator().manual_seed(0), seed)
+        return [trail.position for trail in advanced.calls[0]["trails"]]
+
+    assert_seed_decides(cuts)

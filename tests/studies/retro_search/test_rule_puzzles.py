@@ -15,6 +15,7 @@ from nemo_lab.studies.retro_search import rule_puzzles
 from nemo_lab.studies.retro_search import rule_puzzles as rp
 from tests.card_tables import rows
 from tests.reasoning.refusals import Call, refused
+from tests.recorders import assert_seed_decides
 
 puzzles = st.builds(
     rp.puzzle,
@@ -152,3 +153,9 @@ def test_the_puzzles_are_those_of_the_code():
 )
 def test_a_puzzle_that_cannot_be(call: Call) -> None:
     refused(call)
+
+
+def test_the_seed_decides_puzzle_and_habit() -> None:
+    assert_seed_decides(lambda seed: [rp.puzzle(seed, "train", i).prompt for i in range(4)])
+    many = [rp.puzzle(0, "train", i) for i in range(20)]
+    assert_seed_decides(lambda seed: [rp.attempt(one, 0.8, seed) for one in many])
