@@ -1,5 +1,7 @@
 """reasoning-gym as a source: by index, without the slow ones, and of one mind with our checkers."""
 
+import functools
+
 import pytest
 import reasoning_gym
 from reasoning_gym.factory import DATASETS
@@ -13,7 +15,13 @@ from nemo_lab.reasoning.questions.items import Item
 
 def gym_score(name, entry, answer):
     """What reasoning-gym's own scorer says, from 0 to 1."""
-    return reasoning_gym.create_dataset(name, seed=0).score_answer(answer, entry)
+    return scorer(name).score_answer(answer, entry)
+
+
+@functools.cache
+def scorer(name):
+    """The data set of that name; spell_backward reads a dictionary when it is made."""
+    return reasoning_gym.create_dataset(name, seed=0)
 
 
 def test_an_entry_follows_from_name_index_and_settings():
