@@ -30,7 +30,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from nemo_lab.errors import check_callable, check_instance
+from nemo_lab.errors import check_callable, check_instance, check_path
 from nemo_lab.progress import progress as progress_bar
 from nemo_lab.reasoning.experience import Experience, Prompts, Reward, Row, gather, rows_of, summary
 from nemo_lab.reasoning.grpo_settings import GRPOSettings
@@ -79,10 +79,12 @@ def grpo(
             reference, or prompts or a reward of another fingerprint.
     """
     _check(policy, prompts, reward, settings, reference)
+    if on_step is not None:
+        check_callable("on_step", on_step, "give a function of a row of the history, or leave it out")
     keep_freed_memory()
     optimizer = adamw(policy.model, _optimizer_settings(settings))
     optimizer.zero_grad(set_to_none=True)  # what a run that failed half way may have left
-    where = Path(folder) if folder is not None else None
+    where = None if folder is None else check_path("folder", folder)
     run = _identity(policy, prompts, reward, settings, reference) if where else {}
     history = checkpoints.resume(where, policy.model, optimizer, run) if where else []
     with progress_bar(total=settings.steps, desc="GRPO", unit="step") if progress else _NoBar() as bar:

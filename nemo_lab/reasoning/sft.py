@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from nemo_lab.errors import LabError, check_each, check_whole
+from nemo_lab.errors import LabError, check_each, check_whole, shown
 from nemo_lab.training.identity import fingerprint, fingerprint_of
 from nemo_lab.training.packing import IGNORE, Batch
 
@@ -30,7 +30,8 @@ def pair_batch(prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[in
     the first of the response, and the last response token is a target only.
 
     Raises:
-        LabError: no pair, a prompt or a response without a token, or more of the one than of the other.
+        LabError: no pair, a prompt or a response without a token or with a part of one, or more of the one than of
+            the other.
     """
     for name, rows_ in (("prompts", prompts), ("responses", responses)):
         check_each(name, rows_, Sequence, some=True)
@@ -45,8 +46,11 @@ def pair_batch(prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[in
     tokens_BL = torch.full((len(rows), longest), pad)
     targets_BL = torch.full((len(rows), longest), IGNORE)
     for i, (prompt, row) in enumerate(zip(prompts, rows, strict=True)):
-        tokens_BL[i, : len(row) - 1] = torch.tensor(row[:-1])
-        targets_BL[i, len(prompt) - 1 : len(row) - 1] = torch.tensor(row[len(prompt) :])
+        row_L = torch.tensor(row)
+        if row_L.is_floating_point():
+            raise LabError(f"Pair {i} has tokens {shown(row)}, expected whole numbers as an `encode` gives them.")
+        tokens_BL[i, : len(row) - 1] = row_L[:-1]
+        targets_BL[i, len(prompt) - 1 : len(row) - 1] = row_L[len(prompt) :]
     return Batch(tokens_BL, targets_BL, torch.zeros_like(tokens_BL))
 
 

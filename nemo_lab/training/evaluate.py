@@ -24,6 +24,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from nemo_lab.errors import check_texts, check_whole, shown
 from nemo_lab.training.loop import prediction_nats
 from nemo_lab.training.packing import IGNORE, Batch
 from nemo_lab.training.settings import TrainingError
@@ -58,7 +59,7 @@ def bits_per_byte(
         batch_size: rows at a time.
         precision: "bf16" for autocast, "fp32" for none.
     """
-    nats, n_bytes = text_nats(model, tokenizer, list(texts), length=length, batch_size=batch_size, precision=precision)
+    nats, n_bytes = text_nats(model, tokenizer, texts, length=length, batch_size=batch_size, precision=precision)
     return _bits(nats, n_bytes)
 
 
@@ -85,13 +86,20 @@ def bits_per_byte_by_domain(
 def text_nats(
     model: nn.Module,
     tokenizer: Any,
-    texts: Sequence[str],
+    texts: Iterable[str],
     *,
     length: int = 512,
     batch_size: int = 8,
     precision: str = "bf16",
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Nats and UTF-8 bytes of each text, two arrays as long as `texts`; arguments as in `bits_per_byte`."""
+    """Nats and UTF-8 bytes of each text, two arrays as long as `texts`; arguments as in `bits_per_byte`.
+
+    Raises:
+        TrainingError: no tokenizer with an end of text, no list of texts, a window or a batch of nothing.
+    """
+    texts = check_texts("texts", texts, kind=TrainingError)
+    for name, value in (("length", length), ("batch_size", batch_size)):
+        check_whole(name, value, kind=TrainingError)
     encode, eos = _encoder(tokenizer)
     windows = list(_windows(encode(texts) if texts else [], length, eos))
     nats = np.zeros(len(texts))
@@ -114,6 +122,8 @@ def _bits(nats: npt.NDArray[np.float64], n_bytes: npt.NDArray[np.int64]) -> floa
 
 def _encoder(tokenizer: Any) -> tuple[Callable[[Sequence[str]], list[list[int]]], int]:
     """How to turn texts into ids, and eos's id, for a tokenizer of either library."""
+    if not (hasattr(tokenizer, "token_to_id") or hasattr(tokenizer, "eos_token_id")):
+        raise TrainingError(f"tokenizer is {shown(tokenizer)}, expected one of tokenizers or of transformers.")
     if hasattr(tokenizer, "token_to_id"):
         eos = tokenizer.token_to_id(EOS)
 

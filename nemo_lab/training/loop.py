@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from nemo_lab.errors import check_callable, check_instance, check_path, shown
 from nemo_lab.progress import progress as progress_bar
 from nemo_lab.training import checkpoints, distributed
 from nemo_lab.training.checkpoints import is_due
@@ -80,11 +81,12 @@ def train(
 
     Raises:
         NonFiniteLoss: the loss or the gradient became NaN or infinite.
-        TrainingError: the folder holds another run or a damaged checkpoint, or the data has no fingerprint.
+        TrainingError: no model with a `loss`, no data or settings; the folder holds another run or a damaged
+            checkpoint, or the data has no fingerprint.
     """
-    _check_vocabulary(model, data)
+    _check(model, data, settings, on_step)
     keep_freed_memory()
-    where = Path(folder) if folder is not None else None
+    where = None if folder is None else check_path("folder", folder, kind=TrainingError)
     optimizer = adamw(model, settings)
     run = _identity(model, data, settings) if where else {}
     history = checkpoints.resume(where, model, optimizer, run) if where else []
@@ -181,6 +183,17 @@ def prediction_nats(model: nn.Module, data: Batch, precision: str) -> torch.Tens
     tokens_BL, targets_BL, document_BL = (tensor.to(device, non_blocking=True) for tensor in data)
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
         return cast(Any, model).loss(tokens_BL, targets_BL, document_BL, reduction="none")
+
+
+def _check(model: Any, data: Any, settings: Any, on_step: Any) -> None:
+    check_instance("model", model, nn.Module, "give a torch module with a method `loss`", kind=TrainingError)
+    check_instance("settings", settings, TrainSettings, "make it with TrainSettings(steps=...)", kind=TrainingError)
+    if not isinstance(data, Packed) and not callable(data):
+        raise TrainingError(f"data is {shown(data)}, expected packed rows or a function of the step.")
+    if on_step is not None:
+        advice = "give a function of a row of the history, or leave it out"
+        check_callable("on_step", on_step, advice, kind=TrainingError)
+    _check_vocabulary(model, data)
 
 
 def _check_vocabulary(model: nn.Module, data: Source) -> None:

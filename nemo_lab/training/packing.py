@@ -22,12 +22,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from nemo_lab.errors import check_instance, check_whole, shown
 from nemo_lab.files import read_tensors, write_arrays
 from nemo_lab.training.settings import TrainingError
 
@@ -101,17 +102,27 @@ def pack(documents: Iterable[Sequence[int]], length: int, *, eos: int) -> Packed
 
     Empty documents are left out: they hold nothing to predict. The rest of the last row is padded with eos
     under a document number of its own and predicts nothing.
+
+    Raises:
+        TrainingError: no text, documents that are no lists of token ids, a length below 1.
     """
-    ids = [np.asarray(document) for document in documents if len(document)]
+    check_whole("length", length, kind=TrainingError)
+    if not isinstance(documents, Iterable):
+        raise TrainingError(f"documents is {shown(documents)}, expected a list of token ids for each document.")
+    ids = [np.asarray(document) for document in documents if _size(document)]
     if not ids:
         raise TrainingError("There is no text to pack: every document is empty; check the corpus.")
-    if length < 1:
-        raise TrainingError(f"length={length} must be at least 1 token.")
     sizes = np.array([len(document) for document in ids]) + 1
     stream = _stream(ids, sizes, eos)
     document = np.repeat(np.arange(len(ids), dtype=np.int32), sizes)
     targets = np.append(stream[1:], np.int32(eos))  # the last document ends like the others
     return Packed(_rows(stream, length, eos), _rows(targets, length, IGNORE), _rows(document, length, len(ids)))
+
+
+def _size(document: Any) -> int:
+    if isinstance(document, str | bytes) or not hasattr(document, "__len__"):
+        raise TrainingError(f"A document is {shown(document)}, expected a list of token ids; encode texts first.")
+    return len(document)
 
 
 def _stream(ids: list[npt.NDArray[np.integer]], sizes: npt.NDArray[np.int64], eos: int) -> Ints:
@@ -152,7 +163,14 @@ def _epoch_order(n_rows: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
 
 
 def batch(packed: Packed, batch_size: int, seed: int, step: int) -> Batch:
-    """Batch number `step`, counted from 0, of the endless shuffled epochs of `packed`."""
+    """Batch number `step`, counted from 0, of the endless shuffled epochs of `packed`.
+
+    Raises:
+        TrainingError: no packed rows, a batch without rows, a seed or step below 0.
+    """
+    check_instance("packed", packed, Packed, "make it with pack(...)", kind=TrainingError)
+    for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("step", step, 0)):
+        check_whole(name, value, least, kind=TrainingError)
     rows = batch_rows(len(packed), batch_size, seed, step)
     arrays = (packed.tokens_NL, packed.targets_NL, packed.document_NL)
     return Batch(*(torch.from_numpy(array[rows].astype(np.int64)) for array in arrays))

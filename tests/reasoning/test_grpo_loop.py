@@ -17,6 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nemo_lab.errors import LabError
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
 from nemo_lab.reasoning.experience import (
@@ -369,3 +370,12 @@ def test_grpo(name: str, wrong: object) -> None:
         "progress": False,
     }
     refused(lambda: grpo(**usual | {name: wrong}))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [({"folder": 3}, "folder is 3, expected the path"), ({"on_step": 3}, "on_step is 3, which cannot be called")],
+)
+def test_a_wrong_folder_or_listener_is_refused_before_anything_is_sampled(more, words):
+    with pytest.raises(LabError, match=words):
+        grpo(tiny_policy.tiny_policy(), lambda step, attempt: PROMPTS, letters, SETTINGS, **more)

@@ -104,6 +104,8 @@ def test_a_source_is_known_by_its_codec_too():
         lambda: sft.pair_batch([[3]], [[]], 1),
         lambda: sft.pair_batch([[3]], [[3], [4]], 1),
         lambda: sft.pair_batch([[3]], [[3]], None),  # type: ignore[arg-type]
+        lambda: sft.pair_batch([[3.5]], [[3]], 1),
+        lambda: sft.pair_batch([[3]], [[3, 0.5]], 1),
     ],
 )
 def test_pairs_that_are_none(call: Call) -> None:

@@ -101,3 +101,9 @@ def test_what_cannot_be_evaluated_is_said():
         bits_per_byte(Bytes(), byte_tokenizer(), [])
     with pytest.raises(TrainingError, match="no end-of-text token"):
         bits_per_byte(Bytes(), byte_tokenizer(eos="</s>"), TEXTS)
+    with pytest.raises(TrainingError, match="tokenizer is None, expected one of tokenizers or of transformers"):
+        bits_per_byte(Bytes(), None, TEXTS)
+    with pytest.raises(TrainingError, match="texts is one text, 'abc', expected a list"):
+        bits_per_byte(Bytes(), byte_tokenizer(), "abc")
+    with pytest.raises(TrainingError, match="length is 0"):
+        bits_per_byte(Bytes(), byte_tokenizer(), TEXTS, length=0)

@@ -218,3 +218,19 @@ def test_a_gradient_that_is_no_number_changes_no_weight(bad, clip):
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), before, strict=True))
     with pytest.raises(NonFiniteLoss, match=r"not finite \(learning"):
         take_step(model, optimizer, 0.05, clip)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model": None}, "model is None of type NoneType; give a torch module"),
+        ({"data": None}, "data is None, expected packed rows or a function of the step"),
+        ({"settings": None}, "settings is None of type NoneType; make it with TrainSettings"),
+        ({"folder": 3}, "folder is 3, expected the path"),
+        ({"on_step": 3}, "on_step is 3, which cannot be called; give a function of a row"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_sentence(change, words):
+    given = {"model": TinyLM(), "data": DATA, "settings": TrainSettings(1, 4, 1e-3)} | change
+    with pytest.raises(TrainingError, match=words):
+        train(given.pop("model"), given.pop("data"), given.pop("settings"), progress=False, **given)

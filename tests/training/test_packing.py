@@ -85,7 +85,7 @@ def test_saved_rows_come_back_with_the_same_fingerprint(tmp_path):
 def test_bad_input_is_one_sentence(tmp_path):
     with pytest.raises(TrainingError, match="every document is empty"):
         pack([[], []], 8, eos=EOS)
-    with pytest.raises(TrainingError, match="length=0"):
+    with pytest.raises(TrainingError, match="length is 0"):
         pack([[1]], 0, eos=EOS)
     with pytest.raises(TrainingError, match="list of token ids"):
         pack([[0.5]], 8, eos=EOS)
@@ -151,3 +151,35 @@ def test_the_second_document_costs_what_it_costs_alone(model):
     tokens = torch.tensor([[0, *SECOND]])
     alone = model.loss(tokens, torch.tensor([[*SECOND, 0]]), reduction="none")[0]
     torch.testing.assert_close(losses_of_second(model, FIRST), alone, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("documents", "length", "words"),
+    [
+        ([[1]], 0, "length is 0; it must be a whole number of at least 1"),
+        ([[1]], None, "length is None"),
+        ([[1]], 1.5, "length is 1.5"),
+        (None, 8, "documents is None, expected a list of token ids for each document"),
+        ([None], 8, "A document is None"),
+        (["text"], 8, "A document is 'text', expected a list of token ids; encode texts first"),
+        ([7], 8, "A document is 7"),
+    ],
+)
+def test_what_cannot_be_packed_is_one_sentence(documents, length, words):
+    with pytest.raises(TrainingError, match=words):
+        pack(documents, length, eos=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ((None, 4, 0, 0), "packed is None of type NoneType; make it with pack"),
+        (("rows", 0, 0, 0), "batch_size is 0"),
+        (("rows", 4, -1, 0), "seed is -1"),
+        (("rows", 4, 0, 1.5), "step is 1.5"),
+    ],
+)
+def test_a_batch_of_nothing_is_one_sentence(given, words):
+    first, *others = given
+    with pytest.raises(TrainingError, match=words):
+        batch(pack([[1, 2, 3]], 2, eos=0) if first == "rows" else first, *others)
