@@ -38,7 +38,7 @@ from nemo_lab.lab.runs.notebooks import (
     tags,
     write_committed,
 )
-from nemo_lab.lab.runs.staleness import code_hash
+from nemo_lab.lab.runs.staleness import code_hash, shown_records
 from nemo_lab.lab.runs.verify import CHECKED
 
 SCALE = "smoke"
@@ -115,7 +115,7 @@ def replay(notebooks: Sequence[Path], against: str, tell: Tell = lambda line: No
 def _judged(path: Path, folder: Path, old: Path, revision: str) -> Replayed:
     """Compare the two runs of one notebook; stamp it where they are equal."""
     before, after = (folder / side / SCALE / path.stem / "seed0" for side in ("before", "after"))
-    different = [*_stored_apart(path, old), *differences(before, after, path)]
+    different = [*_other_records(path, old), *_stored_apart(path, old), *differences(before, after, path)]
     if not different:
         stamp(path, after / NOTEBOOK, revision)
     return Replayed(different, not different)
@@ -174,6 +174,13 @@ def _text(output: Any) -> str:
         return ""
     text = output.get("text", "") or output.get("data", {}).get("text/plain", "")
     return re.sub(r"\b0x[0-9a-f]{8,16}\b", "ADDRESS", text)
+
+
+def _other_records(path: Path, old: Path) -> list[str]:
+    """Return a line where a notebook shows other notebooks' records and these are no longer what they were."""
+    if shown_records(path) == shown_records(old):
+        return []
+    return ["the records of other notebooks, which it shows, have changed; run it with --write"]
 
 
 def _stored_apart(path: Path, old: Path) -> list[str]:

@@ -25,11 +25,20 @@ def code_hash(notebook: Path) -> str:
     Raises:
         LabError: the file is not a notebook, or a cell is not Python.
     """
-    code = sources.here()
-    pieces = [*code.pieces_of_cells(code_cells(notebook)), *_rows(notebook.stem)]
-    if sources.Node(find_runs.__module__, find_runs.__name__) in code.reached(pieces):
-        pieces += _shown_records(notebook)
-    return code.digest(pieces)
+    return sources.here().digest([*_pieces(notebook), *shown_records(notebook)])
+
+
+def shown_records(notebook: Path) -> list[str]:
+    """Return what a notebook that shows the whole ledger sees besides code: all claims and the others' records.
+
+    Empty for a notebook that shows its own alone.
+    """
+    shows = sources.Node(find_runs.__module__, find_runs.__name__) in sources.here().reached(_pieces(notebook))
+    return list(_records_of_others(notebook)) if shows else []
+
+
+def _pieces(notebook: Path) -> list[sources.Piece]:
+    return [*sources.here().pieces_of_cells(code_cells(notebook)), *_rows(notebook.stem)]
 
 
 def code_cells(notebook: Path) -> list[str]:
@@ -51,8 +60,7 @@ def _rows(notebook: str) -> Iterator[sources.Piece]:
         yield sources.Node(type(settings).__module__, type(settings).__name__)
 
 
-def _shown_records(notebook: Path) -> Iterator[str]:
-    """Yield what a notebook sees that shows the whole ledger: every claim, and what the others recorded."""
+def _records_of_others(notebook: Path) -> Iterator[str]:
     yield from (repr(asdict(claim)) for claim in ledger().values())
     for run in stored_runs(notebook.parent):
         if run.name != notebook.stem:

@@ -179,6 +179,21 @@ def test_each_kind_of_difference_is_told(tmp_path, change, words):
     assert line.startswith(words)
 
 
+def test_a_notebook_that_shows_records_is_not_stamped_where_they_changed(tmp_path):
+    shows = [(None, "from nemo_lab.lab.runs.find import find_runs\nfind_runs(None)")]
+    old, new = (written(tmp_path / side / f"{NAME}.ipynb", shows) for side in ("old", "new"))
+    record = {"schema": 1, "notebook": "05_hybrid_architecture", "scale": "laptop", "seed": 0, "claims": []}
+    for path, claims in ((old, []), (new, []), (new, [{"id": "a"}])):
+        (path.parent / "records").mkdir(exist_ok=True)
+        text = json.dumps(record | {"claims": claims})
+        (path.parent / "records" / "05_hybrid_architecture.laptop.json").write_text(text)
+        changed = ["the records of other notebooks, which it shows, have changed; run it with --write"]
+        assert module._other_records(new, old) == (changed if claims or path is old else [])
+    for path in (old, new):
+        written(path, [(None, "1")])
+    assert module._other_records(new, old) == [], "it shows its own alone"
+
+
 def test_numbers_of_the_clock_are_excepted_where_declared(tmp_path, monkeypatch):
     before = a_run(tmp_path / "before", {"x": 1.0, "speed.a": 1.0})
     after = a_run(tmp_path / "after", {"x": 1.0, "speed.a": 2.0})
