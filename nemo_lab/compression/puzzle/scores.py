@@ -17,8 +17,9 @@ Shapes: N rows, L length, D width of the stream, V vocabulary, T = N·(L-1) pred
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from nemo_lab.compression.puzzle.parts import KINDS, NONE, Option, Visit, forwar
 from nemo_lab.errors import LabError
 from nemo_lab.files import write_text
 from nemo_lab.progress import progress as progress_bar
+from nemo_lab.training.identity import fingerprint, weights_fingerprint
 
 ROWS = 256  # tokens whose logits are held at once
 SCORES = ("kl", "cosine", "loss")
@@ -156,7 +158,13 @@ def score_library(
 
     Args:
         folder: the library, where the scores are written too.
+
+    Raises:
+        LabError: a file that is there has scores of another parent, another text or other options, or is damaged.
     """
+    origin = _origin(model, reference, recipe)
+    for file in sorted(folder.glob("scores-*.json")):
+        _check_origin(file, origin)
     wanted = set(range(len(model.model.layers)) if layers is None else layers)
     found: dict[str, dict[str, dict[str, float]]] = {}
     visits: Iterable[Visit] = walk(model, reference.tokens_NL)
@@ -170,8 +178,27 @@ def score_library(
         for option in others:
             found[visit.kind][str(option.size)] = replaced(model, visit, option, folder, reference)
         if visit.kind == KINDS[-1]:
-            write_text(file, json.dumps(found, indent=1))
+            write_text(file, json.dumps({"origin": origin} | found, indent=1))
             found = {}
+
+
+def _origin(model: Any, reference: Reference, recipe: LibraryRecipe) -> dict[str, str]:
+    """Return what decides scores besides the library, each as a fingerprint."""
+    return {
+        "parent": weights_fingerprint(model),
+        "text": fingerprint(reference.tokens_NL),
+        "options": fingerprint({kind: [option.name for option in recipe.options(kind)] for kind in KINDS}),
+    }
+
+
+def _check_origin(file: Path, origin: Mapping[str, str]) -> None:
+    found = _read(file).get("origin") or {}
+    other = [name for name, value in origin.items() if found.get(name) != value]
+    if other:
+        raise LabError(
+            f"{file.name!r} in {str(file.parent)!r} has scores of another {' and '.join(other)} than is given now; "
+            "give another folder, or remove this file to score anew."
+        )
 
 
 def read_scores(layer_folders: Sequence[Path]) -> list[dict[Option, dict[str, float]]]:
@@ -195,9 +222,20 @@ def slots_of_layer(folder: Path, layer: int) -> list[dict[Option, dict[str, floa
     file = score_file(folder, layer)
     if not file.is_file():
         raise LabError(f"The library {folder.name!r} has no scores of layer {layer}; run score_library first.")
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+    found = _read(file)
+    with _damage_told(file):
         return [_scored(kind, found[kind]) for kind in KINDS]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    with _damage_told(file):
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+
+
+@contextlib.contextmanager
+def _damage_told(file: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise LabError(
             f"{str(file)!r} is damaged or no file of scores ({reason_of(error)}); remove it and score again."

@@ -1,5 +1,7 @@
 """Scores against the assembled model itself, and against the textbook formulas."""
 
+import copy
+import dataclasses
 import json
 import shutil
 
@@ -77,11 +79,30 @@ def test_missing_scores(lab):
 def test_scores_on_disk_stay(lab):
     """A library that an earlier version scored must still open: kinds, sizes and names are its format."""
     found = json.loads((lab[2] / "scores-001.json").read_text())
+    assert sorted(found.pop("origin")) == ["options", "parent", "text"]
     assert {kind: list(options) for kind, options in found.items()} == {
         "attention": ["3", "1", "linear", "0"],
         "ffn": ["24", "12", "linear", "0"],
     }
     assert list(found["ffn"]["12"]) == ["kl", "cosine", "loss"]
+
+
+def test_scores_of_something_else_are_not_taken_over(lab, tmp_path):
+    model, reference, folder = lab
+    shutil.copytree(folder, tmp_path / "library")
+    known = tmp_path / "library"
+    scores.score_library(model, reference, tiny_puzzle.RECIPE, known, [1], progress=False)
+    other_text = scores.Reference.of(model, tiny_puzzle.rows(4, seed=9))
+    with pytest.raises(LabError, match=r"'scores-001.json' in .* has scores of another text than is given now; give"):
+        scores.score_library(model, other_text, tiny_puzzle.RECIPE, known, [3], progress=False)
+    other = copy.deepcopy(model)
+    torch.nn.init.zeros_(other.model.norm.weight)
+    with pytest.raises(LabError, match="of another parent than"):
+        scores.score_library(other, reference, tiny_puzzle.RECIPE, known, progress=False)
+    fewer = dataclasses.replace(tiny_puzzle.RECIPE, ffn=tiny_puzzle.RECIPE.ffn[:1])
+    with pytest.raises(LabError, match="of another options than"):
+        scores.score_library(model, reference, fewer, known, progress=False)
+    assert {file.name for file in known.glob("scores-*")} == {"scores-001.json", "scores-002.json"}
 
 
 @pytest.mark.parametrize("kind", SCORES)
