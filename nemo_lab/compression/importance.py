@@ -7,11 +7,13 @@ eq. 19-27, whose wording leaves the order open):
     Mamba-2, (H, P)    x: W_x LN(X)    z: W_z LN(X)    out: the input of W_out
     FFN, (F,)          before: W_1 LN(X)    after: its squared ReLU, which Nemotron-H's MiniPuzzle scores
     embedding, (d,)    LN(X), summed over all layers that read it
+    attention, (Q,)    the length of a head's output, ||Attn(X W_q, X W_k, X W_v)||, before W_o (Minitron, section 2)
+    states, (G, N)     the score of W_B LN(X) times that of W_C LN(X); ours, for no paper prunes states
 
 `flap` (FLAP, arXiv 2312.11983) is the variance of a matrix's input times the squared norm of the column that
 reads it, ||W_j||^2 Var(X_j), for W_out and W_2. The published choice for Mamba-2 is `x`.
 
-Shapes: B rows, L tokens, d width, F neurons, H heads, P head channels.
+Shapes: B rows, L tokens, d width, F neurons, H heads, P head channels, G groups, N states, Q query heads.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -41,6 +43,8 @@ class Importance:
     embedding: Tensor
     neurons: Mapping[str, Scores]
     mamba: Mapping[str, Scores]
+    attention: Scores = field(default_factory=dict)
+    states: Scores = field(default_factory=dict)
 
 
 @torch.no_grad()
@@ -79,6 +83,8 @@ def random_importance(config: HybridConfig, seed: int) -> Importance:
         torch.rand(config.d_model, generator=generator),
         {name: of("-", config.d_ff) for name in NEURON_SCORES},
         {name: of("M", config.ssm_heads, config.ssm_head_dim) for name in MAMBA_SCORES},
+        of("*", config.n_heads),
+        of("M", config.ssm_groups, config.ssm_state),
     )
 
 
@@ -128,8 +134,8 @@ def _listening(model: HybridLM, sums: _Sums) -> Iterator[None]:
     norms = [*(block.norm for block in blocks), model.norm]
     handles = [norm.register_forward_hook(_on_norm(place, sums)) for place, norm in enumerate(norms)]
     for place, block in enumerate(blocks):
-        hook = {"M": _mamba_hooks, "-": _ffn_hooks}.get(block.kind)
-        handles += [] if hook is None else hook(place, block.mixer, sums)
+        hook = {"M": _mamba_hooks, "-": _ffn_hooks, "*": _attention_hooks}[block.kind]
+        handles += hook(place, block.mixer, sums)
     try:
         yield
     finally:
@@ -142,13 +148,14 @@ def _on_norm(place: int, sums: _Sums) -> Callable[..., None]:
 
 
 def _mamba_hooks(place: int, mixer: Any, sums: _Sums) -> list[Any]:
-    D = mixer.config.d_inner
+    D, S = mixer.config.d_inner, mixer.config.ssm_groups * mixer.config.ssm_state
+    parts = {"z": (0, D), "x": (D, D), "B": (2 * D, S), "C": (2 * D + S, S)}
     shape: list[int] = []
 
     def on_input(module: Any, args: tuple[Any, ...]) -> None:
         u_BLd = args[0]
-        for name, rows in (("z", slice(0, D)), ("x", slice(D, 2 * D))):
-            sums.add(("mamba", name, place), u_BLd @ mixer.in_proj.weight[rows].T)
+        for name, (start, rows) in parts.items():
+            sums.add(("mamba", name, place), u_BLd @ mixer.in_proj.weight[start : start + rows].T)
         shape[:] = u_BLd.shape[:2]
 
     def on_output(module: Any, args: tuple[Any, ...]) -> None:
@@ -169,6 +176,14 @@ def _ffn_hooks(place: int, mixer: Any, sums: _Sums) -> list[Any]:
     return [mixer.up_proj.register_forward_hook(on_up)]
 
 
+def _attention_hooks(place: int, mixer: Any, sums: _Sums) -> list[Any]:
+    def on_output(module: Any, args: tuple[Any, ...]) -> None:
+        heads_BLQD = args[0].unflatten(-1, (-1, mixer.config.head_dim))
+        sums.add(("attention", "output", place), heads_BLQD.norm(dim=-1))
+
+    return [mixer.o_proj.register_forward_pre_hook(on_output)]
+
+
 def _readers(block: Any) -> Tensor:
     """||W_j||^2 of the columns of the matrix that reads the layer's inner activations."""
     weight: Tensor = (block.mixer.out_proj if block.kind == "M" else block.mixer.down_proj).weight
@@ -185,9 +200,15 @@ def _collect(model: HybridLM, sums: _Sums) -> Importance:
             return {i: shape(flap[i]) for i in places}
         return {i: shape(sums.squares[(axis, name, i)].sqrt().float()) for i in places}
 
+    def states(place: int) -> Tensor:
+        score_S = (sums.squares[("mamba", "B", place)] * sums.squares[("mamba", "C", place)]).sqrt()
+        return score_S.float().view(c.ssm_groups, c.ssm_state)
+
     embedding = sum(sums.squares[("embedding", i)].sqrt() for i in range(len(model.blocks) + 1))
     return Importance(
         torch.as_tensor(embedding).float(),
         {name: of("neurons", name, "-", lambda t: t) for name in NEURON_SCORES},
         {name: of("mamba", name, "M", lambda t: t.view(c.ssm_heads, c.ssm_head_dim)) for name in MAMBA_SCORES},
+        of("attention", "output", "*", lambda t: t),
+        {i: states(i) for i, k in enumerate(c.pattern) if k == "M"},
     )

@@ -13,14 +13,25 @@ that only those slip into another group before which the groups lost more or few
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 import torch
 from torch import Tensor
 
-from nemo_lab.compression.importance import MAMBA_SCORES, NEURON_SCORES, Importance
+from nemo_lab.compression.importance import MAMBA_SCORES, NEURON_SCORES, Importance, Scores
 from nemo_lab.compression.slicing import Kept
-from nemo_lab.errors import LabError, check_whole, one_of
+from nemo_lab.errors import LabError, check_instance, check_whole, one_of
 from nemo_lab.modeling import HybridConfig
+
+AXES = {  # what pruning can change, and the kind of layer that has it ("": all)
+    "d_model": "",
+    "d_ff": "-",
+    "ssm_heads": "M",
+    "ssm_head_dim": "M",
+    "ssm_state": "M",
+    "n_heads": "*",
+    "n_kv_heads": "*",
+}
 
 
 def top(scores: Tensor, count: int) -> Tensor:
@@ -67,6 +78,44 @@ def heads_in_place(score_H: Tensor, groups: int, count: int) -> Tensor:
     return top(score_H, count)
 
 
+def states_of_groups(score_GN: Tensor, count: int) -> Tensor:
+    """States that each group keeps, (G, count): a ranking of its own for each, for only they share B and C."""
+    return torch.stack([top(score_N, count) for score_N in score_GN])
+
+
+def attention_heads(score_Q: Tensor, kv_heads: int, heads: int, kept_kv_heads: int) -> tuple[Tensor, Tensor]:
+    """Query heads (Q',) and, for each key-value head of the child, the parent's heads that it is made of, (K', m).
+
+    Fewer query heads for as many key-value heads: the best of each group. Fewer of both in the same ratio: whole
+    groups, by the root of the sum of squares of their heads. Fewer key-value heads alone: neighbours are merged.
+
+    Args:
+        score_Q: of the parent's query heads; not read where heads are merged. kv_heads: of the parent.
+        heads, kept_kv_heads: of the child.
+
+    Raises:
+        LabError: another ratio of the two, or a number that does not divide.
+    """
+    each = len(score_Q) // kv_heads
+    if heads == len(score_Q):
+        return torch.arange(heads), _neighbours(kv_heads, kept_kv_heads)
+    if kept_kv_heads == kv_heads:
+        return heads_within_groups(score_Q, kv_heads, heads), torch.arange(kv_heads)[:, None]
+    if heads != kept_kv_heads * each:
+        raise LabError(
+            f"n_heads={heads} and n_kv_heads={kept_kv_heads} of {len(score_Q)} and {kv_heads}: prune whole groups "
+            f"(n_heads={kept_kv_heads * each}), or one of the two at a time."
+        )
+    groups = top(score_Q.unflatten(0, (kv_heads, each)).square().sum(1), kept_kv_heads)
+    return (groups[:, None] * each + torch.arange(each)).flatten(), groups[:, None]
+
+
+def _neighbours(kv_heads: int, count: int) -> Tensor:
+    if kv_heads % count:
+        raise LabError(f"n_kv_heads: {kv_heads} heads cannot be merged evenly into {count}; choose a divisor.")
+    return torch.arange(kv_heads).view(count, -1)
+
+
 HEAD_RANKINGS: dict[str, Callable[[Tensor, int, int], Tensor]] = {
     "within": heads_within_groups,
     "across": heads_across_groups,
@@ -88,12 +137,13 @@ def keep_best(
 
     Args:
         importance: scores of the parent.
-        layers: the parent's layers that stay, all by default; `target.pattern` is not read.
+        layers: the parent's layers that stay, all by default; `target.pattern` is the parent's or what they make.
         mamba: the score of heads and channels, one of x, z, out, flap. neurons: before, after, flap.
         heads: one of `HEAD_RANKINGS`; all but "within" need `slice_model(…, across_groups=True)`.
 
     Raises:
-        LabError: no scores, an unknown score, ranking or layer, or a target larger than the parent.
+        LabError: no scores, an unknown score, ranking or layer, a target larger than the parent or with another
+            value where pruning changes none, or what `attention_heads` raises.
     """
     if not isinstance(importance, Importance):
         raise LabError(f"importance is {importance!r:.60}, expected what `measure_importance` returns.")
@@ -102,6 +152,7 @@ def keep_best(
         if value not in list(known):  # a list has no hash
             raise LabError(one_of("score or ranking", value, known))
     places = tuple(range(len(parent.pattern))) if layers is None else _places(layers, parent)
+    _check_target(parent, target, places)
     channels, chosen_heads = {}, {}
     for i in (i for i in places if parent.pattern[i] == "M"):
         score_HP = importance.mamba[mamba][i]
@@ -109,7 +160,55 @@ def keep_best(
         score_H = score_HP[:, channels[i]].square().sum(1)
         chosen_heads[i] = HEAD_RANKINGS[heads](score_H, parent.ssm_groups, target.ssm_heads)
     chosen = {i: top(importance.neurons[neurons][i], target.d_ff) for i in places if parent.pattern[i] == "-"}
-    return Kept(places, top(importance.embedding, target.d_model), chosen, chosen_heads, channels)
+    states = _states(importance, parent, target, places)
+    queries, keys = _attention(importance, parent, target, places)
+    embedding = top(importance.embedding, target.d_model)
+    return Kept(places, embedding, chosen, chosen_heads, channels, states, queries, keys)
+
+
+def _states(
+    importance: Importance, parent: HybridConfig, target: HybridConfig, places: tuple[int, ...]
+) -> dict[int, Tensor]:
+    if parent.ssm_state == target.ssm_state:
+        return {}
+    scores = {i: _score(importance.states, i, "states") for i in places if parent.pattern[i] == "M"}
+    return {i: states_of_groups(score_GN, target.ssm_state) for i, score_GN in scores.items()}
+
+
+def _attention(
+    importance: Importance, parent: HybridConfig, target: HybridConfig, places: tuple[int, ...]
+) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+    asked = target.n_heads, target.n_kv_heads
+    if asked == (parent.n_heads, parent.n_kv_heads):
+        return {}, {}
+    scores = {i: _score(importance.attention, i, "attention heads") for i in places if parent.pattern[i] == "*"}
+    both = {i: attention_heads(score_Q, parent.n_kv_heads, *asked) for i, score_Q in scores.items()}
+    return {i: queries for i, (queries, _) in both.items()}, {i: keys for i, (_, keys) in both.items()}
+
+
+def _score(scores: Scores, place: int, what: str) -> Tensor:
+    if place not in scores:
+        raise LabError(f"importance has no scores of {what} in layer {place}; measure it with `measure_importance`.")
+    return scores[place]
+
+
+def _check_target(parent: HybridConfig, target: HybridConfig, places: tuple[int, ...]) -> None:
+    """Every difference is one that pruning can make: what would be ignored is refused by its name."""
+    check_instance("target", target, HybridConfig, "give the parent's configuration with smaller widths")
+    left = "".join(parent.pattern[i] for i in places)
+    if target.pattern not in (parent.pattern, left):
+        raise LabError(f"pattern is {target.pattern!r} in the target, but the layers that stay make {left!r}.")
+    for name, have in asdict(parent).items():
+        asked = getattr(target, name)
+        if asked == have or name == "pattern":
+            continue
+        if name not in AXES:
+            axes = ", ".join(AXES)
+            raise LabError(f"{name} is {asked} in the target and {have} in the parent; pruning changes only {axes}.")
+        if asked > have:
+            raise LabError(f"{name}: {asked} of {have} cannot be kept; choose 1 to {have}.")
+        if AXES[name] not in parent.pattern:
+            raise LabError(f"{name} is {asked} in the target, but {parent.pattern!r} has no layer '{AXES[name]}'.")
 
 
 def _places(layers: Sequence[int], parent: HybridConfig) -> tuple[int, ...]:

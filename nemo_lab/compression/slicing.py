@@ -1,15 +1,21 @@
 r"""Cutting a hybrid model for real: a smaller `HybridLM` made of slices of a larger one's tensors.
 
 Axes (group-aware SSM pruning, arXiv 2504.11409, section 3; Minitron, arXiv 2407.14679): whole layers, FFN
-neurons, embedding channels, Mamba-2 heads and the channels of a head. Attention heads stay, as published:
-attention is 8 % of the layers. A checkpoint of this architecture has one width for all layers, so every layer
-keeps the same number, though not the same indices.
+neurons, embedding channels, Mamba-2 heads and the channels of a head, attention heads. A checkpoint of this
+architecture has one width for all layers, so every layer keeps the same number, though not the same indices.
 
     tensor of a Mamba-2 layer        rows or entries kept
-    in_proj   [z | x | B C | dt]     z and x of the kept (head, channel) pairs, B and C whole, dt of the heads
-    conv      [x | B C]              x of the kept pairs, B and C whole
+    in_proj   [z | x | B C | dt]     z and x of the kept (head, channel) pairs, B and C of the states, dt of the heads
+    conv      [x | B C]              x of the kept pairs, B and C of the states
     A_log, D, dt_bias                the heads
     norm_weight, out_proj (columns)  the pairs
+
+**Attention.** Query heads go alone, inside their group, or with the key-value head that they read (Minitron,
+section 2). Key-value heads alone can only be merged: each is the mean of those that it stands for (Puzzle, arXiv
+2411.19146, appendix A). The group-aware paper leaves attention as it is, for it is 8 % of the layers.
+
+**States** are not pruned in the papers, which keep B and C whole; this axis is ours. State n of a group adds
+B_n C_n to what its heads read and nothing else knows n, so any of them can go, others in each group.
 
 **The group constraint** (section 3.1). B and C belong to a group of H/G heads. The child's head number j reads
 group j // (H'/G), so a kept head must stay in the group it was trained in, and every group keeps equally many;
@@ -32,11 +38,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nemo_lab.compression.rows import conv_rows, head_rows, in_place, in_proj_rows, merged, query_rows
 from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridConfig, HybridLM, costs
 from nemo_lab.precision import plain_state
 
 NORMS = ("norm.weight", "norm_weight")
+KEYS = ("k_proj.weight", "v_proj.weight")
 OUTPUTS = {"M": "out_proj", "*": "o_proj", "-": "down_proj"}  # what a layer adds to the residual stream
 
 
@@ -44,7 +52,8 @@ OUTPUTS = {"M": "out_proj", "*": "o_proj", "-": "down_proj"}  # what a layer add
 class Kept:
     """Indices of what stays, in the order that the child gets them; None or a missing layer: everything.
 
-    `layers` are the parent's layer numbers; `neurons`, `heads` and `channels` are keyed by them too.
+    `layers` are the parent's layer numbers; all below `embedding` are keyed by them too. Key-value head j of the
+    child is the mean of the parent's heads `keys[layer][j]`; one that stays as it is stands alone in its row.
     """
 
     layers: tuple[int, ...] | None = None
@@ -52,6 +61,9 @@ class Kept:
     neurons: Mapping[int, Tensor] = field(default_factory=dict)  # FFN layer -> (F',)
     heads: Mapping[int, Tensor] = field(default_factory=dict)  # Mamba-2 layer -> (H',)
     channels: Mapping[int, Tensor] = field(default_factory=dict)  # Mamba-2 layer -> (P',)
+    states: Mapping[int, Tensor] = field(default_factory=dict)  # Mamba-2 layer -> (G, N'), a row a group
+    queries: Mapping[int, Tensor] = field(default_factory=dict)  # attention layer -> (Q',)
+    keys: Mapping[int, Tensor] = field(default_factory=dict)  # attention layer -> (K', m)
 
 
 def slice_model(model: HybridLM, kept: Kept, *, across_groups: bool = False) -> HybridLM:
@@ -65,8 +77,8 @@ def slice_model(model: HybridLM, kept: Kept, *, across_groups: bool = False) -> 
 
     Raises:
         LabError: an index out of range or twice, layers that would differ in width, or heads that leave their
-            group. Also when the child's size is not what its configuration says, for a slice that silently
-            does nothing is this field's worst bug.
+            group, of Mamba-2 or of attention. Also when the child's size is not what its configuration says, for a
+            slice that silently does nothing is this field's worst bug.
     """
     _check_request(model, kept)
     parent = model.config
@@ -108,12 +120,16 @@ def sliced_config(parent: HybridConfig, kept: Kept) -> HybridConfig:
         d_ff=_one_width(plan.neurons, plan, "-", "neurons", parent.d_ff),
         ssm_heads=_one_width(plan.heads, plan, "M", "heads", parent.ssm_heads),
         ssm_head_dim=_one_width(plan.channels, plan, "M", "channels", parent.ssm_head_dim),
+        ssm_state=_one_width({i: s[0] for i, s in plan.states.items()}, plan, "M", "states", parent.ssm_state),
+        n_heads=_one_width(plan.queries, plan, "*", "query heads", parent.n_heads),
+        n_kv_heads=_one_width(plan.keys, plan, "*", "key-value heads", parent.n_kv_heads),
     )
 
 
 def mask_model(model: HybridLM, kept: Kept, *, norms: bool = True) -> HybridLM:
     """A full-size copy of `model` in which all that is not kept is zero: the slice's logits, the parent's shape.
 
+    Key-value heads that the slice merges all become their mean.
     Zeros cannot reorder: where a slice also permutes, the two agree only because the permutation is harmless.
 
     Args:
@@ -130,6 +146,8 @@ def mask_model(model: HybridLM, kept: Kept, *, norms: bool = True) -> HybridLM:
                 if name.split(".")[-2] in OUTPUTS.values():
                     tensor.zero_()
                 continue
+            if name.endswith(KEYS):
+                tensor.copy_(in_place(tensor, plan.keys[place], model.config.head_dim))  # type: ignore[index]
             mask = torch.zeros_like(tensor)
             _spread(name, mask, model.config, plan)
             tensor.mul_(mask)
@@ -155,42 +173,25 @@ def removed_layers(model: HybridLM, removed: tuple[int, ...]) -> HybridLM:
     return slice_model(model, Kept(layers=tuple(i for i in range(depth) if i not in set(removed))))
 
 
-def head_rows(config: HybridConfig, heads: Tensor, channels: Tensor) -> Tensor:
-    """Rows of the kept (head, channel) pairs among the H·P inner channels, head by head."""
-    return (heads[:, None] * config.ssm_head_dim + channels).flatten()
-
-
-def in_proj_rows(config: HybridConfig, heads: Tensor, channels: Tensor) -> Tensor:
-    """Rows of `in_proj` that stay: [z, x, B, C, dt], B and C whole."""
-    rows, D = head_rows(config, heads, channels), config.d_inner
-    shared = torch.arange(2 * D, D + config.conv_channels)
-    return torch.cat([rows, D + rows, shared, D + config.conv_channels + heads])
-
-
-def conv_rows(config: HybridConfig, heads: Tensor, channels: Tensor) -> Tensor:
-    """Channels of the convolution that stay: [x, B, C], B and C whole."""
-    shared = torch.arange(config.d_inner, config.conv_channels)
-    return torch.cat([head_rows(config, heads, channels), shared])
-
-
 def _axes(name: str, config: HybridConfig, plan: Kept) -> tuple[Tensor | None, ...]:
     """For each dimension of the tensor `name`, the indices that stay (None: all)."""
     place, rest = _split(name)
     e, last = plan.embedding, rest.removesuffix(".weight").split(".")[-1]
     if place is None or last == "norm":  # embedding (V, d), head (V, d), norms (d,)
         return (e,) if last == "norm" else (None, e)
-    if last in ("q_proj", "k_proj", "v_proj"):
+    if last in ("k_proj", "v_proj"):  # the heads are chosen in `merged`
         return None, e
-    if last == "o_proj":
-        return e, None
+    if last in ("q_proj", "o_proj"):
+        rows = query_rows(config, plan.queries[place])
+        return (rows, e) if last == "q_proj" else (e, rows)
     if last in ("up_proj", "down_proj"):
         neurons = plan.neurons[place]
         return (neurons, e) if last == "up_proj" else (e, neurons)
-    heads, channels = plan.heads[place], plan.channels[place]
+    heads, channels, states = plan.heads[place], plan.channels[place], plan.states[place]
     of: dict[str, Callable[[], tuple[Tensor | None, ...]]] = {
-        "in_proj": lambda: (in_proj_rows(config, heads, channels), e),
-        "conv_weight": lambda: (conv_rows(config, heads, channels), None),
-        "conv_bias": lambda: (conv_rows(config, heads, channels),),
+        "in_proj": lambda: (in_proj_rows(config, heads, channels, states), e),
+        "conv_weight": lambda: (conv_rows(config, heads, channels, states), None),
+        "conv_bias": lambda: (conv_rows(config, heads, channels, states),),
         "norm_weight": lambda: (head_rows(config, heads, channels),),
         "out_proj": lambda: (e, head_rows(config, heads, channels)),
     }
@@ -198,6 +199,8 @@ def _axes(name: str, config: HybridConfig, plan: Kept) -> tuple[Tensor | None, .
 
 
 def _slice(name: str, tensor: Tensor, config: HybridConfig, plan: Kept) -> Tensor:
+    if name.endswith(KEYS):
+        tensor = merged(tensor, plan.keys[_split(name)[0]], config.head_dim)  # type: ignore[index]
     for dimension, index in enumerate(_axes(name, config, plan)):
         tensor = tensor if index is None else tensor.index_select(dimension, index)
     return tensor
@@ -237,22 +240,47 @@ def _complete(config: HybridConfig, kept: Kept) -> Kept:
     embedding = torch.arange(config.d_model) if kept.embedding is None else kept.embedding
     _check_indices(embedding, config.d_model, "embedding")
 
-    def fill(given: Mapping[int, Tensor], kind: str, size: int, axis: str) -> dict[int, Tensor]:
+    def fill(axis: str, kind: str, everything: Tensor) -> dict[int, Tensor]:
+        given: Mapping[int, Tensor] = getattr(kept, axis)
         stray = sorted(i for i in given if not 0 <= i < len(config.pattern) or config.pattern[i] != kind)
         if stray:
             raise LabError(f"{axis} are given for layer {stray[0]}, which is no '{kind}' layer of {config.pattern!r}.")
-        full = {i: given.get(i, torch.arange(size)) for i in layers if config.pattern[i] == kind}
-        for i, index in full.items():
-            _check_indices(index, size, f"{axis} of layer {i}")
-        return full
+        return {i: given.get(i, everything) for i in layers if config.pattern[i] == kind}
 
-    return Kept(
+    everything = torch.arange
+    plan = Kept(
         layers,
         embedding,
-        fill(kept.neurons, "-", config.d_ff, "neurons"),
-        fill(kept.heads, "M", config.ssm_heads, "heads"),
-        fill(kept.channels, "M", config.ssm_head_dim, "channels"),
+        fill("neurons", "-", everything(config.d_ff)),
+        fill("heads", "M", everything(config.ssm_heads)),
+        fill("channels", "M", everything(config.ssm_head_dim)),
+        fill("states", "M", everything(config.ssm_state).repeat(config.ssm_groups, 1)),
+        fill("queries", "*", everything(config.n_heads)),
+        fill("keys", "*", everything(config.n_kv_heads)[:, None]),
     )
+    _check_plan(config, plan)
+    return plan
+
+
+def _check_plan(config: HybridConfig, plan: Kept) -> None:
+    """All indices of the layers: of the right shape, there, and none twice."""
+    sizes = {"neurons": config.d_ff, "heads": config.ssm_heads, "channels": config.ssm_head_dim}
+    for axis, size in (sizes | {"queries": config.n_heads}).items():
+        for i, index in getattr(plan, axis).items():
+            _check_indices(index, size, f"{axis} of layer {i}")
+    for i, states_GN in plan.states.items():
+        _check_table(states_GN, config.ssm_groups, f"states of layer {i}")
+        for group, index in enumerate(states_GN):
+            _check_indices(index, config.ssm_state, f"states of group {group} of layer {i}")
+    for i, keys_Km in plan.keys.items():
+        _check_table(keys_Km, None, f"keys of layer {i}")
+        _check_indices(keys_Km.flatten(), config.n_kv_heads, f"keys of layer {i}")
+
+
+def _check_table(index: Tensor, rows: int | None, what: str) -> None:
+    if not isinstance(index, Tensor) or index.ndim != 2 or (rows is not None and len(index) != rows):
+        wanted = "a row for each head that stays" if rows is None else f"{rows} rows, one a group"
+        raise LabError(f"{what}: expected a table of whole numbers with {wanted}, not {index}.")
 
 
 def _check_request(model: HybridLM, kept: Kept) -> None:
@@ -278,6 +306,8 @@ def _one_width(kept: Mapping[int, Tensor], plan: Kept, kind: str, what: str, def
 
 
 def _check_groups(config: HybridConfig, plan: Kept) -> None:
+    for place, queries in plan.queries.items():
+        _check_readers(config, queries, plan.keys[place], place)
     G = config.ssm_groups
     for place, heads in plan.heads.items():
         was = heads // (config.ssm_heads // G)
@@ -286,6 +316,17 @@ def _check_groups(config: HybridConfig, plan: Kept) -> None:
                 f"Heads {heads.tolist()} of layer {place} would leave the groups whose B and C they read; keep as "
                 f"many of each group, group by group (`ranking.heads_within_groups` does)."
             )
+
+
+def _check_readers(config: HybridConfig, queries: Tensor, keys_Km: Tensor, place: int) -> None:
+    """Each query head reads, in the child, a key-value head that the one it was trained with went into."""
+    was = queries // (config.n_heads // config.n_kv_heads)
+    now_Qm = keys_Km.repeat_interleave(max(1, len(queries) // len(keys_Km)), 0)
+    if len(now_Qm) != len(queries) or not (now_Qm == was[:, None]).any(1).all():
+        raise LabError(
+            f"Query heads {queries.tolist()} of layer {place} would read other key-value heads than their own in "
+            f"{keys_Km.tolist()}; keep as many for each, in its order (`ranking.attention_heads` does)."
+        )
 
 
 def _check_size(child: HybridLM) -> None:

@@ -44,12 +44,19 @@ def test_every_score_is_what_its_definition_says() -> None:
             close(found.neurons["after"][i], aggregate(after))
             variance = after.flatten(0, 1).var(0, unbiased=False)
             close(found.neurons["flap"][i], variance * mixer.down_proj.weight.detach().square().sum(0))
+        if kind == "*":
+            q, k, v = mixer.project(u[i], None)
+            y_BQLD = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+            close(found.attention[i], aggregate(y_BQLD.norm(dim=-1).transpose(1, 2).detach()))
         if kind == "M":
             D, y = TINY.d_inner, inner(mixer, u[i]).detach()
             for name, rows in (("z", slice(0, D)), ("x", slice(D, 2 * D))):
                 score = aggregate((u[i] @ mixer.in_proj.weight[rows].T).detach())
                 close(found.mamba[name][i], score.view(TINY.ssm_heads, TINY.ssm_head_dim))
             close(found.mamba["out"][i].flatten(), aggregate(y))
+            GN = TINY.ssm_groups * TINY.ssm_state
+            both = (u[i] @ mixer.in_proj.weight[2 * D : 2 * D + 2 * GN].T).detach().split(GN, -1)
+            close(found.states[i].flatten(), aggregate(both[0]) * aggregate(both[1]))
             variance = y.flatten(0, 1).var(0, unbiased=False)
             close(found.mamba["flap"][i].flatten(), variance * mixer.out_proj.weight.detach().square().sum(0))
 

@@ -1,5 +1,7 @@
 """Ranking of heads, channels, neurons and layers, against sorting by hand."""
 
+from dataclasses import asdict, replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -64,6 +66,74 @@ def test_keep_best_keeps_what_it_says() -> None:
     assert kept.neurons[1].tolist() == ranking.top(importance.neurons["before"][1], 7).tolist()
 
 
+def test_query_heads_go_inside_their_group_or_with_it_and_key_value_heads_are_merged() -> None:
+    score = torch.tensor([1.0, 5, 4, 2, 3, 3, 0, 9])  # eight heads, two a group
+    queries, keys = ranking.attention_heads(score, 4, 4, 4)
+    assert (queries.tolist(), keys.tolist()) == ([1, 2, 4, 7], [[0], [1], [2], [3]])
+    queries, keys = ranking.attention_heads(score, 4, 4, 2)
+    assert (queries.tolist(), keys.tolist()) == ([0, 1, 6, 7], [[0], [3]])  # lengths 5.1, 4.5, 4.2, 9
+    queries, keys = ranking.attention_heads(score, 4, 8, 2)
+    assert (queries.tolist(), keys.tolist()) == (list(range(8)), [[0, 1], [2, 3]])
+    for heads, kv_heads, words in ((4, 1, "prune whole groups .n_heads=2."), (8, 3, "merged evenly into 3")):
+        with pytest.raises(LabError, match=words):
+            ranking.attention_heads(score, 4, heads, kv_heads)
+
+
+def test_each_group_ranks_its_own_states() -> None:
+    score = torch.tensor([[1.0, 3, 2], [9, 7, 8]])
+    assert ranking.states_of_groups(score, 2).tolist() == [[1, 2], [0, 2]]
+
+
+OTHER = {
+    "vocab_size": 30,
+    "head_dim": 4,
+    "ssm_groups": 1,
+    "conv_width": 3,
+    "chunk": 16,
+    "rope_theta": 10.0,
+    "norm_eps": 1e-6,
+    "init_std": 0.1,
+    "time_step_min": 2e-3,
+    "time_step_max": 0.2,
+    "time_step_floor": 1e-3,
+    "dt_min": 0.1,
+}
+
+
+def test_every_field_of_a_target_is_cut_or_refused_by_name() -> None:
+    assert {*OTHER, *ranking.AXES, "pattern"} == set(asdict(TINY))
+    for name, value in OTHER.items():
+        with pytest.raises(LabError, match=f"^{name} is {value} in the target and .* in the parent"):
+            ranking.keep_best(random_importance(TINY, 0), TINY, TINY.with_(**{name: value}))
+    for name in ranking.AXES:
+        wider = TINY.with_(n_heads=8, n_kv_heads=4) if "n_" in name else TINY.with_(**{name: 48})
+        with pytest.raises(LabError, match=f"^{'n_heads' if 'n_' in name else name}: .* cannot be kept"):
+            ranking.keep_best(random_importance(TINY, 0), TINY, wider)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "target", "layers", "words"),
+    [
+        ("M-M-", {"n_kv_heads": 1}, None, r"n_kv_heads is 1 in the target, but 'M-M-' has no layer '\*'"),
+        ("M*M*", {"d_ff": 7}, None, "d_ff is 7 in the target"),
+        ("-*-*", {"ssm_state": 3}, None, "ssm_state is 3 in the target"),
+        ("M-*-", {"pattern": "M-*"}, None, "pattern is 'M-\\*' in the target, but the layers that stay make"),
+        ("M-*-", {"pattern": "M*-"}, (0, 1, 2), "pattern is 'M\\*-' in the target"),
+    ],
+)
+def test_what_no_layer_has_and_layers_that_do_not_fit_are_refused(pattern, target, layers, words) -> None:
+    parent = TINY.with_(pattern=pattern)
+    with pytest.raises(LabError, match=words):
+        ranking.keep_best(random_importance(parent, 0), parent, parent.with_(**target), layers)
+
+
+def test_scores_that_were_not_measured_are_asked_for() -> None:
+    old = replace(random_importance(TINY, 0), attention={}, states={})
+    for target, what in (({"n_heads": 2}, "attention heads in layer 2"), ({"ssm_state": 2}, "states in layer 0")):
+        with pytest.raises(LabError, match=f"no scores of {what}"):
+            ranking.keep_best(old, TINY, TINY.with_(**target))
+
+
 def test_layers_go_by_kind() -> None:
     pattern, score = "M-M*-M", [0.5, 0.1, 0.2, 0.9, 0.3, 0.4]
     assert ranking.lowest_by_kind(pattern, score, {"M": 2, "-": 1}) == (1, 2, 5)
@@ -92,6 +162,7 @@ def test_mistakes_are_named(call, words) -> None:
         ({"importance": None}, "importance is None, expected what `measure_importance` returns"),
         ({"layers": [99]}, r"layers are \[99\], expected numbers from 0 to 5"),
         ({"layers": 5}, "layers are 5"),
+        ({"target": {"d_ff": 3}}, "target is .* of type dict"),
         ({"mamba": None}, "Unknown score or ranking None"),
         ({"heads": ["within"]}, "Unknown score or ranking"),
     ],

@@ -10,7 +10,7 @@ from tiny_pruning import TINY, make_model, make_rows
 
 from nemo_lab.compression.importance import random_importance
 from nemo_lab.compression.ranking import keep_best
-from nemo_lab.compression.slicing import Kept, conv_rows, in_proj_rows, mask_model, removed_layers, slice_model
+from nemo_lab.compression.slicing import Kept, mask_model, removed_layers, slice_model
 from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridLM, costs
 from nemo_lab.modeling.huggingface import from_hf, save_hf, to_hf
@@ -39,13 +39,15 @@ widths = st.builds(
     d_ff=st.integers(1, 20),
     ssm_heads=st.sampled_from([2, 4, 6, 8]),
     ssm_head_dim=st.integers(1, 6),
+    ssm_state=st.integers(1, 5),
 )
+attention = st.sampled_from([{}, {"n_kv_heads": 1}, {"n_heads": 2}, {"n_heads": 2, "n_kv_heads": 1}])
 
 
-@given(widths, st.sets(st.integers(0, 5), min_size=1), st.integers(0, 99))
+@given(widths, attention, st.sets(st.integers(0, 5), min_size=1), st.integers(0, 99))
 @settings(max_examples=40, deadline=None)
-def test_a_slice_equals_its_mask_and_has_the_computed_size(width, layers, seed) -> None:
-    model, target = make_model(seed=seed), TINY.with_(**width)
+def test_a_slice_equals_its_mask_and_has_the_computed_size(width, heads, layers, seed) -> None:
+    model, target = make_model(seed=seed), TINY.with_(**width | heads)
     kept = keep_best(random_importance(TINY, seed), TINY, target, sorted(layers))
     child = slice_model(model, kept)
     pattern = "".join(TINY.pattern[i] for i in sorted(layers))
@@ -53,7 +55,10 @@ def test_a_slice_equals_its_mask_and_has_the_computed_size(width, layers, seed) 
     if "-" not in pattern:
         expected = expected.with_(d_ff=TINY.d_ff)
     if "M" not in pattern:
-        expected = expected.with_(ssm_heads=TINY.ssm_heads, ssm_head_dim=TINY.ssm_head_dim)
+        names = ("ssm_heads", "ssm_head_dim", "ssm_state")
+        expected = expected.with_(**{name: getattr(TINY, name) for name in names})
+    if "*" not in pattern:
+        expected = expected.with_(n_heads=TINY.n_heads, n_kv_heads=TINY.n_kv_heads)
     assert child.config == expected
     assert child.parameter_count() == costs.parameter_count(expected)
     masked = mask_model(model, kept)
@@ -68,6 +73,9 @@ def test_zeros_alone_are_not_a_slice_where_a_norm_shrinks() -> None:
         ({"d_model": 20}, False),
         ({"ssm_head_dim": 4}, False),
         ({"d_ff": 15}, True),
+        ({"ssm_state": 3}, True),
+        ({"n_heads": 2}, True),
+        ({"n_heads": 2, "n_kv_heads": 1}, True),
     ):
         kept = keep_best(random_importance(TINY, 0), TINY, TINY.with_(**width))
         child = slice_model(model, kept)
@@ -88,6 +96,59 @@ def test_a_slice_owns_its_weights_and_leaves_the_parent_alone() -> None:
     logits_of_masked = logits(mask_model(model, Kept(layers=(0,))))
     assert not equal(logits_of_masked, before)
     assert torch.equal(logits(model), before)
+
+
+DEEP = TINY.with_(pattern="M*-*", n_heads=8, n_kv_heads=4, ssm_state=6)
+
+
+@pytest.mark.parametrize("theta", [0.0, 100.0])
+def test_a_target_like_the_parent_gives_the_same_function(theta) -> None:
+    config = DEEP.with_(rope_theta=theta)
+    model = make_model(config)
+    child = slice_model(model, keep_best(random_importance(config, 3), config, config))
+    assert child.config == config
+    assert equal(logits(child), logits(model))
+
+
+@pytest.mark.parametrize("theta", [0.0, 100.0])
+@pytest.mark.parametrize(
+    "width",
+    [
+        {"n_kv_heads": 1},
+        {"n_kv_heads": 2},
+        {"n_heads": 4},
+        {"n_heads": 4, "n_kv_heads": 2},
+        {"n_heads": 2, "n_kv_heads": 1},
+        {"n_heads": 2, "n_kv_heads": 1, "ssm_state": 1, "d_model": 20, "d_ff": 3},
+    ],
+)
+def test_attention_heads_and_states_are_really_cut(width, theta) -> None:
+    """With positions and without: the slice is the masked parent, another function, and as wide as asked."""
+    config = DEEP.with_(rope_theta=theta)
+    model = make_model(config, seed=1)
+    kept = keep_best(random_importance(config, 1), config, config.with_(**width))
+    child = slice_model(model, kept)
+    assert child.config == config.with_(**width)
+    assert equal(logits(child), logits(mask_model(model, kept)))
+    assert (logits(child) - logits(model)).norm() > 1e-3 * logits(model).norm()
+
+
+def test_equal_key_value_heads_are_merged_without_loss_and_dead_parts_go_unnoticed() -> None:
+    model = make_model(DEEP)
+    with torch.no_grad():
+        for i in (1, 3):
+            mixer = model.blocks[i].mixer
+            for weight in (mixer.k_proj.weight, mixer.v_proj.weight):
+                heads = weight.view(2, 2, DEEP.head_dim, DEEP.d_model)
+                heads[:, 1] = heads[:, 0]
+        mixer = model.blocks[0].mixer
+        C = mixer.in_proj.weight[2 * DEEP.d_inner + 12 : 2 * DEEP.d_inner + 24]  # the six states of two groups
+        C[[1, 9]] = 0
+        mixer.conv_bias[DEEP.d_inner + 12 :][[1, 9]] = 0
+    merged = slice_model(model, keep_best(random_importance(DEEP, 0), DEEP, DEEP.with_(n_kv_heads=2)))
+    assert equal(logits(merged), logits(model))
+    states = {0: torch.tensor([[0, 2, 3, 4, 5], [5, 4, 0, 1, 2]])}
+    assert equal(logits(slice_model(model, Kept(states=states))), logits(model))
 
 
 @given(st.permutations(range(4)), st.permutations(range(4)))
@@ -128,14 +189,6 @@ def test_permuting_every_other_axis_is_exact() -> None:
     assert equal(logits(slice_model(make_model(), kept)), logits(make_model()))
 
 
-def test_rows_of_in_proj_and_convolution_by_hand() -> None:
-    """Two heads of three channels, one group of one state: [z 0-5 | x 6-11 | B 12 | C 13 | dt 14-15]."""
-    config = TINY.with_(ssm_heads=2, ssm_head_dim=3, ssm_state=1, ssm_groups=1)
-    h, p = torch.tensor([1]), torch.tensor([0, 2])
-    assert in_proj_rows(config, h, p).tolist() == [3, 5, 9, 11, 12, 13, 15]
-    assert conv_rows(config, h, p).tolist() == [3, 5, 6, 7]
-
-
 def test_removing_a_layer_is_skipping_it() -> None:
     model = make_model()
     x = model.embedding(ROWS.tokens_BL)
@@ -173,6 +226,17 @@ def test_a_checkpoint_of_transformers_is_sliced_and_goes_back(tmp_path) -> None:
         (heads([0, 1, 4]), "which its 2 groups cannot share"),
         (heads([0, 1, 2, 4]), "leave the groups"),
         (heads([0, 4, 1, 5]), "leave the groups"),
+        (Kept(queries={2: torch.tensor([0, 1, 2, 4])}), "queries of layer 2: .* from 0 to 3"),
+        (Kept(queries={2: torch.tensor([0, 2, 1, 3])}), "would read other key-value heads"),
+        (Kept(queries={2: torch.tensor([0, 1, 2])}), "would read other key-value heads|does not divide"),
+        (Kept(keys={2: torch.tensor([[1], [0]])}), "would read other key-value heads"),
+        (Kept(keys={2: torch.tensor([[1]])}), "would read other key-value heads"),
+        (Kept(keys={2: torch.tensor([0, 1])}), "keys of layer 2: expected a table"),
+        (Kept(keys={2: torch.tensor([[0, 0]])}), "keys of layer 2: .* different numbers"),
+        (Kept(keys={0: torch.tensor([[0]])}), r"layer 0, which is no '\*' layer"),
+        (Kept(states={0: torch.tensor([[0, 1]])}), "states of layer 0: expected a table .* 2 rows"),
+        (Kept(states={0: torch.tensor([[0, 1], [0, 5]])}), "states of group 1 of layer 0: .* from 0 to 4"),
+        (Kept(states={0: torch.tensor([[0], [0]])}), "different numbers of states"),
     ],
 )
 def test_what_cannot_be_sliced_is_refused(kept, words) -> None:
