@@ -9,8 +9,9 @@ failure is a LabError of one sentence that names the file.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,23 +39,39 @@ def read_json(path: Path) -> dict[str, Any]:
     return fields
 
 
-def open_tensors(folder: Path, files: ExitStack) -> tuple[dict[str, tuple[int, ...]], Callable[[str], Tensor]]:
-    """Shapes of all tensors of a folder, and a function that reads one while `files` keeps them open."""
+def open_tensors(folder: Path) -> tuple[dict[str, tuple[int, ...]], Callable[[str], Tensor]]:
+    """Shapes of all tensors of a folder, and a function that reads one.
+
+    A file is opened anew for each tensor. What is read stays mapped into memory as long as its file is open, so that
+    one handle for all of them would hold the whole checkpoint a second time.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    places: dict[str, Path] = {}
+    for name in _tensor_files(folder):
+        with _opened(folder / name) as handle:
+            for key in handle.keys():  # noqa: SIM118 - safe_open is no dict
+                shapes[key], places[key] = tuple(handle.get_slice(key).get_shape()), folder / name
+    return shapes, partial(_read, places)
+
+
+def _read(places: Mapping[str, Path], key: str) -> Tensor:
+    with _opened(places[key]) as handle:
+        tensor: Tensor = handle.get_tensor(key)
+    return tensor
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open
 
-    shapes: dict[str, tuple[int, ...]] = {}
-    holder: dict[str, Any] = {}
-    for name in _tensor_files(folder):
-        try:
-            handle = files.enter_context(safe_open(folder / name, framework="pt"))
-            for key in handle.keys():  # noqa: SIM118 - safe_open is no dict
-                shapes[key], holder[key] = tuple(handle.get_slice(key).get_shape()), handle
-        except FileNotFoundError:
-            raise LabError(f"{folder / name} does not exist; the checkpoint is incomplete.") from None
-        except (SafetensorError, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise LabError(f"{folder / name} is cut off or no safetensors file ({reason}).") from None
-    return shapes, lambda key: holder[key].get_tensor(key)
+    try:
+        with safe_open(file, framework="pt") as handle:
+            yield handle
+    except FileNotFoundError:
+        raise LabError(f"{file} does not exist; the checkpoint is incomplete.") from None
+    except (SafetensorError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise LabError(f"{file} is cut off or no safetensors file ({reason}).") from None
 
 
 def _tensor_files(folder: Path) -> list[str]:

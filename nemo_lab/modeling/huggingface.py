@@ -24,7 +24,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +73,7 @@ _REQUIRED: dict[str, Any] = {
     "use_bias": False,
     "mamba_proj_bias": False,
     "use_conv_bias": True,
+    "mamba_conv_bias": True,
     "sliding_window": None,
     "mlp_hidden_act": "relu2",
     "mamba_hidden_act": "silu",
@@ -125,20 +125,17 @@ def from_hf(source: Any, dtype: torch.dtype = torch.float32) -> HybridLM:
     """
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise LabError(f"dtype is {dtype!r}, expected a floating-point one, such as torch.float32.")
-    with ExitStack() as files:
-        if isinstance(source, str | os.PathLike):
-            folder = check_path("source", source)
-            config = config_from_hf(read_json(folder / "config.json"))
-            shapes, read = open_tensors(folder, files)
-        elif not hasattr(getattr(source, "config", None), "to_dict"):
-            raise LabError(
-                f"source is a {type(source).__name__}, expected a checkpoint's folder or a NemotronHForCausalLM."
-            )
-        else:
-            config = config_from_hf(source.config.to_dict())
-            state = source.state_dict()
-            shapes, read = {name: tuple(t.shape) for name, t in state.items()}, state.__getitem__
-        return _fill(config, shapes, read, dtype)
+    if isinstance(source, str | os.PathLike):
+        folder = check_path("source", source)
+        config = config_from_hf(read_json(folder / "config.json"))
+        return _fill(config, *open_tensors(folder), dtype)
+    if not hasattr(getattr(source, "config", None), "to_dict"):
+        raise LabError(
+            f"source is a {type(source).__name__}, expected a checkpoint's folder or a NemotronHForCausalLM."
+        )
+    state = source.state_dict()
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    return _fill(config_from_hf(source.config.to_dict()), shapes, state.__getitem__, dtype)
 
 
 def save_hf(model: HybridLM, folder: str | os.PathLike[str], tokenizer: Any = None) -> Path:
@@ -215,6 +212,8 @@ def config_from_hf(fields: Mapping[str, Any]) -> HybridConfig:
     for name in ("norm_eps", "init_std", "time_step_max", "time_step_floor", "dt_min"):
         if isinstance(values[name], bool) or not isinstance(values[name], int | float):
             raise LabError(f"{name} is {values[name]!r} in this checkpoint; it must be a number.")
+    if "num_key_value_heads" in fields and fields["num_key_value_heads"] is None:
+        values["n_kv_heads"] = values["n_heads"]
     if values["dt_min"] <= NO_CLAMP:
         values["dt_min"] = 0.0
     ours = fields.get("nemo_lab")
@@ -265,7 +264,8 @@ def _fill(
     wanted = {n: (s[0], 1, s[1]) if n.endswith("conv1d.weight") else s for n, s in wanted.items()}
     _compare(wanted, {name: shapes[stored] for name, stored in found.items()})
     tensors = {}
-    for name, parameter in model.state_dict().items():
+    largest_first = sorted(model.state_dict().items(), key=lambda named: -named[1].numel())  # the peak is then lowest
+    for name, parameter in largest_first:
         tensor = read(found[hf_name(name)])
         if not tensor.is_floating_point():
             raise LabError(f"{hf_name(name)} holds {tensor.dtype}; weights must be floating-point numbers.")
@@ -275,8 +275,9 @@ def _fill(
 
 
 def _today(name: str) -> str:
-    """The published checkpoints say `backbone.` where `transformers` now says `model.`."""
-    return "model." + name.removeprefix("backbone.") if name.startswith("backbone.") else name
+    """The published checkpoints say `backbone.` for today's `model.`, and some `embedding.` for `embeddings.`."""
+    name = "model." + name.removeprefix("backbone.") if name.startswith("backbone.") else name
+    return name.replace("model.embedding.", "model.embeddings.")
 
 
 def _compare(wanted: Mapping[str, Shape], found: Mapping[str, Shape]) -> None:

@@ -1,17 +1,21 @@
 """Exporting and opening: what travels, what stays alone, and what is refused."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridLM
 from nemo_lab.modeling.huggingface import EOS, PAD, config_from_hf, config_to_hf, from_hf, save_hf, to_hf
 from tests.modeling.damaged import damaged
-from tests.modeling.random_model import TINY
+from tests.modeling.official import generated, official_fields, official_folder
+from tests.modeling.random_model import TINY, random_model
 
 
 def tiny_tokenizer(special: list[str]) -> Any:
@@ -85,6 +89,7 @@ def test_published_config_of_8b_gives_the_published_shape() -> None:
         ({"use_bias": True}, "use_bias is True"),
         ({"mlp_bias": True}, "mlp_bias is True"),
         ({"use_conv_bias": False}, "use_conv_bias is False"),
+        ({"mamba_conv_bias": False}, "mamba_conv_bias is False"),
         ({"sliding_window": 4096}, "sliding_window is 4096"),
         ({"mlp_hidden_act": "silu"}, "mlp_hidden_act is 'silu'"),
         ({"model_type": "llama"}, "model_type is 'llama'"),
@@ -106,6 +111,75 @@ def test_unsupported_config_is_one_sentence(change: dict[str, Any], words: str) 
     with pytest.raises(LabError, match=words) as caught:
         config_from_hf({"model_type": "nemotron_h"} | config_to_hf(TINY) | change)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        lambda name: name,
+        lambda name: name.replace("backbone.", "model."),
+        lambda name: name.replace("embeddings.", "embedding."),
+        lambda name: name.replace("backbone.embeddings.", "model.embedding."),
+    ],
+)
+def test_the_names_of_every_release_open(tmp_path: Path, rename: Any) -> None:
+    model = random_model(TINY, 0).bfloat16().float()
+    folder = official_folder(tmp_path, model, shards=1)
+    (folder / "model.safetensors.index.json").unlink()
+    stored = load_file(folder / "model-00001-of-00001.safetensors")
+    save_file({rename(name): tensor for name, tensor in stored.items()}, folder / "model.safetensors")
+    back = from_hf(folder)
+    assert all(torch.equal(a, b) for a, b in zip(back.parameters(), model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"attention_head_dim": None, "head_dim": 8}, {"head_dim": 8}),
+        ({"hybrid_override_pattern": None, "layers_block_type": ["mamba", "mlp", "attention"]}, {"pattern": "M-*"}),
+        ({"hybrid_override_pattern": None, "layer_types": ["full_attention", "mlp"]}, {"pattern": "*-"}),
+        ({"n_groups": None, "mamba_n_groups": 1, "chunk_size": None, "mamba_chunk_size": 4}, {"ssm_groups": 1}),
+        ({"num_attention_heads": 6}, {"n_heads": 6}),
+    ],
+)
+def test_the_fields_of_every_release_are_read(fields: dict[str, Any], found: dict[str, Any]) -> None:
+    said = {name: value for name, value in (official_fields(HybridLM(TINY)) | fields).items() if value is not None}
+    config = config_from_hf(said)
+    assert {name: getattr(config, name) for name in found} == found
+
+
+def test_no_number_of_key_value_heads_means_one_for_each_query_head() -> None:
+    assert config_from_hf(official_fields(HybridLM(TINY)) | {"num_key_value_heads": None}).n_kv_heads == TINY.n_heads
+
+
+MEASURE = """
+import sys
+import torch
+from nemo_lab.memory import peak_mb
+from nemo_lab.modeling import from_hf
+
+small, folder, dtype = sys.argv[1:]
+from_hf(small)  # what is imported on the way is no part of the figure
+before = peak_mb()
+model = from_hf(folder, dtype=getattr(torch, dtype))
+weights = sum(p.numel() * p.element_size() for p in model.parameters()) / 1e6
+print((peak_mb() - before) / weights, weights)
+"""
+
+
+@pytest.mark.parametrize(("shards", "dtype"), [(4, "bfloat16"), (1, "bfloat16"), (3, "float32")])
+def test_opening_takes_little_more_memory_than_the_weights(
+    saved: Path, shards: int, dtype: str, tmp_path: Path
+) -> None:
+    config = TINY.with_(pattern="M-*-" * 4, d_model=1024, d_ff=4096, vocab_size=8192, ssm_heads=32, ssm_head_dim=32)
+    with torch.device("meta"):
+        model = HybridLM(config)
+    folder = generated(tmp_path, model, shards)
+    command = [sys.executable, "-c", MEASURE, str(saved), str(folder), dtype]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    ratio, weights = map(float, done.stdout.split())
+    assert weights > 150
+    assert ratio < 1.3
 
 
 def test_rotary_positions_are_refused() -> None:

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from nemo_lab.modeling import HybridLM
 from nemo_lab.modeling.huggingface import config_to_hf, from_hf, save_hf, to_hf
+from tests.modeling.official import official_folder
 from tests.modeling.random_model import TINY, random_config, random_model, random_tokens
 
 TOLERANCE = 1e-4
@@ -151,3 +152,21 @@ def test_bf16_shards_with_old_names_open(tmp_path: Path) -> None:
         del fields[gone]
     (tmp_path / "config.json").write_text(json.dumps(fields))
     assert error(from_hf(tmp_path)(tokens), model(tokens)) < 1e-6
+
+
+@pytest.mark.parametrize("pattern", ["M-M*-", "M-*M-", "-M*"])
+@torch.no_grad()
+def test_a_published_folder_opens_here_and_in_transformers_to_the_same_logits(pattern: str, tmp_path: Path) -> None:
+    """Names and fields as NVIDIA publishes them, written by hand; the oracle is `transformers`' own reading."""
+    from transformers import AutoModelForCausalLM
+
+    model = random_model(TINY.with_(pattern=pattern, dt_min=1e-3), 0)
+    tokens = random_tokens(TINY, 0)
+    folder = official_folder(tmp_path, model, head_dim=TINY.head_dim)  # `transformers` knows only this name
+    hf, loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    assert not loaded["missing_keys"]
+    assert not loaded["unexpected_keys"]
+    ours = from_hf(folder)
+    assert ours.config.pattern == pattern
+    assert error(ours(tokens), hf.eval()(tokens).logits) < TOLERANCE
+    assert error(ours(tokens), model.bfloat16().float()(tokens)) < TOLERANCE
