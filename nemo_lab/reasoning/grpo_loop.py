@@ -107,7 +107,7 @@ def _identity(
     return {
         "settings": asdict(settings),
         "model": identity_of(policy.model),
-        "tokens": {"end": policy.end, "pad": policy.pad},
+        "tokens": {"end": policy.end if isinstance(policy.end, int) else list(policy.end), "pad": policy.pad},
         "prompts": getattr(prompts, "fingerprint", ""),
         "reward": getattr(reward, "fingerprint", ""),
         "reference": weights_fingerprint(reference) if settings.kl else "",

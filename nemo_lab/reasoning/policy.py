@@ -23,6 +23,7 @@ from nemo_lab.errors import LabError, check_callable, check_instance, check_whol
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
 from nemo_lab.reasoning.codec import Codec
+from nemo_lab.reasoning.rollouts import End, end_tokens
 from nemo_lab.training.packing import IGNORE, Batch
 
 State = dict[str, Tensor]
@@ -36,8 +37,9 @@ class Policy:
     Attributes:
         model: a `HybridLM` or a causal language model of Hugging Face.
         encode: text to token ids, without an end token. decode: ids to text, without special tokens.
-        end: the token that closes a response. pad: what fills rows; not `end`. It is masked everywhere, so that any
-            other token of the vocabulary will do where a tokenizer has none of its own.
+        end: the token that closes a response, or several of which any does, as `generation_config.eos_token_id` has
+            them; training on pairs teaches the first. pad: what fills rows; none of them. It is masked everywhere, so
+            that any other token of the vocabulary will do where a tokenizer has none of its own.
 
     Raises:
         LabError: no model, no functions, an end or padding token that is no token's id, or the same token for both.
@@ -46,7 +48,7 @@ class Policy:
     model: Any
     encode: Callable[[str], list[int]]
     decode: Callable[[Iterable[int]], str]
-    end: int
+    end: End
     pad: int
 
     def __post_init__(self) -> None:
@@ -54,11 +56,7 @@ class Policy:
             raise LabError(f"The model is {shown(self.model)}; give a HybridLM or a model of Hugging Face.")
         check_callable("encode", self.encode, "give a function from text to token ids")
         check_callable("decode", self.decode, "give a function from token ids to text")
-        for name, token in (("end", self.end), ("pad", self.pad)):
-            if type(token) is not int or token < 0:
-                raise LabError(f"{name} is {token!r}; it must be the id of a token, a whole number.")
-        if self.end == self.pad:
-            raise LabError(f"end and pad are both token {self.end}; give another pad, or the end is never learned.")
+        end_tokens(self.end, self.pad)
 
     @classmethod
     def of(cls, model: HybridLM, codec: Codec) -> Policy:

@@ -6,7 +6,7 @@ All rows advance together through caches that are allocated once (`modeling.gene
 for a causal language model of Hugging Face). Prompts are padded on the left, responses on the right. A response
 **includes** its end token: the policy gradient has to reward the act of ending.
 
-B rows, T new tokens, V vocabulary.
+B rows, T new tokens, V vocabulary, E end tokens.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from torch import Tensor
 from nemo_lab.errors import LabError, check_callable, check_each, check_instance, check_number, check_whole
 from nemo_lab.modeling.generation import Decoder
 from nemo_lab.modeling.model import HybridLM
+
+End = int | Sequence[int]
+"""The token that closes a response, or several of which any does."""
 
 Adjust = Callable[[Tensor, list[list[int]]], Tensor]
 """Changes the logits (B, V) before a token is drawn, given the new tokens of each row so far."""
@@ -72,7 +75,7 @@ def sample_responses(
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
     *,
-    end: int,
+    end: End,
     pad: int,
     group: int = 1,
     temperature: float = 1.0,
@@ -83,21 +86,23 @@ def sample_responses(
 
     Args:
         model: a `HybridLM` or a causal language model of Hugging Face.
-        end: the token that closes a response. pad: what fills the rows behind it; not `end`.
+        end: the token that closes a response, or several. pad: what fills the rows behind it; none of them.
         generator: makes the draw reproducible. adjust: changes logits before each draw, for example to ban words.
 
     Raises:
         LabError: no model, no prompt or an empty one, tokens that the model does not know, a number out of range,
-            or `pad` equal to `end`.
+            `pad` among the ends, or more tokens than the model has positions.
     """
-    _check_numbers(max_new_tokens, group, temperature, end, pad)
+    _check_numbers(max_new_tokens, group, temperature)
+    ends = end_tokens(end, pad)
     _check_model(model, generator, adjust)
-    _check_prompts(model, prompts, end, pad)
+    _check_prompts(model, prompts, {*ends, pad})
+    _check_positions(model, max(map(len, prompts)), max_new_tokens)
     rows = [list(prompt) for prompt in prompts for _ in range(group)]
     longest = max(map(len, rows))
     tokens_BL = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=_device(model))
     decoder = decoder_of(model, len(rows), longest + max_new_tokens)
-    draw = _Draws(len(rows), max_new_tokens, end, pad, temperature, generator, adjust)
+    draw = _Draws(len(rows), max_new_tokens, ends, pad, temperature, generator, adjust)
     logits_BV = decoder.prefill(tokens_BL, [len(row) for row in rows])
     while draw.add(logits_BV):
         logits_BV = decoder.step(draw.last_B)
@@ -111,13 +116,14 @@ class _Draws:
         self,
         B: int,
         T: int,
-        end: int,
+        ends: tuple[int, ...],
         pad: int,
         temperature: float,
         generator: torch.Generator | None,
         adjust: Adjust | None,
     ) -> None:
-        self.end, self.pad, self.temperature, self.generator, self.adjust = end, pad, temperature, generator, adjust
+        self.ends_E, self.pad, self.temperature = torch.tensor(ends), pad, temperature
+        self.generator, self.adjust = generator, adjust
         self.tokens_BT = torch.full((B, T), pad)
         self.logprobs_BT = torch.zeros(B, T)
         self.running_B = torch.ones(B, dtype=torch.bool)
@@ -145,7 +151,7 @@ class _Draws:
         self.logprobs_BT[:, t] = torch.where(running, chosen_B, 0.0)
         self.entropy += float(entropy_B[running].sum())
         self.lengths_B += running
-        self.running_B = running & (token_B != self.end)
+        self.running_B = running & ~torch.isin(token_B, self.ends_E)
         self.count += 1
 
     def rollout(self, rows: list[list[int]]) -> Rollout:
@@ -201,13 +207,26 @@ def _device(model: Any) -> torch.device:
     return device
 
 
-def _check_numbers(max_new_tokens: int, group: int, temperature: float, end: int, pad: int) -> None:
-    for name, value, least in (("max_new_tokens", max_new_tokens, 1), ("group", group, 1), ("end", end, 0)):
-        check_whole(name, value, least)
-    check_whole("pad", pad, 0)
+def end_tokens(end: End, pad: int) -> tuple[int, ...]:
+    """The ids of the end tokens, each once; a model's `generation_config.eos_token_id` has one of the forms of `end`.
+
+    Raises:
+        LabError: no end token, one that is no token's id, or `pad` among them.
+    """
+    many = isinstance(end, Sequence) and not isinstance(end, str | bytes) and len(end)
+    ends = tuple(dict.fromkeys(end)) if many else (end,)  # type: ignore[arg-type]
+    for name, token in (*(("end", one) for one in ends), ("pad", pad)):
+        if type(token) is not int or token < 0:
+            raise LabError(f"{name} is {token!r}; it must be the id of a token, a whole number.")
+    if pad in ends:
+        raise LabError(f"end and pad are both token {pad}; give another pad, or the end is never learned.")
+    return ends
+
+
+def _check_numbers(max_new_tokens: int, group: int, temperature: float) -> None:
+    check_whole("max_new_tokens", max_new_tokens, 1)
+    check_whole("group", group, 1)
     check_number("temperature", temperature, least=0)
-    if end == pad:
-        raise LabError(f"end and pad are both token {end}: hiding the padding would hide where responses end.")
 
 
 def _check_model(model: Any, generator: object, adjust: object) -> None:
@@ -219,15 +238,27 @@ def _check_model(model: Any, generator: object, adjust: object) -> None:
         check_callable("adjust", adjust, "give a function of logits and new tokens, such as `ban_switches` makes")
 
 
-def _check_prompts(model: Any, prompts: Sequence[Sequence[int]], end: int, pad: int) -> None:
+def _check_prompts(model: Any, prompts: Sequence[Sequence[int]], special: set[int]) -> None:
     """Every prompt has a token, and the model knows all of them."""
     check_each("prompts", prompts, Sequence, some=True)
     if not all(map(len, prompts)):
         raise LabError("Every rollout needs a prompt of at least one token; give an opening token.")
-    tokens = {token for prompt in prompts for token in prompt} | {end, pad}
+    tokens = {token for prompt in prompts for token in prompt} | special
     if strange := [token for token in tokens if type(token) is not int]:
         raise LabError(f"A prompt has {strange[0]!r} for a token; encode texts first, with policy.encode(text).")
     known = getattr(getattr(model, "config", None), "vocab_size", max(tokens) + 1)
     if min(tokens) < 0 or max(tokens) >= known:
         wrong = min(tokens) if min(tokens) < 0 else max(tokens)
         raise LabError(f"Token {wrong} is asked for, but the model has {known}, from 0; use the model's own codec.")
+
+
+def _check_positions(model: Any, longest: int, max_new_tokens: int) -> None:
+    """A model of Hugging Face says how many positions it has; beyond them it fails, or writes what means nothing."""
+    config = getattr(model, "config", None)
+    config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    most = getattr(config, "max_position_embeddings", None)
+    if isinstance(most, int) and longest + max_new_tokens > most:
+        raise LabError(
+            f"A prompt of {longest} tokens and max_new_tokens={max_new_tokens} are more than the model's {most} "
+            f"positions; shorten prompts, or ask for at most {max(0, most - longest)} new tokens."
+        )

@@ -55,14 +55,14 @@ def pair_batch(prompts: Sequence[Sequence[int]], responses: Sequence[Sequence[in
 
 
 def pair_source(
-    pairs: Callable[[int], Sequence[Pair]], encode: Callable[[str], list[int]], end: int, pad: int
+    pairs: Callable[[int], Sequence[Pair]], encode: Callable[[str], list[int]], end: int | Sequence[int], pad: int
 ) -> Callable[[int], Batch]:
     """Data for `training.train`: the batch of a step from the pairs of that step.
 
     `pairs` must depend on nothing but the step, so that a killed run resumes with the same data; with a folder it
-    needs a fingerprint (`training.with_fingerprint`).
+    needs a fingerprint (`training.with_fingerprint`). Of several end tokens, as of a `Policy`, the first is taught.
     """
-    return PairSource(pairs, encode, end, pad)
+    return PairSource(pairs, encode, end if isinstance(end, int) else end[0], pad)
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,36 @@ import tiny_policy
 import torch
 
 from nemo_lab.reasoning.codec import Codec
+from nemo_lab.reasoning.experience import Prompt, gather
+from nemo_lab.reasoning.grpo_loop import grpo
+from nemo_lab.reasoning.grpo_settings import GRPOSettings
 from nemo_lab.reasoning.policy import Policy, small_policy
+from nemo_lab.reasoning.sft import pair_source
 from tests.reasoning.refusals import Call, refused
 
 
-@pytest.mark.parametrize("end", [None, "<|im_end|>", -1, True])
+@pytest.mark.parametrize("end", [None, "<|im_end|>", -1, True, [], [0, "<|im_end|>"], (0, -1)])
 def test_an_end_that_is_no_token_is_named(end):
     with pytest.raises(ValueError, match=r"end is .*; it must be the id of a token"):
         replace(tiny_policy.tiny_policy(), end=end)
+
+
+def test_several_ends_are_used_by_answers_experience_and_pairs(tmp_path):
+    """The ids of Phi's and Gemma's generation settings go in as they are; pairs teach the first."""
+    policy = replace(tiny_policy.tiny_llama(), end=[9, 0])
+    asked = [Prompt("1+1="), Prompt("abc")]
+    settings = GRPOSettings(steps=1, prompts=2, group=2, max_new_tokens=24)
+    seen = []
+    found, _ = gather(
+        policy, lambda step, attempt: asked, lambda p, text, ended: seen.append(ended) or 0.0, settings, 0
+    )
+    last = [row[row != -100][-1].item() for row in found.batch.targets_BL]
+    assert [token in (9, 0) for token in last] == seen == found.ended_B.tolist()
+    source = pair_source(lambda step: [("a", "b")], policy.encode, policy.end, policy.pad)
+    assert source(0).targets_BL.max(1).values.tolist() == [max(9, *policy.encode("b"))]
+    assert pair_source(lambda step: [("a", "b")], policy.encode, 9, policy.pad).end == source.end
+    ran = [grpo(policy, lambda s, a: asked, lambda p, t, e: float(e), settings, folder=tmp_path) for _ in range(2)]
+    assert ran[0].equals(ran[1])
 
 
 POLICY = tiny_policy.tiny_policy()
@@ -55,6 +77,7 @@ def test_a_small_policy_has_positions_where_nothing_else_gives_them(pattern: str
         lambda: replace(POLICY, model=None),
         lambda: replace(POLICY, encode=None),
         lambda: replace(POLICY, end=POLICY.pad),
+        lambda: replace(POLICY, end=[POLICY.end, POLICY.pad]),
     ],
 )
 def test_what_is_no_policy(call: Call) -> None:

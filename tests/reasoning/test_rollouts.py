@@ -7,6 +7,7 @@ import pytest
 import tiny_policy
 import torch
 
+from nemo_lab.errors import LabError
 from nemo_lab.reasoning.policy import Policy, token_logprobs
 from nemo_lab.reasoning.rollouts import draw_tokens, sample_responses
 from nemo_lab.reasoning.sft import pair_batch
@@ -62,6 +63,58 @@ def test_same_generator_same_rollout_and_groups_differ():
     assert first.prompts[:5] == [policy.encode(PROMPTS[0])] * 4 + [policy.encode(PROMPTS[1])]
 
 
+@pytest.mark.parametrize("make", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize("ends", [[7, 9], (9, 7), [7, 7, 9]])
+def test_any_of_several_ends_closes_a_row(make, ends):
+    """As in Phi and Gemma: each row is forced to another token in its third place, two of which are ends."""
+    policy = make()
+
+    def third(logits_BV, so_far):
+        if len(so_far[0]) != 2:
+            return torch.full_like(logits_BV, -1e9).index_fill_(1, torch.tensor([5]), 0.0)
+        forced = torch.full_like(logits_BV, -1e9)
+        forced[torch.arange(4), torch.tensor([7, 8, 9, 10])] = 0.0
+        return forced
+
+    prompts = [policy.encode(prompt) for prompt in PROMPTS]
+    rollout = sample_responses(policy.model, prompts, 5, end=ends, pad=policy.pad, adjust=third)
+    assert rollout.ended_B.tolist() == [True, False, True, False]
+    assert rollout.responses() == [[5, 5, 7], [5, 5, 8, 5, 5], [5, 5, 9], [5, 5, 10, 5, 5]]
+
+
+def hf_model(kind: str) -> Any:
+    """Models of twelve positions: learned (GPT-2), rotary (Phi-3, Gemma 3 with its nested configuration)."""
+    import transformers
+
+    small = {"vocab_size": tiny_policy.CODEC.vocab_size, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = small | {"hidden_size": 16, "intermediate_size": 16, "head_dim": 8, "max_position_embeddings": 12}
+    text |= {"num_key_value_heads": 1, "pad_token_id": 0}
+    if kind == "gpt2":
+        config = transformers.GPT2Config(n_positions=12, n_embd=16, n_layer=1, n_head=2, vocab_size=small["vocab_size"])
+        return transformers.GPT2LMHeadModel(config).eval()
+    if kind == "phi3":
+        return transformers.Phi3ForCausalLM(transformers.Phi3Config(**text)).eval()
+    vision = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    config = transformers.Gemma3Config(text_config=text, vision_config=vision | {"image_size": 8, "patch_size": 4})
+    return transformers.Gemma3ForConditionalGeneration(config).eval()
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "phi3", "gemma3"])
+def test_more_tokens_than_positions_are_refused_in_a_sentence(kind):
+    model = hf_model(kind)
+    assert sample_responses(model, [[5] * 4, [6] * 8], 4, end=[2, 3], pad=1).tokens_BT.shape[1] <= 4
+    for prompts, new in (([[5] * 4, [6] * 8], 5), ([[5]], 12), ([[5] * 30], 1)):
+        with pytest.raises(
+            LabError, match=r"A prompt of \d+ tokens and max_new_tokens=\d+ are more than .* 12 positions"
+        ):
+            sample_responses(model, prompts, new, end=[2, 3], pad=1)
+
+
+def test_our_models_have_no_last_position():
+    policy = tiny_policy.tiny_policy()
+    assert sample_responses(policy.model, [[5] * 300], 2, end=0, pad=1).lengths_B.min() > 0
+
+
 def test_a_row_ends_with_its_end_token_and_nothing_after():
     policy = tiny_policy.tiny_policy()
     wanted = policy.encode("hi")
@@ -109,7 +162,7 @@ POLICY = tiny_policy.tiny_policy()
         "model": [None, POLICY],
         "prompts": [None, [], [[]], ["ab"], [[1.5]], [None], [5], [[999]], [[-1]]],
         "max_new_tokens": [None, 0, 1.5, NAN],
-        "end": [None, -1, 1, 500],
+        "end": [None, -1, 1, 500, [], [0, 1], [0, None], "0", [0.0]],
         "pad": [None, 0, 500],
         "group": [None, 0, -1, 1.5],
         "temperature": [None, -1, NAN, INF, "x"],
