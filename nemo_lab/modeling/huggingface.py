@@ -31,6 +31,7 @@ import torch
 from torch import Tensor
 
 from nemo_lab.errors import LabError, check_path
+from nemo_lab.modeling.chat_templates import end_of_turn, template_of
 from nemo_lab.modeling.checkpoint_folder import check_target, make_parent, open_tensors, read_json
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
@@ -138,7 +139,9 @@ def from_hf(source: Any, dtype: torch.dtype = torch.float32) -> HybridLM:
     return _fill(config_from_hf(source.config.to_dict()), shapes, state.__getitem__, dtype)
 
 
-def save_hf(model: HybridLM, folder: str | os.PathLike[str], tokenizer: Any = None) -> Path:
+def save_hf(
+    model: HybridLM, folder: str | os.PathLike[str], tokenizer: Any = None, chat_template: str | None = None
+) -> Path:
     """Writes a folder that `AutoModelForCausalLM` and `AutoTokenizer` open; returns its path.
 
     The folder appears when it is complete, under a temporary name before; an older checkpoint there is
@@ -146,7 +149,9 @@ def save_hf(model: HybridLM, folder: str | os.PathLike[str], tokenizer: Any = No
 
     Args:
         tokenizer: a `tokenizers.Tokenizer` with the tokens <|endoftext|> and <|pad|>, a tokenizer of
-            `transformers`, or None. It also tells the model where to stop generating.
+            `transformers`, a `reasoning.Codec`, or None. It also tells the model where to stop generating.
+        chat_template: how a conversation becomes a prompt, in the Jinja of `transformers`; None: the tokenizer's
+            own, else that of the chat markers among its tokens (`chat_templates`), else none.
 
     Raises:
         LabError: the folder holds something else or cannot be made, or the tokenizer does not fit the model.
@@ -156,8 +161,10 @@ def save_hf(model: HybridLM, folder: str | os.PathLike[str], tokenizer: Any = No
     hf = to_hf(model)
     wrapped = None if tokenizer is None else _wrap_tokenizer(tokenizer, model.config.vocab_size)
     if wrapped is not None:
-        for settings in (hf.config, hf.generation_config):
-            settings.eos_token_id, settings.pad_token_id = wrapped.eos_token_id, wrapped.pad_token_id
+        wrapped.chat_template = chat_template or wrapped.chat_template
+        _set_ends(hf, wrapped)
+    elif chat_template is not None:
+        raise LabError("There is a chat template but no tokenizer; give the tokenizer that it belongs to.")
     make_parent(target)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
         complete = Path(temporary, "complete")
@@ -294,18 +301,29 @@ def _compare(wanted: Mapping[str, Shape], found: Mapping[str, Shape]) -> None:
         raise LabError(f"The checkpoint's tensors do not fit its config.json: {problems[0]}{more}.")
 
 
+def _set_ends(hf: Any, tokenizer: Any) -> None:
+    """Generation stops at the end of a text, and at that of a turn where the two are not one token."""
+    for settings in (hf.config, hf.generation_config):
+        settings.eos_token_id, settings.pad_token_id = tokenizer.eos_token_id, tokenizer.pad_token_id
+    turn = end_of_turn(tokenizer)
+    if turn not in (None, tokenizer.eos_token_id):
+        hf.generation_config.eos_token_id = [tokenizer.eos_token_id, turn]
+
+
 def _wrap_tokenizer(tokenizer: Any, vocab_size: int) -> Any:
     """The tokenizer as one of `transformers`, with end-of-text and padding tokens, padding on the left."""
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+    tokenizer = tokenizer.to_hf() if hasattr(tokenizer, "to_hf") else tokenizer
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         if not hasattr(tokenizer, "token_to_id"):
             raise LabError(f"tokenizer is {tokenizer!r:.60}, expected one of `tokenizers` or `transformers`, or None.")
         missing = [token for token in (EOS, PAD) if tokenizer.token_to_id(token) is None]
         if missing:
             raise LabError(f"The tokenizer lacks the token {missing[0]}; train it with {EOS} and {PAD}.")
+        template = template_of(tokenizer.get_vocab())
         tokenizer = PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD, padding_side="left"
+            tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD, padding_side="left", chat_template=template
         )
     if len(tokenizer) > vocab_size:
         raise LabError(

@@ -9,11 +9,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from nemo_lab.errors import LabError, check_each, check_instance, shown
 
 END, PAD = "<|end|>", "<|pad|>"
 CONTROL_WORDS = ("<on>", "<off>", "<think>", "</think>")
+# The prompts of `questions.templates`, `<on>347+586=`, from conversations; `test_codec` holds the two together.
+CHAT_TEMPLATE = (
+    "{%- set modes = {'detailed thinking on': '<on>', 'detailed thinking off': '<off>'} -%}"
+    "{%- set chosen = namespace(mode='<on>') -%}"
+    "{%- for message in messages -%}"
+    "{%- if message['role'] == 'system' and message['content'] in modes -%}"
+    "{%- set chosen.mode = modes[message['content']] -%}"
+    "{%- elif message['role'] == 'user' -%}"
+    "{{- chosen.mode + message['content'] + '=' -}}"
+    "{%- elif message['role'] == 'assistant' -%}"
+    "{{- message['content'] + '<|end|>' -}}"
+    "{%- else -%}"
+    "{{- raise_exception('The system prompts are ' + (modes | join(' and ')) + '.') -}}"
+    "{%- endif -%}"
+    "{%- endfor -%}"
+)
 CHARACTERS = "\n" + "".join(map(chr, range(32, 127)))
 
 
@@ -41,7 +58,8 @@ class Codec:
         self._pieces = [END, PAD, *words, *CHARACTERS]
         self._ids = {piece: index for index, piece in enumerate(self._pieces)}
         longest_first = sorted(words, key=len, reverse=True)
-        self._split = re.compile("|".join([*map(re.escape, longest_first), "(?s:.)"]))
+        self._pattern = "|".join([*map(re.escape, longest_first), r"[\s\S]"])
+        self._split = re.compile(self._pattern)
         self.vocab_size = len(self._pieces)
 
     def encode(self, text: str) -> list[int]:
@@ -68,3 +86,20 @@ class Codec:
             return "".join(self._pieces[token] for token in tokens if token > 1)
         except (IndexError, TypeError) as error:
             raise LabError(f"Tokens are whole numbers below {self.vocab_size} here; got {shown(tokens)}.") from error
+
+    def to_hf(self) -> Any:
+        """The same tokens as a tokenizer of `transformers`, with a chat template where it has the control words.
+
+        There the special tokens can be written in text, as chat templates must.
+        """
+        from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+        from transformers import PreTrainedTokenizerFast
+
+        tokens = Tokenizer(models.WordLevel(self._ids))  # without a token for what it does not know: an error, as here
+        tokens.pre_tokenizer = pre_tokenizers.Split(Regex(self._pattern), "isolated")  # type: ignore[assignment]
+        tokens.decoder = decoders.Fuse()  # type: ignore[assignment]
+        tokens.add_special_tokens([END, PAD])
+        template = CHAT_TEMPLATE if {*CONTROL_WORDS} <= {*self.words} else None
+        return PreTrainedTokenizerFast(
+            tokenizer_object=tokens, eos_token=END, pad_token=PAD, padding_side="left", chat_template=template
+        )
