@@ -247,9 +247,12 @@ def _climbmix(options: argparse.Namespace) -> int:
     datasets.disable_progress_bars()  # they tell of copied tables; ours tell of embedding and proxies
     settings, seed = resolve("03_climb_mixing", options.scale), check_seed(options.seed)
     sizes = settings.train_bytes, settings.held_out_bytes
+    notes: list[str] = []
     dataset, goal, reference = request.read_request(
-        options.sources, options.goal, options.reference, options.out, sizes, seed, _tell
+        options.sources, options.goal, options.reference, options.out, sizes, seed, notes.append
     )
+    for line in notes:
+        _tell(line)
     pipeline.make_climbmix(
         dataset,
         goal,
@@ -260,6 +263,7 @@ def _climbmix(options: argparse.Namespace) -> int:
         reference=reference,
         n_jobs=options.jobs,
         tell=_tell,
+        notes=notes,
     )
     warning = request.shortfall(options.out)
     if warning:

@@ -122,11 +122,12 @@ def write_climbmix(
     chosen: Selection,
     facts: dict[str, Any],
     proxies: pd.DataFrame | None = None,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Write the chosen documents with a card and what led to them; completely or not at all; return the folder.
 
     `load_dataset(folder)` opens it. `facts` are shown in the card: what was searched, for which target, with which
-    seeds and budget.
+    seeds and budget. `notes` are sentences about how far to trust the shares.
 
     Raises:
         MixingError: the folder is there already.
@@ -144,7 +145,7 @@ def write_climbmix(
         chosen.table.to_parquet(temporary / "mixture.parquet", index=False)
         if proxies is not None:
             proxies.to_parquet(temporary / TABLE, index=False)
-        (temporary / "README.md").write_text(card(rows, chosen, facts), encoding="utf-8")
+        (temporary / "README.md").write_text(card(rows, chosen, facts, notes), encoding="utf-8")
         os.replace(temporary, folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -157,8 +158,8 @@ def _rows(dataset: Dataset, chosen: npt.NDArray[np.int64]) -> pd.DataFrame:
     return kept.select(chosen.tolist()).to_pandas()
 
 
-def card(rows: pd.DataFrame, chosen: Selection, facts: dict[str, Any]) -> str:
-    """Return the data card: front matter in the hub's form, the clusters, the sources, how it was made."""
+def card(rows: pd.DataFrame, chosen: Selection, facts: dict[str, Any], notes: Sequence[str] = ()) -> str:
+    """Return the data card: front matter in the hub's form, the clusters, the sources, how it was made, its limits."""
     import yaml
 
     head = {
@@ -188,6 +189,7 @@ def card(rows: pd.DataFrame, chosen: Selection, facts: dict[str, Any]) -> str:
         "## Limits\n",
         "The shares are best for one target, one size of model and one token budget, as far as a few dozen small "
         "proxies can tell; `proxies.parquet` holds their scores. Documents keep the licences named in their rows.\n",
+        *(f"- {note}\n" for note in notes),
     ]
     return "\n".join(parts)
 

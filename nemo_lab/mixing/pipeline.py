@@ -22,6 +22,7 @@ from nemo_lab.corpora.mixtures import mixture
 from nemo_lab.corpora.store import present
 from nemo_lab.errors import check_path, check_texts, check_whole
 from nemo_lab.jobs import run_many
+from nemo_lab.mixing.cautions import lion_share, ties
 from nemo_lab.mixing.climbmix import select_documents, write_climbmix
 from nemo_lab.mixing.cluster_map import describe
 from nemo_lab.mixing.clusters import Clustering, kmeans, merge
@@ -143,6 +144,7 @@ def make_climbmix(
     reference: Sequence[str] | None = None,
     n_jobs: int = 2,
     tell: Tell = lambda line: None,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Find the mixture of a dataset's clusters that serves a goal best, and write the dataset in these shares.
 
@@ -156,7 +158,8 @@ def make_climbmix(
         size: bytes of the new set; 0: as large as the mixture allows without repeating a document.
         reference: texts that say what good text is; clusters unlike them are dropped.
         n_jobs: proxies at a time; the result does not depend on it.
-        tell: called with a line about each step.
+        tell: called with a line about each step, and about what makes the answer doubtful.
+        notes: lines about sources and goal for the card, which has those about the answer too.
 
     Raises:
         MixingError: the folder is there already, or there is too little text.
@@ -183,10 +186,14 @@ def make_climbmix(
     folder = out.with_name(f"{out.name}.proxies")
     found = search_corpus(plan, "goal", recipe, seed, folder, n_jobs)
     weights_K = found.best_predicted_K
+    doubts = ties(found.scores_N, plan.settings.steps * plan.settings.batch_size)
+    doubts += lion_share(weights_K, table["name"].tolist())
+    for line in doubts:
+        tell(line)
     tell(f"{len(found.table)} proxies: bits per byte {found.scores_N.max():.3f} to {found.scores_N.min():.3f}")
     chosen = select_documents(texts, clustering.labels_N, weights_K, table["name"].tolist(), size, seed)
     facts = _facts(found, plan, recipe, seed, goal)
-    write_climbmix(out, dataset, clustering.labels_N, chosen, facts, found.table)
+    write_climbmix(out, dataset, clustering.labels_N, chosen, facts, found.table, [*notes, *doubts])
     shutil.rmtree(folder, ignore_errors=True)
     return out
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from nemo_lab.corpora.catalog import CORPORA
 from nemo_lab.errors import check_path, check_texts
+from nemo_lab.mixing.cautions import goal_sample, small_sources, utf8_bytes
 from nemo_lab.mixing.pipeline import read_sources
 from nemo_lab.mixing.pools import MixingError
 
@@ -42,7 +43,7 @@ def read_request(
         out: the folder to be written.
         sizes: bytes of each packaged source, and of the goal.
         seed: decides which texts of a large goal are used.
-        tell: called with a line about what was left out.
+        tell: called with a line about what was left out, how much of the goal is used, and each small source.
 
     Raises:
         MixingError: an output folder that exists or lies inside a source, a source twice, a goal among the sources,
@@ -55,14 +56,21 @@ def read_request(
     own = goal not in CORPORA
     dataset, texts, good = read_sources(sources, goal, reference, source_bytes, ALL if own else goal_bytes)
     chosen = _sample(texts, goal_bytes, seed) if own else texts
-    if len(chosen) < len(texts):
-        tell(f"{len(chosen):,} of {len(texts):,} texts of the goal are used, about {goal_bytes:,} bytes at this scale.")
     kept = _distinct(dataset["text"], set(texts))
     if len(kept) < len(dataset):
         tell(f"{len(dataset) - len(kept):,} of {len(dataset):,} documents are left out: repeated, or in the goal.")
     if not kept:
         raise MixingError("No document is left: all of them stand in the goal; give other sources or another goal.")
-    return dataset.select(kept), chosen, good
+    left = dataset.select(kept)
+    for line in small_sources([Path(name).name for name in sources], left["corpus"]):
+        tell(line)
+    for line in goal_sample(chosen, texts, goal_bytes) if own else _packaged(goal, texts):
+        tell(line)
+    return left, chosen, good
+
+
+def _packaged(goal: str, texts: Sequence[str]) -> list[str]:
+    return [f"{len(texts):,} texts, {utf8_bytes(texts):,} bytes, of the validation split of {goal!r} are the goal."]
 
 
 def _check_paths(sources: Sequence[str], goal: str, out: Path) -> None:

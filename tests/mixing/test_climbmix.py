@@ -95,6 +95,14 @@ def test_the_card_says_what_is_there(written):
         assert words in text
 
 
+def test_the_card_has_the_notes_among_its_limits(written):
+    chosen = written[3]
+    rows = pd.DataFrame({"text": ["t"]})
+    with_notes = climbmix.card(rows, chosen, {}, ["2 of 40 texts are used.", "Beware: ties."])
+    assert with_notes.split("## Limits")[1].endswith("- 2 of 40 texts are used.\n\n- Beware: ties.\n")
+    assert climbmix.card(rows, chosen, {}) == with_notes.split("\n- 2 of 40")[0]
+
+
 def test_nothing_is_overwritten_and_nothing_half_written(written, monkeypatch):
     folder, dataset, labels, chosen = written
     with pytest.raises(MixingError, match="exists"):

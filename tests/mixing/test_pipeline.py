@@ -14,6 +14,7 @@ import tiny_plan
 from nemo_lab import corpora
 from nemo_lab.lab.scales import resolve
 from nemo_lab.mixing import pipeline
+from nemo_lab.mixing.cautions import lion_share, ties
 from nemo_lab.mixing.pools import MixingError
 from nemo_lab.studies.climb_mixing.methods import recipe_from
 from tests.recorders import record, spy
@@ -55,12 +56,20 @@ def test_a_folder_of_jsonl_files_becomes_a_climbmix(own_folder, tmp_path, monkey
     assert len(dataset) == 40
     assert reference is None
     lines = []
-    out = pipeline.make_climbmix(dataset, texts, RECIPE, tmp_path / "mix", seed=1, tell=lines.append)
+    out = pipeline.make_climbmix(
+        dataset, texts, RECIPE, tmp_path / "mix", seed=1, tell=lines.append, notes=["Own note."]
+    )
     rows = datasets.Dataset.from_parquet(str(out / "data" / "train.parquet"), cache_dir=str(tmp_path / "cache"))
     assert 0 < len(rows) <= 40
     assert set(rows["text"]) <= set(dataset["text"])
     assert len(pd.read_parquet(out / "proxies.parquet")) == 6
     assert "6 proxies" in lines[-1]
+    rows_read = RECIPE.proxy_steps * RECIPE.batch_size
+    weights, names = (pd.read_parquet(out / "mixture.parquet")[column].to_numpy() for column in ("weight", "cluster"))
+    doubts = ties(pd.read_parquet(out / "proxies.parquet")["goal"].to_numpy(), rows_read) + lion_share(weights, names)
+    assert lines[1:-1] == doubts
+    said = (out / "README.md").read_text().split("## Limits")[1]
+    assert all(f"- {note}\n" in said for note in ["Own note.", *doubts])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "goal.txt", "mix", "own"]
     assert [step.only("seed") for step in (*steps, chosen)] == [1] * 4
     assert steps[1].only("held_out").texts == tuple(texts), "proxies are scored on the goal"

@@ -2,6 +2,7 @@
 
 import json
 
+import datasets
 import pandas as pd
 import pytest
 
@@ -37,7 +38,8 @@ def test_repeated_texts_and_texts_of_the_goal_are_left_out_and_counted(own):
     assert dataset["text"][:] == ["first text", "second text", "third text"]
     assert goal == ["a goal text"]
     assert reference is None
-    assert lines == ["2 of 5 documents are left out: repeated, or in the goal."]
+    assert lines[0] == "2 of 5 documents are left out: repeated, or in the goal."
+    assert any("1 of 1 texts of the goal are used, 11 of 11 bytes" in line for line in lines)
 
 
 def test_a_large_goal_is_sampled_by_the_seed_and_said_so(own):
@@ -47,9 +49,29 @@ def test_a_large_goal_is_sampled_by_the_seed_and_said_so(own):
     assert 1 <= len(goal) < 30
     assert sum(map(len, goal)) <= SIZES[1]
     assert set(goal) <= set(texts)
-    assert "of 30 texts of the goal are used" in lines[0]
+    said = f"{len(goal)} of 30 texts of the goal are used, {len(goal) * 14} of 420 bytes (this scale reads about 40)."
+    assert said in lines
     assert read(own, goal="large.jsonl")[0][1] == goal
     assert read(own, goal="large.jsonl", seed=1)[0][1] != goal
+
+
+def test_a_source_of_few_documents_and_one_that_only_repeats_are_told(own):
+    write(own / "rich.jsonl", [f"text {i}" for i in range(12)])
+    write(own / "poor.jsonl", ["one", "two", "three"])
+    write(own / "echo.jsonl", [f"text {i}" for i in range(12)])
+    _, lines = read(own, sources=("rich.jsonl", "poor.jsonl", "echo.jsonl"))
+    small = [line for line in lines if "source" in line]
+    assert len(small) == 2
+    assert "the source 'poor.jsonl' has 3 documents" in small[0]
+    assert "no document of the source 'echo.jsonl' is left" in small[1]
+
+
+def test_a_packaged_goal_is_stated_too(own, monkeypatch):
+    given = datasets.Dataset.from_dict({"text": ["first text"] * 12, "corpus": ["own"] * 12})
+    monkeypatch.setattr(request, "read_sources", lambda *args: (given, ["law one", "law two"], None))
+    lines = []
+    request.read_request([str(own / "own")], "law", "", own / "mix", SIZES, 0, lines.append)
+    assert "2 texts, 14 bytes, of the validation split of 'law' are the goal." in lines
 
 
 @pytest.mark.parametrize(
