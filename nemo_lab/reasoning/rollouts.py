@@ -214,7 +214,7 @@ def end_tokens(end: End, pad: int) -> tuple[int, ...]:
         LabError: no end token, one that is no token's id, or `pad` among them.
     """
     many = isinstance(end, Sequence) and not isinstance(end, str | bytes) and len(end)
-    ends = tuple(dict.fromkeys(end)) if many else (end,)  # type: ignore[arg-type]
+    ends: tuple[Any, ...] = tuple(dict.fromkeys(end)) if many else (end,)  # type: ignore[arg-type]
     for name, token in (*(("end", one) for one in ends), ("pad", pad)):
         if type(token) is not int or token < 0:
             raise LabError(f"{name} is {token!r}; it must be the id of a token, a whole number.")
@@ -254,7 +254,7 @@ def _check_prompts(model: Any, prompts: Sequence[Sequence[int]], special: set[in
 
 def _check_positions(model: Any, longest: int, max_new_tokens: int) -> None:
     """A model of Hugging Face says how many positions it has; beyond them it fails, or writes what means nothing."""
-    config = getattr(model, "config", None)
+    config: Any = getattr(model, "config", None)
     config = config.get_text_config() if hasattr(config, "get_text_config") else config
     most = getattr(config, "max_position_embeddings", None)
     if isinstance(most, int) and longest + max_new_tokens > most:

@@ -55,10 +55,8 @@ def test_a_folder_of_jsonl_files_becomes_a_climbmix(own_folder, tmp_path, monkey
     dataset, texts, reference = pipeline.read_sources([str(folder)], str(goal), "", 0, 10_000)
     assert len(dataset) == 40
     assert reference is None
-    lines = []
-    out = pipeline.make_climbmix(
-        dataset, texts, RECIPE, tmp_path / "mix", seed=1, tell=lines.append, notes=["Own note."]
-    )
+    lines, notes = [], ["Own note."]
+    out = pipeline.make_climbmix(dataset, texts, RECIPE, tmp_path / "mix", seed=1, tell=lines.append, notes=notes)
     rows = datasets.Dataset.from_parquet(str(out / "data" / "train.parquet"), cache_dir=str(tmp_path / "cache"))
     assert 0 < len(rows) <= 40
     assert set(rows["text"]) <= set(dataset["text"])
@@ -69,7 +67,7 @@ def test_a_folder_of_jsonl_files_becomes_a_climbmix(own_folder, tmp_path, monkey
     doubts = ties(pd.read_parquet(out / "proxies.parquet")["goal"].to_numpy(), rows_read) + lion_share(weights, names)
     assert lines[1:-1] == doubts
     said = (out / "README.md").read_text().split("## Limits")[1]
-    assert all(f"- {note}\n" in said for note in ["Own note.", *doubts])
+    assert all(f"- {note}\n" in said for note in [*notes, *doubts])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "goal.txt", "mix", "own"]
     assert [step.only("seed") for step in (*steps, chosen)] == [1] * 4
     assert steps[1].only("held_out").texts == tuple(texts), "proxies are scored on the goal"
