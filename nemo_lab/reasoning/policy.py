@@ -23,7 +23,7 @@ from nemo_lab.errors import LabError, check_callable, check_instance, check_whol
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
 from nemo_lab.reasoning.codec import Codec
-from nemo_lab.reasoning.rollouts import End, end_tokens
+from nemo_lab.reasoning.rollouts import End, end_tokens, text_config
 from nemo_lab.training.packing import IGNORE, Batch
 
 State = dict[str, Tensor]
@@ -76,7 +76,7 @@ class Policy:
     @property
     def vocab_size(self) -> int:
         """Tokens that the model can draw."""
-        return int(self.model.config.vocab_size)
+        return int(text_config(self.model).vocab_size)
 
     def state(self) -> State:
         """A copy of the weights."""

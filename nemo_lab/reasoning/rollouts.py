@@ -202,6 +202,12 @@ class HFDecoder:
         return out.logits[:, -1]  # type: ignore[no-any-return]
 
 
+def text_config(model: Any) -> Any:
+    """The configuration of what reads text: models that also see, such as Gemma 3, have it inside another."""
+    config = getattr(model, "config", None)
+    return config.get_text_config() if config is not None and hasattr(config, "get_text_config") else config
+
+
 def _device(model: Any) -> torch.device:
     device: torch.device = next(model.parameters()).device
     return device
@@ -246,7 +252,7 @@ def _check_prompts(model: Any, prompts: Sequence[Sequence[int]], special: set[in
     tokens = {token for prompt in prompts for token in prompt} | special
     if strange := [token for token in tokens if type(token) is not int]:
         raise LabError(f"A prompt has {strange[0]!r} for a token; encode texts first, with policy.encode(text).")
-    known = getattr(getattr(model, "config", None), "vocab_size", max(tokens) + 1)
+    known = getattr(text_config(model), "vocab_size", max(tokens) + 1)
     if min(tokens) < 0 or max(tokens) >= known:
         wrong = min(tokens) if min(tokens) < 0 else max(tokens)
         raise LabError(f"Token {wrong} is asked for, but the model has {known}, from 0; use the model's own codec.")
@@ -254,9 +260,7 @@ def _check_prompts(model: Any, prompts: Sequence[Sequence[int]], special: set[in
 
 def _check_positions(model: Any, longest: int, max_new_tokens: int) -> None:
     """A model of Hugging Face says how many positions it has; beyond them it fails, or writes what means nothing."""
-    config: Any = getattr(model, "config", None)
-    config = config.get_text_config() if hasattr(config, "get_text_config") else config
-    most = getattr(config, "max_position_embeddings", None)
+    most = getattr(text_config(model), "max_position_embeddings", None)
     if isinstance(most, int) and longest + max_new_tokens > most:
         raise LabError(
             f"A prompt of {longest} tokens and max_new_tokens={max_new_tokens} are more than the model's {most} "

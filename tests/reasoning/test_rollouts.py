@@ -110,6 +110,14 @@ def test_more_tokens_than_positions_are_refused_in_a_sentence(kind):
             sample_responses(model, prompts, new, end=[2, 3], pad=1)
 
 
+@pytest.mark.parametrize("kind", ["gpt2", "phi3", "gemma3"])
+def test_the_vocabulary_is_that_of_what_reads_text(kind):
+    model, known = hf_model(kind), tiny_policy.CODEC.vocab_size
+    assert Policy(model, list, str, [2, 3], 1).vocab_size == known
+    with pytest.raises(LabError, match=f"Token {known} is asked for, but the model has {known}"):
+        sample_responses(model, [[known]], 1, end=[2, 3], pad=1)
+
+
 def test_our_models_have_no_last_position():
     policy = tiny_policy.tiny_policy()
     assert sample_responses(policy.model, [[5] * 300], 2, end=0, pad=1).lengths_B.min() > 0
