@@ -1,19 +1,21 @@
-"""Text from local files: jsonl, parquet, plain text and WARC, gzipped or not, and folders of them.
+"""Text from local files: JSON, parquet, plain text and WARC, compressed or not, and folders of them.
 
 The files may come from anywhere, so they are read in a stream, with size limits, and a record that cannot be
-read is counted, logged with the place where it stands, and passed over. The last log line says how many were
-read and how many were not, and the data set's `info.description` keeps that sentence.
+read is counted, logged with the place where it stands, and passed over; so is a file of a folder that is of another
+kind. The last log line says how many were read, skipped and left out, and the data set's `info.description` keeps
+that sentence.
 """
 
-import gzip
-import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nemo_lab.charsets import NotText, decode
+from nemo_lab.corpora import compressed
 from nemo_lab.corpora.documents import clean
+from nemo_lab.corpora.json_values import values
 from nemo_lab.corpora.store import identity, schema
 from nemo_lab.errors import LabError
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 RECORD_LIMIT = 16 * 2**20  # bytes of one record's text or page
 _LICENCE = "not stated (own files)"
+_ABOUT = ("id", "url", "licence", "license")  # columns that are kept with the text
+_NAMED = 5  # files that the summary names for each reason; the log names all
+_COLUMNS = 20  # columns that a sentence names
 _log = logging.getLogger(__name__)
 
 
@@ -32,7 +37,9 @@ class Tally:
     read: int = 0
     skipped: int = 0
     files: int = 0
+    broken: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    left: dict[str, list[str]] = field(default_factory=dict)
 
     def skip(self, place: str, reason: str) -> None:
         """Count and log a record that cannot be used; `place` names it for whoever wants to look."""
@@ -40,12 +47,30 @@ class Tally:
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
         _log.warning("Skipped %s: %s", place, reason)
 
+    def leave(self, place: str, reason: str) -> None:
+        """Note and log a file that is not read at all."""
+        self.left.setdefault(reason, []).append(place)
+        _log.warning("Left out %s: %s", place, reason)
+
     def sentence(self) -> str:
         """Return the summary of the call."""
         why = "; ".join(f"{count} × {reason}" for reason, count in sorted(self.reasons.items()))
-        return f"{self.read} documents from {self.files} files, {self.skipped} records skipped" + (
-            f" ({why})" if why else ""
-        )
+        parts = [f"{self.read} documents from {self.files} files, {self.skipped} records skipped"]
+        parts[0] += f" ({why})" if why else ""
+        if self.left:
+            parts.append(f"{sum(map(len, self.left.values()))} files left out ({self.left_out()})")
+        if self.broken:
+            parts.append(f"{self.broken} documents with broken characters (U+FFFD)")
+        return "; ".join(parts)
+
+    def left_out(self) -> str:
+        """Return which files were not read and why, by reason, the first ones by name."""
+        return "; ".join(f"{_few(names)}: {reason}" for reason, names in sorted(self.left.items()))
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 @dataclass(frozen=True)
@@ -66,8 +91,8 @@ def read_files(path: Path, text_column: str = "text", limit: int | None = None) 
     """
     from datasets import Dataset
 
-    files = _files(path)
     tally = Tally()
+    files = _files(path, tally)
     rows = []
     for record in _limited((found for file in files for found in _records(file, path, text_column, tally)), limit):
         tally.read += 1
@@ -94,16 +119,26 @@ def _limited(records: Iterator[FileRecord], limit: int | None) -> Iterator[FileR
         yield record
 
 
-def _files(path: Path) -> list[Path]:
-    """Return the files to read: the path itself, or every file of a known kind under it."""
+def _files(path: Path, tally: Tally) -> list[Path]:
+    """Return the files to read: the path itself, or those of a known kind under it; `tally` hears of the others."""
     if path.is_file():
         if _reader(path) is None:
-            raise LabError(f"{path.name!r} is of no known kind; readable are {', '.join(_READERS)}, gzipped or not.")
+            raise LabError(f"{path.name!r} is {_other_kind(path)}; {_READABLE}.")
         return [path]
-    found = sorted(file for file in path.rglob("*") if file.is_file() and _reader(file))
+    inside = sorted(file for file in path.rglob("*") if not file.is_dir())
+    found = [file for file in inside if file.is_file() and _reader(file)]
+    for file in sorted(set(inside) - set(found)):
+        tally.leave(str(file.relative_to(path)), _other_kind(file) if file.is_file() else "no file or a broken link")
     if not found:
-        raise LabError(f"No file under {str(path)!r} can be read; readable are {', '.join(_READERS)}, gzipped or not.")
+        others = f" ({tally.left_out()})" if tally.left else ""
+        raise LabError(f"No file under {str(path)!r} can be read{others}; {_READABLE}.")
     return found
+
+
+def _other_kind(file: Path) -> str:
+    """Return what a file is that is not read."""
+    suffix = Path(compressed.bare_name(file)).suffix
+    return next((said for suffixes, said in _OTHERS.items() if suffix in suffixes.split()), "of no known kind")
 
 
 def _records(file: Path, root: Path, column: str, tally: Tally) -> Iterator[FileRecord]:
@@ -113,46 +148,40 @@ def _records(file: Path, root: Path, column: str, tally: Tally) -> Iterator[File
     reader = _reader(file)
     try:
         for record in reader(file, place, column, tally) if reader else ():
-            text = clean(record.text)
-            if len(text.encode("utf-8")) > RECORD_LIMIT:
-                tally.skip(record.source, f"longer than {RECORD_LIMIT:,} bytes")
-            elif text:
-                yield FileRecord(text, record.source, record.id, record.licence)
-    except (OSError, EOFError) as error:
-        tally.skip(place, f"file not readable from here on ({type(error).__name__})")
+            yield from _usable(record, tally)
+    except _NoColumn as error:
+        if not root.is_dir():
+            raise
+        tally.files -= 1
+        tally.leave(place, str(error))
+    except compressed.DAMAGE as error:
+        tally.skip(place, compressed.unreadable(error))
 
 
-def _lines(file: Path, place: str, tally: Tally) -> Iterator[tuple[str, bytes]]:
-    """Yield (place, line) of a file, gzipped or not; a line over the limit is skipped without being held."""
-    with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as stream:
-        number = 0
-        while line := stream.readline(RECORD_LIMIT):
-            number += 1
-            if not line.endswith(b"\n") and len(line) == RECORD_LIMIT:
-                tally.skip(f"{place}:{number}", f"longer than {RECORD_LIMIT:,} bytes")
-                while (rest := stream.readline(RECORD_LIMIT)) and not rest.endswith(b"\n"):
-                    pass
+def _usable(record: FileRecord, tally: Tally) -> Iterator[FileRecord]:
+    """Yield the record, cleaned, unless nothing is left of it or it is too long."""
+    text = clean(record.text)
+    if len(text.encode("utf-8")) > RECORD_LIMIT:
+        tally.skip(record.source, f"longer than {RECORD_LIMIT:,} bytes")
+    elif text:
+        tally.broken += "\ufffd" in text
+        yield FileRecord(text, record.source, record.id, record.licence)
+
+
+def _json(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRecord]:
+    is_first = True
+    with compressed.opened(file) as stream:
+        for spot, row in values(stream, place, tally.skip, RECORD_LIMIT):
+            if not isinstance(row, dict):
+                tally.skip(spot, "not a JSON object")
                 continue
-            yield f"{place}:{number}", line
-
-
-def _jsonl(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRecord]:
-    for spot, line in _lines(file, place, tally):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            tally.skip(spot, "not JSON")
-            continue
-        if not isinstance(row, dict):
-            tally.skip(spot, "not a JSON object")
-        elif column not in row and not tally.read:
-            raise LabError(no_column(column, list(row), spot))
-        elif not isinstance(row.get(column), str):
-            tally.skip(spot, f"no text in {column!r}")
-        else:
-            yield _named(row, column, spot)
+            if column not in row and is_first:
+                raise _NoColumn(no_column(column, list(row), spot))
+            is_first = False
+            if isinstance(row.get(column), str):
+                yield _named(row, column, spot)
+            else:
+                tally.skip(spot, f"no text in {column!r}")
 
 
 def _named(row: dict[str, Any], column: str, spot: str) -> FileRecord:
@@ -167,28 +196,31 @@ def _parquet(file: Path, place: str, column: str, tally: Tally) -> Iterator[File
 
     try:
         table = pq.ParquetFile(file)
-    except pa.ArrowInvalid as error:
+        names = table.schema_arrow.names
+        if column not in names:
+            raise _NoColumn(no_column(column, names, place))
+        number = 0
+        for batch in table.iter_batches(1000, columns=[n for n in names if n in (column, *_ABOUT)]):
+            for row in batch.to_pylist():
+                number += 1
+                if isinstance(row[column], str):
+                    yield _named(row, column, f"{place}:{number}")
+                else:
+                    tally.skip(f"{place}:{number}", f"no text in {column!r}")
+    except pa.ArrowException as error:
         raise OSError(str(error)) from error
-    names = table.schema_arrow.names
-    if column not in names:
-        raise LabError(no_column(column, names, place))
-    number = 0
-    for batch in table.iter_batches(
-        1000, columns=[n for n in names if n in (column, "id", "url", "licence", "license")]
-    ):
-        for row in batch.to_pylist():
-            number += 1
-            if isinstance(row[column], str):
-                yield _named(row, column, f"{place}:{number}")
-            else:
-                tally.skip(f"{place}:{number}", f"no text in {column!r}")
 
 
 def _text(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRecord]:
     """Yield a plain text file as one document."""
-    with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as stream:
+    with compressed.opened(file) as stream:
         content = stream.read(RECORD_LIMIT + 1)
-    yield FileRecord(content.decode("utf-8", "replace"), place)
+    if len(content) > RECORD_LIMIT:
+        return tally.skip(place, f"longer than {RECORD_LIMIT:,} bytes")
+    try:
+        yield FileRecord(decode(content), place)
+    except NotText as error:
+        tally.skip(place, f"{error}; if it is text, save it as UTF-8")
 
 
 def _warc(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRecord]:
@@ -200,13 +232,19 @@ def _warc(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRec
 
 def no_column(column: str, names: list[str], place: str) -> str:
     """Return the sentence for a missing text column."""
-    return f"{place} has no column {column!r}; its columns are {', '.join(names)}: choose with text_column=…."
+    shown = ", ".join(names[:_COLUMNS]) + (f" and {len(names) - _COLUMNS} more" if len(names) > _COLUMNS else "")
+    return f"{place} has no column {column!r}; its columns are {shown or 'none'}: choose with text_column=…."
+
+
+class _NoColumn(LabError):
+    """A file without the column of texts: refused by itself, left out of a folder."""
 
 
 _Reader = Callable[[Path, str, str, Tally], Iterator[FileRecord]]
 _READERS: dict[str, _Reader] = {
-    ".jsonl": _jsonl,
-    ".ndjson": _jsonl,
+    ".jsonl": _json,
+    ".ndjson": _json,
+    ".json": _json,
     ".parquet": _parquet,
     ".txt": _text,
     ".md": _text,
@@ -215,10 +253,19 @@ _READERS: dict[str, _Reader] = {
     ".warc": _warc,
     ".wet": _warc,
 }
+_READABLE = f"readable are {', '.join(_READERS)}, all but parquet also compressed ({', '.join(compressed.SUFFIXES)})"
+_OTHERS = {
+    ".html .htm .xhtml .shtml": "a web page, which `nemo-lab extract` makes text of",
+    ".csv .tsv .xls .xlsx": "a table; write it as jsonl or parquet",
+    ".zip .tar .tgz .tbz2 .txz .7z .rar": "an archive; unpack it",
+    ".arrow .feather": "a table of Arrow; what datasets saved is read as 'hf:FOLDER'",
+    ".pdf .doc .docx .odt .rtf .epub .ps .djvu": "a document that needs a converter to text",
+    ".parquet": "parquet inside another compression; unpack it",
+}
 
 
 def _reader(file: Path) -> _Reader | None:
-    name = file.name.lower().removesuffix(".gz")
-    if name.endswith(".parquet") and file.suffix == ".gz":
+    name = compressed.bare_name(file)
+    if name.endswith(".parquet") and name != file.name.lower():
         return None
     return _READERS.get(Path(name).suffix)

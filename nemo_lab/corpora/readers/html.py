@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from nemo_lab.charsets import decode
 from nemo_lab.corpora.packages.archives import members
 from nemo_lab.errors import LabError
 
@@ -62,7 +63,7 @@ def visible_text(page: bytes | str) -> str:
     """Return the visible text of a page or fragment: one line per block, blanks collapsed except in `<pre>`.
 
     Raises:
-        LabError: no page, or lxml finds no document in it.
+        LabError: no page, bytes that are no text, or lxml finds no document in them.
     """
     import lxml.etree
     import lxml.html
@@ -70,10 +71,9 @@ def visible_text(page: bytes | str) -> str:
     if not isinstance(page, str | bytes):
         raise LabError(f"page is {page!r:.60}, expected the content of a page as bytes or text; read the file first.")
     try:
-        if isinstance(page, bytes) and not re.search(rb"charset|<\?xml", page[:2048]):
-            page = page.decode("utf-8", "replace")
-        parser = lxml.html.HTMLParser(huge_tree=True, no_network=True, remove_comments=True)
-        root = lxml.html.document_fromstring(page, parser=parser)
+        text = decode(page) if isinstance(page, bytes) else page
+        parser = lxml.html.HTMLParser(huge_tree=True, no_network=True, remove_comments=True, encoding="utf-8")
+        root = lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except (lxml.etree.LxmlError, UnicodeError) as error:
         raise LabError(f"The page is not readable as HTML ({error}); look at what it is.") from error
     pieces: list[str] = []

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nemo_lab.corpora import warc
+from nemo_lab.charsets import charset_of
+from nemo_lab.corpora import compressed, warc
 from nemo_lab.curation.pages.page import Damaged, Page, Record
 from nemo_lab.errors import LabError, check_path
 
@@ -20,7 +21,7 @@ LIMIT = 16 * 2**20  # bytes of one page
 _TAIL = 65_536  # bytes at a file's end in which a record's header can be cut
 _PAGES = frozenset((".html", ".htm", ".xhtml", ".shtml", ".ipynb", ".txt", ".md"))
 _HTML_COLUMNS = ("html", "content", "raw_content", "body", "text")
-_KNOWN = f".warc, .warc.gz, .parquet and {', '.join(sorted(_PAGES))}"
+_KNOWN = f".warc, .warc.gz, .warc.zst, .parquet and {', '.join(sorted(_PAGES))}"
 _URL_COLUMNS = ("url", "uri", "warc_target_uri", "id")
 _PAGE_TYPES = re.compile(r"html|text/plain|text/markdown|ipynb|^$", re.IGNORECASE)
 
@@ -55,7 +56,7 @@ def inputs(paths: Sequence[str | Path]) -> list[Path]:
 
 def _kind(file: Path) -> str:
     name = file.name.lower()
-    if name.endswith((".warc", ".warc.gz")):
+    if compressed.bare_name(file).endswith(".warc"):
         return "warc"
     if name.endswith(".parquet"):
         return "parquet"
@@ -110,6 +111,8 @@ def _warc(file: Path, passed: Counter[str], limit: int) -> Iterator[Record]:
 
 def _cut_in_header(file: Path) -> int | None:
     """Return where the last record begins when the file ends inside its header, which warcio passes over in silence."""
+    if compressed.packing(file) not in ("", "gzip"):
+        return None
     size = file.stat().st_size
     with file.open("rb") as stream:
         is_gzip = stream.read(2) == b"\x1f\x8b"
@@ -152,14 +155,13 @@ def _header(record: Any, name: str) -> str:
 def _response(record: Any, place: str, limit: int) -> Record:
     url = record.rec_headers.get_header("WARC-Target-URI") or ""
     kind = _header(record, "Content-Type")
-    charset = re.search(r"charset=[\"']?([\w.:-]+)", kind, re.IGNORECASE)
     try:
         content = record.content_stream().read(limit + 1)
     except Exception as error:  # content codings (gzip, brotli, chunked) of a hostile record raise what they like
         return Damaged(url, place, f"content not readable ({type(error).__name__})")
     if getattr(record.raw_stream, "limit", 0) > 0 and len(content) <= limit:
         return Damaged(url, place, "record cut short")
-    return _limited(Page(content, url, place, kind.split(";")[0].strip(), charset[1] if charset else ""), limit)
+    return _limited(Page(content, url, place, kind.split(";")[0].strip(), charset_of(kind)), limit)
 
 
 def _parquet(file: Path, limit: int) -> Iterator[Record]:
