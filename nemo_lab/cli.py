@@ -274,11 +274,15 @@ def _climbmix(options: argparse.Namespace) -> int:
 
 def _extract(options: argparse.Namespace) -> int:
     from nemo_lab.curation import Options, extract_to
-    from nemo_lab.curation.filters.decontamination import read_items
+    from nemo_lab.curation.filters.decontamination import SHORTEST, read_items, too_short
 
     if not 0 <= options.min_score <= 5:
         raise LabError(f"--min-score is {options.min_score}, expected a score from 0 to 5.")
     items = [item for file in options.keep_out for item in read_items(file)]
+    if short := too_short(items):
+        told = f"{len(short):,} of {len(items):,} items of --keep-out have fewer than {SHORTEST} words"
+        advice = "give question and answer in one line"
+        print(f"nemo-lab: {told} and are not looked for, such as {short[0][:60]!r}; {advice}.", file=sys.stderr)
     choices = Options(min_score=options.min_score, deduplicate=not options.keep_duplicates)
     print(extract_to(options.inputs, options.out, choices, keep_out=items, jobs=options.jobs).lines())
     return 0

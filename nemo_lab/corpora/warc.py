@@ -202,7 +202,8 @@ def _one_record(stream: BinaryIO, at: int) -> bool:
             end = _end_of_record(head)
             if end and size > end + _BLANK:
                 return False
-        return size >= end or next(_member(stream), b"WARC/").startswith(b"WARC/")
+        whole = size >= end if end else not head.startswith(b"WARC/")
+        return whole or next(_member(stream), b"WARC/").startswith(b"WARC/")
     except zlib.error:
         return True
 

@@ -1,7 +1,10 @@
 """Local files: what is read, what is skipped and counted, and what is refused."""
 
+import bz2
 import gzip
+import json
 import logging
+import lzma
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -73,3 +76,143 @@ def test_limits(tmp_path, monkeypatch):
     (tmp_path / "long.txt").write_text("z" * 101)
     with pytest.raises(LabError, match="holds no readable document: 0 documents from 1 files, 1 records skipped"):
         load(tmp_path / "long.txt")
+
+
+# --- compressed, and other layouts of JSON
+
+TEXTS = ["rivers and lakes", "a café in Zürich — “quoted”"]
+LINES = "".join(json.dumps({"text": text}) + "\n" for text in TEXTS).encode()
+
+
+def zstd(content):
+    return pa.Codec("zstd").compress(content).to_pybytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("c4.json.gz", gzip.compress),
+        ("pile.jsonl.zst", zstd),
+        ("dclm.json.zst", zstd),
+        ("dclm.jsonl.zstd", zstd),
+        ("redpajama.jsonl.bz2", bz2.compress),
+        ("oscar.jsonl.xz", lzma.compress),
+        ("lines.json", bytes),
+        ("SHARD.JSONL.GZ", gzip.compress),
+        ("unpacked_by_the_client.json.gz", bytes),
+        ("packed_by_the_server.jsonl", gzip.compress),
+        ("two_frames.jsonl.zst", lambda content: zstd(content[:60]) + zstd(content[60:])),
+        ("array.json", lambda content: b"[" + b",".join(content.splitlines()) + b"]"),
+        ("powershell.jsonl", lambda content: content.decode().encode("utf-16")),
+    ],
+)
+def test_json_is_read_whatever_packs_it(tmp_path, name, pack):
+    (tmp_path / name).write_bytes(pack(LINES))
+    found = load(tmp_path / name)
+    assert found["text"][:] == TEXTS
+    assert found["source"][:] == [f"{name}:1", f"{name}:2"]
+    assert found.info.description == "2 documents from 1 files, 0 records skipped"
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("cut", [5, 40, 400])
+def test_a_file_cut_short_is_told(tmp_path, pack, cut):
+    lines = b"".join(json.dumps({"text": f"{number} {number**9}"}).encode() + b"\n" for number in range(500))
+    (tmp_path / "a.jsonl.x").write_bytes(lines)
+    (tmp_path / "a.jsonl.gz").write_bytes(pack(lines)[:-cut])
+    (tmp_path / "whole.jsonl").write_bytes(LINES)
+    found = load(tmp_path)
+    assert found["text"][:][-2:] == TEXTS
+    assert "× file not readable from here on (" in found.info.description
+    assert "a.jsonl.x: of no known kind" in found.info.description
+
+
+# --- a folder says what it left out
+
+
+def test_a_folder_tells_what_it_did_not_read(tmp_path, caplog):
+    write_jsonl(tmp_path / "a.jsonl", [{"text": "row"}])
+    for name in ("d.csv", "e.html", "f.tar.gz", "g.PDF", "noname", *(f"{number}.png" for number in range(8))):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "h.txt").symlink_to("nowhere")
+    (tmp_path / "i.parquet.gz").write_bytes(b"x")
+    write_jsonl(tmp_path / "j.json", [{"version": "1.0", "splits": []}])
+    pq.write_table(pa.table({"number": [1]}), tmp_path / "k.parquet")
+    told = load(tmp_path).info.description
+    assert told.startswith("1 documents from 1 files, 0 records skipped; 17 files left out (")
+    for said in (
+        "d.csv: a table; write it as jsonl",
+        "e.html: a web page, which `nemo-lab extract`",
+        "f.tar.gz: an archive; unpack it",
+        "g.PDF: a document that needs a converter",
+        "h.txt: no file or a broken link",
+        "i.parquet.gz: parquet inside another compression",
+        "j.json: j.json:1 has no column 'text'; its columns are version, splits",
+        "k.parquet: k.parquet has no column 'text'; its columns are number",
+        "0.png, 1.png, 2.png, 3.png, 4.png and 4 more: of no known kind",
+    ):
+        assert said in told
+    assert "Left out 7.png: of no known kind" in caplog.text, "the log names every one"
+
+
+def test_a_folder_of_which_nothing_is_read_says_why(tmp_path):
+    (tmp_path / "e.html").write_bytes(b"<p>x")
+    with pytest.raises(LabError, match=r"No file under .* can be read \(e.html: a web page, which"):
+        load(tmp_path)
+    with pytest.raises(LabError, match=r"'e.html' is a web page, which `nemo-lab extract`"):
+        load(tmp_path / "e.html")
+    write_jsonl(tmp_path / "a.jsonl", [{"body": "one"}])
+    with pytest.raises(LabError, match="has no column 'text'; its columns are body: choose with text_column"):
+        load(tmp_path)
+
+
+def test_many_columns_are_not_all_named(tmp_path):
+    path = write_jsonl(tmp_path / "a.jsonl", [{f"column{number}": 1 for number in range(500)}])
+    with pytest.raises(LabError, match="column19 and 480 more: choose"):
+        load(path)
+
+
+# --- plain text of any encoding
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Second: a café in Zürich — “quoted”.", "cp1252"),
+        ("数学是一门研究数量的学科。我们先考虑简单的情形。", "gbk"),
+        ("數學是一門研究數量的學科。我們先考慮簡單的情形。", "big5"),
+        ("日本語の文章です。数学の公式を説明します。", "cp932"),
+        ("Рассмотрим квадратное уравнение и найдём его корни.", "koi8-r"),
+        ("Second: a café in Zürich — “quoted”.", "utf-16"),
+        ("Second: a café in Zürich — “quoted”.", "utf-16-le"),
+        ("数学是一门研究数量的学科。\n我们先考虑简单的情形。", "utf-16-be"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.txt", "a.md.gz", "a.rst"])
+def test_plain_text_is_decoded(tmp_path, text, encoding, name):
+    content = text.encode(encoding)
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    found = load(tmp_path / name)
+    assert found["text"][:] == [text]
+    assert "0 records skipped" in found.info.description
+
+
+def test_what_is_no_text_is_skipped_and_broken_characters_are_told(tmp_path):
+    (tmp_path / "a.txt").write_bytes(bytes(range(256)) * 9)
+    (tmp_path / "b.txt").write_bytes("žluťoučký kůň ".encode() * 50 + b"\xff")
+    write_jsonl(tmp_path / "c.jsonl", ['{"text": "half of a pair \\ud83d"}'])
+    found = load(tmp_path)
+    assert found["source"][:] == ["b.txt", "c.jsonl:1"]
+    told = found.info.description
+    assert "1 × binary content; if it is text, save it as UTF-8" in told or "1 × no known encoding fits; if" in told
+    assert told.endswith("; 2 documents with broken characters (U+FFFD)")
+
+
+def test_a_damaged_parquet_file_is_counted(tmp_path):
+    table = pa.table({"text": [f"document {number} {number**7}" for number in range(5000)]})
+    pq.write_table(table, tmp_path / "a.parquet", compression="none", use_dictionary=False)
+    content = bytearray((tmp_path / "a.parquet").read_bytes())
+    content[4:400] = b"\xff" * 396
+    (tmp_path / "a.parquet").write_bytes(content)
+    (tmp_path / "b.txt").write_text("fine")
+    assert "1 × file not readable from here on" in load(tmp_path).info.description

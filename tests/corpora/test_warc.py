@@ -1,7 +1,13 @@
 """Archives of crawls: pages come out as text, and damage costs one record."""
 
+import gzip
 import io
+import itertools
+import random
+import struct
+import zlib
 
+import pyarrow as pa
 import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
@@ -83,3 +89,132 @@ def test_a_warc_cut_short_gives_what_is_whole(tmp_path, gzipped, back):
     assert len(found) == 2 or back == 5, "only the blank lines behind the record may be missing"
     if len(found) == 2:
         assert "1 records skipped" in found.info.description
+
+
+# --- packed as a whole
+
+
+def blocked(content: bytes) -> bytes:
+    """As bgzip packs: members of a fixed size with an extra field, whatever is in them, and an empty one at the end."""
+    pieces = [content[at : at + 300] for at in range(0, len(content), 300)]
+    return b"".join(bgzip_member(piece) for piece in (*pieces, b""))
+
+
+def bgzip_member(piece: bytes) -> bytes:
+    deflate = zlib.compressobj(6, zlib.DEFLATED, -15)
+    body = deflate.compress(piece) + deflate.flush()
+    extra = b"BC" + struct.pack("<HH", 2, len(body) + 25)
+    head = b"\x1f\x8b\x08\x04" + bytes(4) + b"\x00\xff" + struct.pack("<H", len(extra)) + extra
+    return head + body + struct.pack("<II", zlib.crc32(piece), len(piece))
+
+
+def zstd(content: bytes) -> bytes:
+    return pa.Codec("zstd").compress(content).to_pybytes()
+
+
+def zstd_by_record(content: bytes) -> bytes:
+    starts = [*warc(False)[1], len(content)]
+    return b"".join(zstd(content[start:end]) for start, end in itertools.pairwise(starts))
+
+
+PACKINGS = {
+    "gzip of all": gzip.compress,
+    "bgzip": blocked,
+    "two records a member": lambda content: (
+        gzip.compress(content[: warc(False)[1][2]]) + gzip.compress(content[warc(False)[1][2] :])
+    ),
+    "records, then the rest as a whole": lambda content: warc(True)[0] + gzip.compress(content),
+    "zstd": zstd,
+    "zstd by record": zstd_by_record,
+}
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_an_archive_packed_in_another_way_is_read_whole(tmp_path, packing, monkeypatch):
+    monkeypatch.setattr(files, "RECORD_LIMIT", 1000)
+    path = tmp_path / ("a.warc.zst" if "zstd" in packing else "a.warc.gz")
+    path.write_bytes(PACKINGS[packing](warc(False)[0]))
+    once = ["page one", "é two", "page five\n\npage five\n\npage five", "plain six", "page eight"]
+    found = load(path)
+    assert found["text"][:] == once * (2 if "then" in packing else 1)
+    assert "records skipped (" in found.info.description
+    assert "damaged" not in found.info.description
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
+def test_a_whole_archive_cut_short_gives_what_is_before_and_says_so(tmp_path, pack):
+    stream, draw = io.BytesIO(), random.Random(1)
+    writer = WARCWriter(stream, gzip=False)
+    for number in range(400):
+        record(writer, number, f"<p>page {number} {draw.randbytes(1000).hex()}".encode())
+    packed = pack(stream.getvalue())
+    (tmp_path / "a.warc.gz").write_bytes(packed[: len(packed) // 2])
+    found = load(tmp_path / "a.warc.gz")
+    assert 100 < len(found) < 220
+    assert [text.split()[1] for text in found["text"]] == [str(number) for number in range(len(found))]
+    assert "1 × file not readable from here on (" in found.info.description
+
+
+def test_damage_inside_a_whole_archive_costs_one_record(tmp_path, caplog):
+    content, starts = warc(False)
+    damaged = bytearray(content * 30)
+    damaged[starts[4] : starts[4] + 10] = b"NONSENSE!!"
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(gzip.compress(bytes(damaged)))
+    found = load(path)
+    assert len(found) == 6 * 30 - 1
+    assert f"Skipped a.warc.gz at byte {starts[4]}: damaged record" in caplog.text
+
+
+def test_a_dictionary_inside_an_archive_is_told_with_what_to_do(tmp_path, caplog):
+    path = tmp_path / "a.warc.zst"
+    path.write_bytes(b"\x5d\x2a\x4d\x18\x04\0\0\0dict" + b"\x28\xb5\x2f\xfd\x23\x07\0\0\0\0\x01\0\0")
+    (tmp_path / "b.txt").write_text("plain")
+    assert "zstd with a dictionary inside the file; unpack it" in load(tmp_path).info.description
+
+
+# --- encodings of pages, as nemo-lab extract reads them
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "text"),
+    [
+        ("<p>It doesn’t “cost” 5 €".encode("cp1252"), "text/html; charset=ISO-8859-1", "It doesn’t “cost” 5 €"),
+        ("<p>朱镕基与數學".encode("gbk"), "text/html; charset=gb2312", "朱镕基与數學"),
+        ("<p>①㈱髙".encode("cp932"), "text/html; charset=windows-31j", "①㈱髙"),
+        ('<meta charset="x-sjis"><p>①㈱髙'.encode("cp932"), "text/html", "①㈱髙"),
+        ('<meta charset="x-gbk"><p>数学镕'.encode("gbk"), "text/html", "数学镕"),
+        (b'<?xml version="1.0" encoding="koi8-r"?><p>' + "Рассмотрим".encode("koi8-r"), "text/html", "Рассмотрим"),
+        ("<p>Ünï — “x”".encode("utf-16"), "text/html; charset=iso-8859-1", "Ünï — “x”"),
+        ('<?xml version="1.0" encoding="utf-8"?><html><p>é'.encode(), "application/xhtml+xml; charset=utf-8", "é"),
+        ("Zürich — “quoted” café".encode("cp1252"), "text/plain; charset=latin1", "Zürich — “quoted” café"),
+        ("数学是一门研究数量的学科。我们先考虑简单的情形。".encode("gbk"), "text/plain", "数学是一门研究数量的学科。"),
+    ],
+)
+def test_pages_go_through_the_shared_decoder(tmp_path, body, content_type, text):
+    stream = io.BytesIO()
+    record(WARCWriter(stream, gzip=True), 1, body, content_type=content_type)
+    (tmp_path / "a.warc.gz").write_bytes(stream.getvalue())
+    found = load(tmp_path / "a.warc.gz")["text"][:]
+    assert len(found) == 1
+    assert found[0].startswith(text)
+    assert "\ufffd" not in found[0]
+
+
+def test_pages_that_cannot_be_decoded_are_counted(tmp_path):
+    stream = io.BytesIO()
+    writer = WARCWriter(stream, gzip=True)
+    record(writer, 1, b"\x89PNG" + bytes(range(256)) * 5)
+    record(writer, 2, b"<p>fine")
+    headers = StatusAndHeaders(
+        "200 OK", [("Content-Type", "text/html"), ("Content-Encoding", "gzip")], protocol="HTTP/1.1"
+    )
+    broken = gzip.compress(b"<p>" + bytes(range(256)) * 99)
+    broken = broken[:60] + bytes(40) + broken[100:]
+    writer.write_record(
+        writer.create_warc_record("http://a/3", "response", payload=io.BytesIO(broken), http_headers=headers)
+    )
+    (tmp_path / "a.warc.gz").write_bytes(stream.getvalue())
+    told = load(tmp_path / "a.warc.gz").info.description
+    assert told.startswith("1 documents")
+    assert "2 records skipped" in told

@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nemo_lab.charsets import NotText, decode
 from nemo_lab.errors import LabError, check_path, check_text, check_texts, check_whole
 
 _WORD = re.compile(r"\\?\w+|[=+*/^<>-]")
+_LISTS = (".txt", ".md", ".text", "")  # one item a line
 N = 13  # words in a row, as GPT-3's report and many since
 SHORTEST = 8  # words of an item; shorter ones ("what is 2 + 2") match by chance and are not looked for
 
@@ -27,15 +29,22 @@ def read_items(file: Path) -> list[str]:
     file = check_path("file", file)
     if not file.is_file():
         raise LabError(f"There is no file {str(file)!r}; give test items, one a line, or a jsonl or parquet file.")
-    if file.suffix in (".txt", ".md", ".text", ""):
-        try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise LabError(f"{str(file)!r} cannot be read as UTF-8 text ({type(error).__name__}).") from error
-        return [line.strip() for line in lines if line.strip()]
+    from nemo_lab.corpora import compressed
     from nemo_lab.corpora.files import read_files
 
-    return [str(text) for text in read_files(file)["text"]]
+    if Path(compressed.bare_name(file)).suffix not in _LISTS:
+        return [str(text) for text in read_files(file)["text"]]
+    try:
+        with compressed.opened(file) as stream:
+            lines = decode(stream.read()).splitlines()
+    except (*compressed.DAMAGE, NotText) as error:
+        raise LabError(f"{str(file)!r} cannot be read as text ({error}); save it as UTF-8.") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def too_short(items: Iterable[str]) -> list[str]:
+    """Return the test items of fewer than SHORTEST words, which are not looked for."""
+    return [item for item in check_texts("items", items) if len(words(item)) < SHORTEST]
 
 
 def words(text: str) -> list[str]:

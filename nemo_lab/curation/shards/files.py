@@ -95,23 +95,18 @@ def sweep(folder: Path) -> None:
 def duplicate_roots(pieces: Sequence[Path], min_score: float = 0.0) -> NDArray[np.int64]:
     """Return for each record, in order, the number of the record that stays for its group.
 
-    That is the first one that would stay by itself, so that no text goes because a copy of it was left out. A record
-    without text is alone.
+    That is the first one of its group. Records that do not stay by themselves join no group, so that no text goes
+    because a copy of it was left out, nor because of one that is like a page left out that is like another.
     """
-    count = sum(pq.read_metadata(piece).num_rows for piece in pieces)
-    groups = Groups(count)
+    stays = np.concatenate([_passing(piece, min_score) for piece in pieces]) if pieces else np.zeros(0, dtype=bool)
+    groups = Groups(len(stays))
     for band in range(BANDS):
-        keys, numbers = _band(pieces, band)
+        keys, numbers = _band(pieces, band, stays)
         order = np.argsort(keys, kind="stable")
         keys, numbers = keys[order], numbers[order]
         for at in np.flatnonzero(keys[1:] == keys[:-1]):
             groups.join(int(numbers[at]), int(numbers[at + 1]))
-    roots = np.array(groups.roots(), dtype=np.int64)
-    stays = np.concatenate([_passing(piece, min_score) for piece in pieces]) if pieces else np.zeros(0, dtype=bool)
-    first = np.arange(count, dtype=np.int64)
-    numbers = np.flatnonzero(stays)[::-1]  # backwards, so that the first of a group is written last
-    first[roots[numbers]] = numbers
-    return first[roots]
+    return np.array(groups.roots(), dtype=np.int64)
 
 
 def _passing(piece: Path, min_score: float) -> NDArray[np.bool_]:
@@ -120,13 +115,13 @@ def _passing(piece: Path, min_score: float) -> NDArray[np.bool_]:
     return np.array([_alone(row, min_score) == KEPT for row in rows], dtype=bool)
 
 
-def _band(pieces: Iterable[Path], band: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Return the 8-byte keys of one band and the numbers of their records."""
+def _band(pieces: Iterable[Path], band: int, stays: NDArray[np.bool_]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return the 8-byte keys of one band and the numbers of their records, of those that stay by themselves."""
     keys, numbers, start = bytearray(), [], 0
     for piece in pieces:
         column = pq.read_table(piece, columns=["bands"])["bands"].to_pylist()
         for number, value in enumerate(column, start):
-            if value:
+            if value and stays[number]:
                 keys += value[8 * band : 8 * band + 8]
                 numbers.append(number)
         start += len(column)

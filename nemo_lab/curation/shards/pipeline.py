@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from nemo_lab.curation.shards import files as shards
 from nemo_lab.curation.shards import records, workers
@@ -33,6 +33,8 @@ from nemo_lab.progress import progress
 
 WORK, REPORT, SUMMARY, STATE = ".work", "report.parquet", "summary.json", "run.json"
 LOCK = "lock"
+_TRIES = 100  # to take the lock while others come and go
+_BUSY = "Another run writes to {!r}; wait for it or choose another --out."
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,11 @@ def extract_to(
     out, keep_out = check_path("out", out), check_texts("keep_out", keep_out)
     start = time.perf_counter()
     files = records.inputs(paths)
-    work = _open(out, files, options, keep_out)
-    with _alone_in(work):
-        return _run(files, out, work, options, keep_out, jobs, stop, start)
+    state = _state(files, options, keep_out)
+    _check_out(out, state)
+    with _alone_in(out) as work:
+        _begin(out, state)
+        return _run(files, out, work, options, keep_out, jobs, stop, records.others(paths), start)
 
 
 def _run(
@@ -124,10 +128,10 @@ def _run(
     keep_out: Sequence[str],
     jobs: int,
     stop: Callable[[int], None] | None,
+    passed: Counter[str],
     start: float,
 ) -> Summary:
     """Extract what no earlier run has, write the result, and take the work shards away."""
-    passed: Counter[str] = Counter()
     stream = (record for file in files for record in records.read(file, passed, options.page_bytes))
     done = _skip_finished(stream, work, options)
     with (
@@ -148,19 +152,46 @@ def _run(
 
 
 @contextlib.contextmanager
-def _alone_in(work: Path) -> Iterator[None]:
-    """Hold the folder of work shards, which the kernel gives back when this process ends, whatever ends it."""
-    with (work / LOCK).open("a") as lock:
-        try:
-            import fcntl
+def _alone_in(out: Path) -> Iterator[Path]:
+    """Hold and yield the folder of work shards, which the kernel gives back when this process ends, whatever ends it.
 
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # no such locks on this system
-            pass
-        except OSError:
-            where = str(work.parent)
-            raise LabError(f"Another run writes to {where!r}; wait for it or choose another --out.") from None
-        yield
+    A run that ends takes the folder away, and with it the lock that others may be waiting at the door with: a lock
+    holds only if the file is still the one in the folder.
+    """
+    work = out / WORK
+    for _ in range(_TRIES):
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+            lock = (work / LOCK).open("a")
+        except FileNotFoundError:  # taken away between the two
+            continue
+        except OSError as error:
+            raise LabError(f"{str(out)!r} cannot be written to ({error.strerror}); choose another --out.") from error
+        with lock:
+            _hold(lock, out)
+            if _is_at(lock, work / LOCK):
+                yield work
+                return
+    raise LabError(_BUSY.format(str(out)))
+
+
+def _hold(lock: TextIO, out: Path) -> None:
+    try:
+        import fcntl
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:  # no such locks on this system
+        pass
+    except OSError:
+        raise LabError(_BUSY.format(str(out))) from None
+
+
+def _is_at(lock: TextIO, path: Path) -> bool:
+    """Return whether an open file is still the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _skip_finished(stream: Iterator[Any], work: Path, options: Options) -> int:
@@ -171,33 +202,37 @@ def _skip_finished(stream: Iterator[Any], work: Path, options: Options) -> int:
     return done
 
 
-def _open(out: Path, files: list[Path], options: Options, keep_out: Sequence[str]) -> Path:
-    """Return the folder of work shards, after checking that it belongs to this very run."""
-    state = json.dumps(
-        {
-            "inputs": [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files],
-            "options": dataclasses.asdict(options),
-            "keep_out": hashlib.sha256("\0".join(keep_out).encode()).hexdigest(),
-        },
-        indent=1,
-    )
-    place = out / STATE
+def _state(files: list[Path], options: Options, keep_out: Sequence[str]) -> str:
+    """Return what an output belongs to: the inputs, the options and the tests kept out."""
+    state = {
+        "inputs": [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files],
+        "options": dataclasses.asdict(options),
+        "keep_out": hashlib.sha256("\0".join(keep_out).encode()).hexdigest(),
+    }
+    return json.dumps(state, indent=1)
+
+
+def _check_out(out: Path, state: str) -> None:
+    """Refuse a folder that is not of this very run; nothing is written."""
     if out.exists() and not out.is_dir():
         raise LabError(f"{str(out)!r} is a file; --out is the folder that the result is written to.")
+    place = out / STATE
     if place.is_file():
         if place.read_text(encoding="utf-8") != state:
             raise LabError(
                 f"{str(out)!r} holds the result of other inputs or options; choose another --out or remove it."
             )
-    elif out.is_dir() and any(out.iterdir()):
+    elif out.is_dir() and any(file.name != WORK for file in out.iterdir()):
         raise LabError(f"{str(out)!r} is not empty and no result of extract; choose another --out.")
-    work = out / WORK
+
+
+def _begin(out: Path, state: str) -> None:
+    """Look again, now that no other run can write here, and note what this run is of."""
+    _check_out(out, state)
     try:
-        work.mkdir(parents=True, exist_ok=True)
-        write_text(place, state)
+        write_text(out / STATE, state)
     except OSError as error:
         raise LabError(f"{str(out)!r} cannot be written to ({error.strerror}); choose another --out.") from error
-    return work
 
 
 def _finish(out: Path, work: Path, options: Options, passed: dict[str, int], seconds: float) -> Summary:

@@ -37,9 +37,7 @@ def inputs(paths: Sequence[str | Path]) -> list[Path]:
     found: list[Path] = []
     for path in (check_path("path", one) for one in paths):
         if path.is_dir():
-            inside = sorted(
-                file for file in path.rglob("*") if file.is_file() and not file.is_symlink() and _kind(file)
-            )
+            inside = sorted(file for file in path.rglob("*") if _is_input(file))
             if not inside:
                 raise LabError(f"No page under {str(path)!r}; readable are {_KNOWN}.")
             found += inside
@@ -52,6 +50,23 @@ def inputs(paths: Sequence[str | Path]) -> list[Path]:
         else:
             found.append(path)
     return found
+
+
+def others(paths: Sequence[str | Path]) -> Counter[str]:
+    """Return how many files under the folders among the paths are not read, by what they are."""
+    folders = [path for path in map(Path, paths) if path.is_dir()]
+    found = (file for folder in folders for file in folder.rglob("*") if not file.is_dir() and not _is_input(file))
+    return Counter(_other_kind(file) for file in found)
+
+
+def _is_input(file: Path) -> bool:
+    return file.is_file() and not file.is_symlink() and bool(_kind(file))
+
+
+def _other_kind(file: Path) -> str:
+    if file.is_symlink():
+        return "files that are links"
+    return f"files of no known kind ({file.suffix.lower()[:20] or 'no suffix'})"
 
 
 def _kind(file: Path) -> str:
@@ -90,6 +105,13 @@ def _limited(page: Page, limit: int) -> Record:
 
 
 def _warc(file: Path, passed: Counter[str], limit: int) -> Iterator[Record]:
+    try:
+        yield from _archived(file, passed, limit)
+    except OSError as error:
+        yield Damaged("", file.name, compressed.unreadable(error))
+
+
+def _archived(file: Path, passed: Counter[str], limit: int) -> Iterator[Record]:
     damaged: list[Damaged] = []
     named: set[str] = set()
     found = warc.records(file, file.name, lambda place, reason: damaged.append(Damaged("", place, reason)))

@@ -20,3 +20,10 @@ def test_html_decodes_bytes_and_survives_depth():
     for nothing in ("", "   ", b"", "<!-- only -->"):
         with pytest.raises(LabError, match="not readable as HTML"):
             html.visible_text(nothing)
+
+
+def test_bytes_are_decoded_by_their_declaration():
+    assert html.visible_text('<meta charset="gb2312"><p>镕'.encode("gbk")) == "镕"
+    assert html.visible_text('<?xml version="1.0" encoding="utf-16"?><p>é “x”') == "é “x”", "a text is text already"
+    with pytest.raises(LabError, match="binary content"):
+        html.visible_text(b"\x89PNG")
