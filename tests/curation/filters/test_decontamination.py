@@ -1,12 +1,13 @@
 """Planted quotes of a test are found, whatever their layout; paraphrases and short items are not claimed."""
 
+import gzip
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.curation.filters.decontamination import SHORTEST, N, TestSet, read_items, words
+from nemo_lab.curation.filters.decontamination import SHORTEST, N, TestSet, read_items, too_short, words
 from nemo_lab.errors import LabError
 
 ITEM = "A train leaves the station at 9 and travels 60 miles per hour for 3 hours; how far does it go before it stops?"
@@ -48,6 +49,26 @@ def test_items_come_from_lines_or_columns(tmp_path: Path) -> None:
     assert read_items(tmp_path / "b.jsonl") == ["first", "second"]
     with pytest.raises(LabError, match="no file"):
         read_items(tmp_path / "c.txt")
+
+
+def test_items_may_be_compressed_or_in_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("Où est l’été — “déjà”?\r\nça\r\n".encode("cp1252"))
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress("Wie heißt „du“?\n".encode("utf-16")))
+    (tmp_path / "c.json.gz").write_bytes(gzip.compress(b'{"text": "first"}\n'))
+    (tmp_path / "d.txt").write_bytes(bytes(range(256)) * 9)
+    assert read_items(tmp_path / "a.txt") == ["Où est l’été — “déjà”?", "ça"]
+    assert read_items(tmp_path / "b.txt.gz") == ["Wie heißt „du“?"]
+    assert read_items(tmp_path / "c.json.gz") == ["first"]
+    with pytest.raises(LabError, match=r"cannot be read as text \(.*\); save it as UTF-8"):
+        read_items(tmp_path / "d.txt")
+
+
+def test_items_of_few_words_are_told_apart() -> None:
+    eight = "one two three four five six seven eight"
+    assert too_short([ITEM, SHORT, eight, "What is 2 + 2?", ""]) == [SHORT, "What is 2 + 2?", ""]
+    assert len(too_short([ITEM, SHORT])) == TestSet.of([ITEM, SHORT]).skipped
+    with pytest.raises(LabError, match="items is one text"):
+        too_short(ITEM)
 
 
 LETTERS = [f"word{n}" for n in range(30)]

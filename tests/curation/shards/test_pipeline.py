@@ -1,7 +1,9 @@
 """`extract_to`: every record accounted for, and a run that was killed ends with the same bytes as one that was not."""
 
+import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,8 @@ import pytest
 from nemo_lab.cli import main
 from nemo_lab.curation import Options, extract_to
 from nemo_lab.curation.duplicates.near import duplicate_groups
+from nemo_lab.curation.shards import pipeline
+from nemo_lab.curation.shards.pipeline import LOCK, WORK
 from nemo_lab.errors import LabError
 from tests.curation.made_pages import article, page, write_warc
 
@@ -172,6 +176,84 @@ def test_a_second_run_into_the_same_folder_is_refused(crawl: Path, tmp_path: Pat
             extract_to([crawl], tmp_path / "out", Options(shard=10), jobs=1)
 
     extract_to([crawl], tmp_path / "out", Options(shard=10), jobs=1, stop=meanwhile)
+
+
+def test_the_lock_is_taken_before_anything_is_written(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    (tmp_path / "a.html").write_text(article(1))
+    work = tmp_path / "out" / WORK
+    work.mkdir(parents=True)
+    with (work / LOCK).open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(LabError, match="Another run writes to"):
+            extract_to([tmp_path / "a.html"], tmp_path / "out", jobs=1)
+        assert [file.name for file in (tmp_path / "out").rglob("*")] == [WORK, LOCK]
+    extract_to([tmp_path / "a.html"], tmp_path / "out", jobs=1)
+    assert not work.exists()
+
+
+def test_a_lock_that_another_run_took_away_is_taken_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that ends removes the folder between our opening the lock and our locking it."""
+    hold, lost = pipeline._hold, []
+
+    def late(lock, out: Path) -> None:
+        if not lost:
+            lost.append(shutil.rmtree(out / WORK))
+        hold(lock, out)
+
+    monkeypatch.setattr(pipeline, "_hold", late)
+    (tmp_path / "a.html").write_text(article(1))
+    assert extract_to([tmp_path / "a.html"], tmp_path / "out", jobs=1).outcomes == {"kept": 1}
+    assert lost
+
+
+def test_a_second_run_cannot_change_what_the_first_is_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run with other options came and went between our first look and our lock."""
+    (tmp_path / "a.html").write_text(article(1))
+    out = tmp_path / "out"
+    hold, others = pipeline._hold, []
+
+    def late(lock, folder: Path) -> None:
+        if not others:
+            others.append((out / "run.json").write_text("another run's", encoding="utf-8"))
+        hold(lock, folder)
+
+    monkeypatch.setattr(pipeline, "_hold", late)
+    with pytest.raises(LabError, match="holds the result of other inputs or options"):
+        extract_to([tmp_path / "a.html"], out, jobs=1)
+    assert (out / "run.json").read_text() == "another run's"
+
+
+def test_an_archive_packed_as_a_whole_and_files_left_out(tmp_path: Path) -> None:
+    inside = tmp_path / "in"
+    inside.mkdir()
+    archive = write_warc(inside / "a.warc.gz", [(f"http://a/{n}", article(n).encode()) for n in range(5)])
+    archive.write_bytes(gzip.compress(gzip.decompress(archive.read_bytes())))
+    for name in ("b.css", "c.css", "d.jsonl", "e"):
+        (inside / name).write_text("no page")
+    (inside / "f.html").symlink_to(archive)
+    summary = extract_to([inside], tmp_path / "out", jobs=1)
+    assert summary.outcomes == {"kept": 5}
+    assert summary.passed == {
+        "files of no known kind (.css)": 2,
+        "files of no known kind (.jsonl)": 1,
+        "files of no known kind (no suffix)": 1,
+        "files that are links": 1,
+        "warcinfo record": 1,
+    }
+    assert "passed over: 2 files of no known kind (.css)" in summary.lines()
+
+
+def test_items_too_short_to_be_looked_for_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.html").write_text(article(1))
+    (tmp_path / "items.txt").write_text(f"{QUOTE}\nWhat is 2 + 2?\nWho?\n")
+    arguments = ["extract", str(tmp_path / "a.html"), "--keep-out", str(tmp_path / "items.txt"), "--jobs", "1"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().err
+    assert "2 of 3 items of --keep-out have fewer than 8 words and are not looked for, such as 'What is 2 + 2?'" in told
+    (tmp_path / "items.txt").write_text(QUOTE)
+    assert main([*arguments, "--out", str(tmp_path / "out2")]) == 0
+    assert "fewer than" not in capsys.readouterr().err
 
 
 def test_an_out_that_cannot_be_written_is_one_sentence(crawl: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Every record that should be a page comes out, as a page or by name with its reason; the rest is counted."""
 
+import bz2
 import gzip
 import io
 from collections import Counter
@@ -12,7 +13,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from nemo_lab.curation.pages.page import Damaged, Page, Record
-from nemo_lab.curation.shards.records import inputs, read
+from nemo_lab.curation.shards.records import inputs, others, read
 from nemo_lab.errors import LabError
 from tests.curation.made_pages import article, write_warc
 
@@ -121,3 +122,50 @@ def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "z.parquet").write_bytes(b"not parquet")
     (broken,) = all_of(tmp_path / "z.parquet")[0]
     assert isinstance(broken, Damaged)
+
+
+PACKINGS = {
+    "a.warc.gz": gzip.compress,
+    "a.warc.zst": lambda content: pa.Codec("zstd").compress(content).to_pybytes(),
+    "a.warc.bz2": bz2.compress,
+    "a.warc": bytes,
+}
+
+
+@pytest.mark.parametrize("name", PACKINGS)
+def test_an_archive_packed_as_a_whole_gives_its_pages(tmp_path: Path, name: str) -> None:
+    made = write_warc(tmp_path / "made.warc.gz", [(f"http://a/{n}", article(n).encode()) for n in range(5)])
+    path = tmp_path / name
+    path.write_bytes(PACKINGS[name](gzip.decompress(made.read_bytes())))
+    assert inputs([path]) == [path]
+    found, passed = all_of(path)
+    assert [(page.url, page.place) for page in found] == [(f"http://a/{n}", f"{name}#{n + 2}") for n in range(5)]
+    assert found[4].content == article(4).encode()
+    assert passed == {"warcinfo record": 1}
+
+
+@pytest.mark.parametrize("name", PACKINGS)
+def test_an_archive_packed_as_a_whole_and_cut_short_is_told(tmp_path: Path, name: str) -> None:
+    made = write_warc(tmp_path / "made.warc.gz", [(f"http://a/{n}", article(n).encode()) for n in range(5)])
+    content = PACKINGS[name](gzip.decompress(made.read_bytes()))
+    path = tmp_path / name
+    path.write_bytes(content[: 3 * len(content) // 4])
+    found, _ = all_of(path)
+    damaged = [record for record in found if isinstance(record, Damaged)]
+    assert 1 <= len(damaged) <= 2
+    assert all(record.reason and record.place.startswith(name) for record in damaged)
+
+
+def test_files_of_a_folder_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    for name in ("a.html", "b.PNG", "c.png", "d"):
+        (tmp_path / name).write_bytes(b"x")
+    assert others([tmp_path, tmp_path / "a.html"]) == {
+        "files of no known kind (.png)": 2,
+        "files of no known kind (no suffix)": 1,
+    }
+
+
+def test_a_file_that_went_away_is_a_damaged_record(tmp_path: Path) -> None:
+    (gone,) = all_of(tmp_path / "gone.warc.gz")[0]
+    assert isinstance(gone, Damaged)
+    assert "FileNotFoundError" in gone.reason
