@@ -10,7 +10,7 @@ import io
 import lzma
 import zlib
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 SUFFIXES = (".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".lz4")
 DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError)  # what reading a damaged or truncated file raises
@@ -48,8 +48,8 @@ def opened(file: Path) -> BinaryIO:
 
         inside = pa.CompressedInputStream(pa.PythonFile(file.open("rb"), mode="r"), kind)
         return io.BufferedReader(inside)
-    openers = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
-    return cast(BinaryIO, io.BufferedReader(openers[kind](file, "rb")) if kind else file.open("rb"))
+    openers: dict[str, Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+    return cast(BinaryIO, io.BufferedReader(openers[kind](file, "rb"))) if kind else file.open("rb")
 
 
 def bare_name(file: Path) -> str:

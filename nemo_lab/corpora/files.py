@@ -17,6 +17,7 @@ from nemo_lab.corpora import compressed
 from nemo_lab.corpora.documents import clean
 from nemo_lab.corpora.json_values import values
 from nemo_lab.corpora.store import identity, schema
+from nemo_lab.corpora.tables import rows
 from nemo_lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -93,16 +94,16 @@ def read_files(path: Path, text_column: str = "text", limit: int | None = None) 
 
     tally = Tally()
     files = _files(path, tally)
-    rows = []
-    for record in _limited((found for file in files for found in _records(file, path, text_column, tally)), limit):
+    found = []
+    for record in _limited((one for file in files for one in _records(file, path, text_column, tally)), limit):
         tally.read += 1
-        rows.append(_row(record))
+        found.append(_row(record))
     _log.info("%s: %s", path.name, tally.sentence())
-    if not rows:
+    if not found:
         raise LabError(f"{str(path)!r} holds no readable document: {tally.sentence()}.")
     import pyarrow as pa
 
-    dataset = Dataset(pa.Table.from_pylist(rows, schema=schema()))
+    dataset = Dataset(pa.Table.from_pylist(found, schema=schema()))
     dataset.info.description = tally.sentence()
     return dataset
 
@@ -196,19 +197,19 @@ def _parquet(file: Path, place: str, column: str, tally: Tally) -> Iterator[File
 
     try:
         table = pq.ParquetFile(file)
-        names = table.schema_arrow.names
-        if column not in names:
-            raise _NoColumn(no_column(column, names, place))
-        number = 0
-        for batch in table.iter_batches(1000, columns=[n for n in names if n in (column, *_ABOUT)]):
-            for row in batch.to_pylist():
-                number += 1
-                if isinstance(row[column], str):
-                    yield _named(row, column, f"{place}:{number}")
-                else:
-                    tally.skip(f"{place}:{number}", f"no text in {column!r}")
     except pa.ArrowException as error:
         raise OSError(str(error)) from error
+    names = table.schema_arrow.names
+    if column not in names:
+        raise _NoColumn(no_column(column, names, place))
+    for number, row in enumerate(rows(table, [n for n in names if n in (column, *_ABOUT)], 1000), 1):
+        spot = f"{place}:{number}"
+        if isinstance(row[column], bytes):
+            row[column] = _decoded(row[column], spot, tally)
+        elif not isinstance(row[column], str):
+            tally.skip(spot, f"no text in {column!r}")
+        if isinstance(row[column], str):
+            yield _named(row, column, spot)
 
 
 def _text(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRecord]:
@@ -216,11 +217,18 @@ def _text(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRec
     with compressed.opened(file) as stream:
         content = stream.read(RECORD_LIMIT + 1)
     if len(content) > RECORD_LIMIT:
-        return tally.skip(place, f"longer than {RECORD_LIMIT:,} bytes")
+        tally.skip(place, f"longer than {RECORD_LIMIT:,} bytes")
+    elif (text := _decoded(content, place, tally)) is not None:
+        yield FileRecord(text, place)
+
+
+def _decoded(content: bytes, spot: str, tally: Tally) -> str | None:
+    """Return the text of some bytes, or None after the reason why there is none is noted."""
     try:
-        yield FileRecord(decode(content), place)
+        return decode(content)
     except NotText as error:
-        tally.skip(place, f"{error}; if it is text, save it as UTF-8")
+        tally.skip(spot, f"{error}; if it is text, save it as UTF-8")
+        return None
 
 
 def _warc(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRecord]:

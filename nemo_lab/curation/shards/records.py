@@ -14,6 +14,7 @@ from typing import Any
 
 from nemo_lab.charsets import charset_of
 from nemo_lab.corpora import compressed, warc
+from nemo_lab.corpora.tables import rows
 from nemo_lab.curation.pages.page import Damaged, Page, Record
 from nemo_lab.errors import LabError, check_path
 
@@ -200,11 +201,8 @@ def _parquet(file: Path, limit: int) -> Iterator[Record]:
                 f"{file.name} has no column of pages; its columns are {', '.join(names)}, "
                 f"expected one of {', '.join(_HTML_COLUMNS)}."
             )
-        number = 0
-        for batch in table.iter_batches(64, columns=[column, *([address] if address else [])]):
-            for row in batch.to_pylist():
-                number += 1
-                yield _row(row[column], str(row[address] or "") if address else "", f"{file.name}#{number}", limit)
+        for number, row in enumerate(rows(table, [column, *([address] if address else [])], 64), 1):
+            yield _row(row[column], str(row[address] or "") if address else "", f"{file.name}#{number}", limit)
     except (pa.ArrowException, OSError) as error:
         yield Damaged("", file.name, f"file not readable from here on ({type(error).__name__})")
 
