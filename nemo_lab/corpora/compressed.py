@@ -49,7 +49,7 @@ def opened(file: Path) -> BinaryIO:
         inside = pa.CompressedInputStream(pa.PythonFile(file.open("rb"), mode="r"), kind)
         return io.BufferedReader(inside)
     openers: dict[str, Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
-    return cast(BinaryIO, io.BufferedReader(openers[kind](file, "rb"))) if kind else file.open("rb")
+    return cast(BinaryIO, openers[kind](file, "rb")) if kind else file.open("rb")
 
 
 def bare_name(file: Path) -> str:

@@ -17,6 +17,11 @@ _BETWEEN = re.compile(r"[\s,\[\]\ufeff]*")
 _CHUNK = 2**20
 
 
+def _piece(stream: BinaryIO) -> bytes:
+    """Return what one read gives: `read` asks until it has all, and when that meets damage drops what it has."""
+    return bytes(stream.read1(_CHUNK))  # type: ignore[attr-defined]
+
+
 class _Utf8(io.RawIOBase):
     """A stream of another encoding as UTF-8."""
 
@@ -30,7 +35,7 @@ class _Utf8(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer; 0 is the end."""
-        while not self._rest and (chunk := self._stream.read(_CHUNK)):
+        while not self._rest and (chunk := _piece(self._stream)):
             self._rest = self._decoder.decode(chunk).encode()
         count = min(len(buffer), len(self._rest))
         buffer[:count], self._rest = self._rest[:count], self._rest[count:]
@@ -96,7 +101,7 @@ def _document(stream: BinaryIO, place: str, skip: Skip, limit: int) -> Iterator[
             value, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             text, at = text[at:], 0
-            more = "" if len(text) > limit else decode(stream.read(_CHUNK))
+            more = "" if len(text) > limit else decode(_piece(stream))
             if not more:
                 return _tell_rest(text, f"{place} value {number + 1}", skip, limit)
             text += more

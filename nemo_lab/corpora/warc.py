@@ -28,6 +28,7 @@ _PLAIN_RECORD = re.compile(rb"(?<=\n)WARC/1\.[01]\r?\n")
 _LENGTH = re.compile(rb"\ncontent-length\s*:\s*(\d{1,18})", re.IGNORECASE)
 _KEPT = 2**18  # bytes of a stream that can be read again
 _CHUNK = 2**16
+_PIECE = 2**11  # bytes of decompressed content that damage behind them may cost
 _HEADER = 2**16  # bytes of a record's header
 _BLANK = 64  # bytes of blank lines that may stand behind a record
 
@@ -91,6 +92,21 @@ def _content_type(record: Any) -> str:
 
 def records(file: Path, place: str, skip: Skip) -> Iterator[Any]:
     """Yield warcio's records; after a damaged one go on where the next one seems to start, and tell `skip` of it."""
+    is_silent = file.stat().st_size > 0
+
+    def telling(where: str, reason: str) -> None:
+        nonlocal is_silent
+        is_silent = False
+        skip(where, reason)
+
+    for record in _all(file, place, telling):
+        is_silent = False
+        yield record
+    if is_silent:
+        skip(place, "holds no WARC record")
+
+
+def _all(file: Path, place: str, skip: Skip) -> Iterator[Any]:
     kind = compressed.packing(file)
     with file.open("rb") as stream:
         if kind == "" or (kind == "gzip" and _one_record(stream, 0)):
@@ -163,7 +179,7 @@ class _Window:
 
     def _new(self, size: int) -> bytes:
         try:
-            data = b"" if self.damage is not None else bytes(self._stream.read(size))
+            data = b"" if self.damage is not None else bytes(self._stream.read1(size))  # read() drops what it has
         except compressed.DAMAGE as error:
             self.damage, data = error, b""
         if data:
@@ -212,7 +228,7 @@ def _member(stream: BinaryIO) -> Iterator[bytes]:
     """Yield the content of one gzip member in pieces, and leave the stream at its end."""
     inflate = zlib.decompressobj(31)
     while not inflate.eof and (data := inflate.unconsumed_tail or stream.read(_CHUNK)):
-        yield inflate.decompress(data, _CHUNK)
+        yield inflate.decompress(data, _PIECE)
     stream.seek(-len(inflate.unused_data), 1)
 
 

@@ -127,6 +127,16 @@ def test_a_file_cut_short_is_told(tmp_path, pack, cut):
     assert "a.jsonl.x: of no known kind" in found.info.description
 
 
+@pytest.mark.parametrize("array", [True, False])
+def test_what_stands_before_a_cut_is_kept(tmp_path, array):
+    rows = [json.dumps({"text": f"{number} {number**9}"}) for number in range(500)]
+    content = f"[{','.join(rows)}]" if array else "\n".join(rows)
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(content.encode())[:-300])
+    found = load(tmp_path / "a.json.gz")
+    assert 400 < len(found) < 500
+    assert "1 records skipped (1 × file not readable from here on (EOFError))" in found.info.description
+
+
 # --- a folder says what it left out
 
 

@@ -155,6 +155,23 @@ def test_a_whole_archive_cut_short_gives_what_is_before_and_says_so(tmp_path, pa
     assert "1 × file not readable from here on (" in found.info.description
 
 
+def test_a_small_whole_archive_cut_short_gives_what_is_before(tmp_path):
+    packed = gzip.compress(warc(False)[0])
+    for name, content in (("a.warc.gz", packed[:-30]), ("b.warc.gz", blocked(warc(False)[0])[:-60])):
+        (tmp_path / name).write_bytes(content)
+        found = load(tmp_path / name)
+        assert found["text"][:2] == ["page one", "é two"]
+        assert "1 × file not readable from here on (EOFError)" in found.info.description
+
+
+def test_what_is_no_archive_is_told(tmp_path):
+    (tmp_path / "a.warc.gz").write_bytes(b"\x00" * 500)
+    (tmp_path / "b.warc").write_bytes(b"plain words")
+    (tmp_path / "c.warc").write_bytes(b"")
+    (tmp_path / "d.txt").write_text("text")
+    assert "from 4 files, 2 records skipped (" in load(tmp_path).info.description
+
+
 def test_damage_inside_a_whole_archive_costs_one_record(tmp_path, caplog):
     content, starts = warc(False)
     damaged = bytearray(content * 30)
