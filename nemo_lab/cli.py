@@ -128,7 +128,7 @@ def _climbmix_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _extract_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help=".warc.gz, .parquet, a page or a folder")
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="WARC, .parquet, a page or a folder")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards and the report")
     parser.add_argument("--min-score", type=float, default=0.0, metavar="S", help="leave out pages below, 0 to 5")
     parser.add_argument("--keep-duplicates", action="store_true", help="do not look for near-duplicates")

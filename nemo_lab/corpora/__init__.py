@@ -3,7 +3,7 @@
     from nemo_lab import corpora
     corpora.available()                             # what can be had on this machine
     corpora.load("novels", split="validation")      # columns id, text, source, licence
-    corpora.load("my/folder/of/warc", limit=1000)   # jsonl, parquet, plain text, WARC; folders of them
+    corpora.load("my/folder/of/warc", limit=1000)   # JSON, parquet, text, WARC, also compressed; folders
     corpora.load("hf:org/name")                     # a data set of the Hugging Face hub, streamed
     corpora.mixture(split="train")                  # the same number of bytes of every domain
     corpora.tokenizer(vocab_size=4096)              # byte-level BPE trained on that mixture

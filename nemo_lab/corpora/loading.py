@@ -17,8 +17,8 @@ def load(
     """Return documents with the columns id, text, source and licence.
 
     Args:
-        name: a packaged corpus (`available()`), the path of a file or folder (jsonl, parquet, plain text,
-            WARC), or a Hugging Face data set `hf:org/name[:config][@split]`.
+        name: a packaged corpus (`available()`), the path of a file or folder (JSON, parquet, plain text, WARC,
+            also compressed), or a Hugging Face data set `hf:org/name[:config][@split]`.
         split: `train`, `validation` or `test` by near-duplicate group; None: all documents. Applies to every
             source; for a hub id the part after `@` chooses among the data set's own splits first.
         limit: at most so many documents, the first ones.

@@ -5,6 +5,7 @@ import gzip
 import json
 import logging
 import lzma
+import random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -226,3 +227,40 @@ def test_a_damaged_parquet_file_is_counted(tmp_path):
     (tmp_path / "a.parquet").write_bytes(content)
     (tmp_path / "b.txt").write_text("fine")
     assert "1 × file not readable from here on" in load(tmp_path).info.description
+
+
+# --- any damage is a sentence, never a traceback
+
+HEADER = b"WARC/1.0\r\nWARC-Type: resource\r\nContent-Type: text/html\r\nContent-Length: 4"
+RECORD = HEADER + b"\r\n\r\n<p>x\r\n\r\n"
+WHOLE = {
+    "a.jsonl": LINES * 9,
+    "b.json": b"[" + b",".join(LINES.splitlines() * 9) + b"]",
+    "c.json.gz": gzip.compress(LINES * 9),
+    "d.jsonl.zst": zstd(LINES * 9),
+    "e.jsonl.bz2": bz2.compress(LINES * 9),
+    "f.json.xz": lzma.compress(LINES * 9),
+    "g.txt": "Zürich — “quoted” ".encode("cp1252") * 9,
+    "h.md": "Zürich — “quoted” ".encode("utf-16") * 9,
+    "i.warc.gz": gzip.compress(RECORD * 9),
+}
+
+
+def damaged(content, draw):
+    """The content with a few bytes changed, removed or put in, or cut."""
+    changed = bytearray(content)
+    for _ in range(draw.choice([1, 1, 3, 9])):
+        at = draw.randrange(len(changed) + 1)
+        changed[at : at + draw.choice([0, 1, 40])] = draw.randbytes(draw.choice([0, 1, 20]))
+    return bytes(changed[: draw.choice([None, None, draw.randrange(len(changed) + 1)])])
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_damage_ends_in_documents_or_in_a_sentence(tmp_path, name):
+    draw = random.Random(7)
+    write_jsonl(tmp_path / "z.jsonl", [{"text": "whole"}])
+    for _ in range(25):
+        (tmp_path / name).write_bytes(damaged(WHOLE[name], draw))
+        found = load(tmp_path)
+        assert found["text"][-1] == "whole"
+        assert found.info.description.startswith(f"{len(found)} documents from ")
