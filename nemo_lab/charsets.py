@@ -58,6 +58,9 @@ _ESCAPES = ((b"\x1b$)C", "iso-2022-kr"), (b"\x1b$B", "iso-2022-jp"), (b"\x1b$@",
 _ASCII = bytes(range(128))
 _LETTERS = bytes([*range(65, 91), *range(97, 123), 32])
 _LOW = bytes([*range(9), *range(14, 27), *range(28, 32)])  # control characters that no text holds
+_FEW_SIGNS = 64  # bytes beyond ASCII
+_FOREIGN = re.compile(rb"[\x80-\xff]{3}")  # hardly ever in Latin script
+_WESTERN = frozenset("éèêëàâäãáåæçñíîïóôöøœúùûüßÉÈÊÀÂÄÁÅÆÇÑÍÓÖØŒÚÜ“”‘’„‚–—…•«»€£¥©®™°±²³µ·×÷½¼¾§¡¿†\u00a0\u00ad")
 _OLDER = ("mac_roman", "cp850")  # that detection does not know
 _IN_WORDS = "\u00ad\u2010\u2011\u2013\u2014\u2019\u00b7"  # hyphens, dashes, apostrophe, Catalan's dot
 _BEHIND_LETTER = re.compile(r"(?<=[a-z])([^\x00-\x7f])(.|\Z)")
@@ -205,12 +208,15 @@ def _oddness(sample: bytes, name: str) -> tuple[float, int]:
 def _detected(content: bytes) -> str | None:
     """Guess: by uchardet's statistics of letters; where it knows nothing, by charset-normalizer's.
 
+    Both take the one accent of a short text for anything from Estonian to Vietnamese, so the west is tried first.
     UTF-16 without a single space or end of line, which can only be Chinese, Japanese or Korean, is a case for the
     second, since the first does not know of it.
     """
     from charset_normalizer import from_bytes
     from resiliparse.parse.encoding import detect_encoding
 
+    if (text := _western(content)) is not None:
+        return text
     if not len(content) % 2 and not _SPACE.search(content[:_DETECT]):
         best = from_bytes(content[:_SAMPLE]).best()
         if best is not None and best.encoding.startswith("utf_16"):
@@ -225,6 +231,16 @@ def _detected(content: bytes) -> str | None:
         return text
     best = from_bytes(content[:_DETECT]).best()
     return None if best is None else content.decode(best.encoding, "replace")
+
+
+def _western(content: bytes) -> str | None:
+    """Decode as Windows-1252 where a few signs, too few for statistics, are all common in the west of Europe."""
+    found = content[:_DETECT]
+    if len(found.translate(None, _ASCII)) >= _FEW_SIGNS or _FOREIGN.search(found):
+        return None
+    text = _read(content, "windows-1252")
+    signs = {sign for sign in (text or "")[:_DETECT] if sign > "\x7f"}
+    return text if signs <= _WESTERN and not _misplaced((text or "")[:_DETECT]) else None
 
 
 def _misplaced(text: str) -> int:

@@ -190,6 +190,28 @@ def test_an_undeclared_encoding_is_found(text: str, encodings: str, end: str) ->
         assert decode((text + end).encode(encoding)) == text + end, encoding
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Müller",
+        "café",
+        "El Niño, año 1998",
+        "façade",
+        "It’s",
+        "“Hi”",
+        "±5 µm",
+        "Æther",
+        "jalapeño",
+        "© 2020",
+        "20 °C",
+        "5 €",
+    ],
+)
+def test_one_sign_in_a_short_text_is_western(text: str) -> None:
+    for around in ("{}", "{}\n", "<p>some words before {} and behind it</p>"):
+        assert decode(around.format(text).encode("cp1252")) == around.format(text)
+
+
 def test_a_stray_zero_is_no_utf_16() -> None:
     assert "Bush hid" in decode(b"Bush hid the facts" + b" and more of them" * 20 + b"\0")
 
