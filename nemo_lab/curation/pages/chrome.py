@@ -5,15 +5,22 @@ ids that hold such a word. Lists and blocks that are links and nothing else go a
 misuses a word must not be lost: no part goes that holds more than `SHARE` of the main part, or of the page where no
 main part is marked, and the main part never goes nor anything that holds it. An id may be the anchor of a title,
 `related-functions` of "Related functions": a word that stands in the part's own heading says nothing.
+
+Beside the main part a word is enough. In it, a word may as well be the subject (`shared-memory`) or the layout
+(the `sidebar` of a textbook), so what the part holds decides: formulas, blocks of code, panels of tabs and the
+page's title stay, and so does a part of more text than links, unless its name is one that only furniture has.
 """
 
 import re
+from itertools import islice
 from typing import Any
 
 from nemo_lab.curation.formulas.tree import tag_of
+from nemo_lab.curation.pages import math_signs
 
 SHARE = 0.4
 _REST = 200  # characters that a page has besides a long menu
+_LITTLE, _LABEL = 30, 15  # characters that furniture says beside its links, and more for each link or control
 _ROLES = frozenset(
     (
         "navigation",
@@ -29,30 +36,21 @@ _ROLES = frozenset(
 )
 _TAGS = frozenset(("nav", "footer", "aside"))
 _NAMES = (
-    r"nav(?:bar|box\w*|igation|links?|path|row|s)?",
     "no-?print",
     "mw-cite-backlink",
-    r"menu\w*",
-    r"\w*sidebar\w*",
     r"bread-?crumbs?",
     r"footer\w*",
     r"site-?header",
-    r"page-?header",
     r"mastheads?",
-    r"cookies?\w*",
-    r"social\w*",
-    r"share\w*",
+    r"cookies?(?:-?(?:banner|notice|consent|bar|policy|law|info|message|popup|settings))?",
     r"advert\w*",
     "ads?",
     "pagination",
     "pager",
-    r"related\w*",
     r"prev-?next",
     r"skip-?links?",
-    r"search\w*",
     r"edit-?section",
     r"jump-?to-?nav",
-    "toc",
     r"comment-?form",
     "newsletter",
     "subscribe",
@@ -62,10 +60,31 @@ _NAMES = (
     r"print-?footer",
     "mw-editsection",
     "catlinks",
+    r"(?:share|social)-?(?:bar|box|buttons?|icons?|links?|list|media|menu|nav|options|post|this|tools?|widgets?)",
+    r"related-?(?:articles?|blogs?|entries|items?|links?|news|pages?|posts?|products?|questions?|stor(?:y|ies)|videos?)",
+    r"search-?(?:bar|box|button|field|form|input|results|toggle|wrapper)",
+    r"(?:side-?)?nav-?bar",
+)
+_SUBJECTS = (  # may be what a part is about, or where it stands
+    r"related\w*",
+    r"share\w*",
+    r"social\w*",
+    r"search\w*",
+    r"cookies?\w*",
+    r"page-?header",
     r"tabs\d?",
     "tablist",
+    r"\w*sidebar\w*",
+    r"menu\w*",
+    r"nav(?:bar|box\w*|igation|links?|path|row|s)?",
+    "toc",
 )
-_WORDS = re.compile(rf"(?:^|[\s_-])(?:{'|'.join(_NAMES)})(?=$|[\s_-])", re.IGNORECASE)
+_PLACES = frozenset(("sidebar", "menu", "nav", "toc"))  # where no main part is marked these words are enough
+_WORDS = re.compile(rf"(?:^|[\s_-])(?:{'|'.join((*_NAMES, *_SUBJECTS))})(?=$|[\s_-])", re.IGNORECASE)
+_FURNITURE = re.compile(rf"(?:^|[\s_-])(?:{'|'.join(_NAMES)})(?=$|[\s_-])", re.IGNORECASE)
+_PANEL = re.compile(
+    r"(?:^|\s|-)(?:tab(?:s|bed)?[-_]*(?:content|panels?|panes?|block|item|body)|tabpanels?)(?:$|[\s_-])", re.IGNORECASE
+)
 _PERMALINK = re.compile(
     r"(?:^|\s)(?:headerlink|anchorjs-link|header-anchor|permalink|viewcode-link|toc-backref-link|copybtn|hash-link"
     r"|anchor-link|footnote-back\w*|(?:mw-)?(?:jump|skip)-?(?:to-?\w+-?)?link|skip-?to-?content)(?:$|\s)"
@@ -78,49 +97,99 @@ _SIGN = re.compile(
 _CANDIDATES = frozenset(("div", "section", "header", "ul", "ol", "table", "p", "td", "span", "form", "dl"))
 _LINK_LISTS = frozenset(("ul", "ol", "table", "dl", "div", "p"))
 _CONTENT = frozenset(("pre", "math", "script", "img", "h1", "h2"))
+_BLOCKS = frozenset(("pre", "listing", "xmp"))
 
 
-def drop_chrome(root: Any) -> int:
-    """Remove navigation and the like in place and return how many parts went."""
-    main = _main_part(root)
-    kept = set() if main is None else {main, *main.iterancestors()}
-    limit = SHARE * max(1, _length(root if main is None else main))
-    inside = set() if main is None else set(main.iter())
-    dropped, skip = 0, 0
-    titled = main is not None and next(main.iter("h1"), None) is not None
+def drop_chrome(root: Any) -> list[Any]:
+    """Remove navigation and the like in place and return the parts that went."""
+    mains = _main_parts(root)
+    kept = {above for main in mains for above in (main, *main.iterancestors())}
+    limit = SHARE * max(1, sum(map(_length, mains or [root])))
+    inside = {element for main in mains for element in main.iter()}
+    titled = any(next(main.iter("h1"), None) is not None for main in mains)
+    skip, dropped = 0, []
     for element in list(root.iter()):
         skip -= 1
         tag = tag_of(element)
         if skip >= 0 or not tag or element in kept or element.getparent() is None:
             continue
-        free = main is not None and element not in inside  # what stands beside the main part may be longer than it
+        free = bool(mains) and element not in inside  # what stands beside the main part may be longer than it
         banner = free and tag == "header" and _is_banner(element, titled)
-        if not banner and not _is_chrome(element, tag, element in inside):
+        if not banner and not _is_chrome(element, tag, element in inside, free):
             continue
         if free or tag == "a" or _length(element) <= limit or _is_long_menu(element, tag, root):
             skip = sum(1 for _ in element.iter()) - 1
-            dropped += _remove(element)
+            dropped.append(_removed(element))
     return dropped
 
 
-def _main_part(root: Any) -> Any | None:
-    """Return the element that the page marks as its main part, or None."""
-    for element in root.iter("main", "article", "div", "section"):
-        marked = tag_of(element) in ("main", "article") or element.get("role") == "main"
-        if marked and _length(element) >= 200:
-            return element
-    return None
+def is_panel(element: Any) -> bool:
+    """Return whether the element is the panel of a tab, which waits for its turn to be seen."""
+    return element.get("role") == "tabpanel" or _PANEL.search(element.get("class") or "") is not None
 
 
-def _is_chrome(element: Any, tag: str, in_main: bool) -> bool:
+def _main_parts(root: Any) -> list[Any]:
+    """Return the element that the page marks as its main part, or all its articles, or nothing."""
+    long = [one for one in root.iter("main", "article", "div", "section") if _is_marked(one) and _length(one) >= 200]
+    best = [one for one in long if tag_of(one) == "main" or one.get("role") == "main"][:1]
+    return best or [one for one in long if not any(above in long for above in one.iterancestors())]
+
+
+def _is_marked(element: Any) -> bool:
+    return tag_of(element) in ("main", "article") or element.get("role") == "main"
+
+
+def _is_chrome(element: Any, tag: str, in_main: bool, free: bool) -> bool:
     """Return whether it is furniture; in the main part asides are footnotes, and lists of links are content."""
     if tag == "a":
         return _is_sign(element)
     if tag in ("body", "html", "main", "article"):
         return False
     if in_main:
-        return tag != "aside" and _says_so(element, tag)
-    return _says_so(element, tag) or (tag in _LINK_LISTS and _only_links(element))
+        is_aside = tag == "aside" or element.get("role") == "complementary"
+        return not is_aside and _says_so(element, tag) and not _is_content(element, tag, in_main)
+    if not _says_so(element, tag) and not (tag in _LINK_LISTS and _only_links(element)):
+        return False
+    return free or not _is_content(element, tag, in_main)
+
+
+def _is_content(element: Any, tag: str, in_main: bool) -> bool:
+    """Return whether a part that is called furniture is none, by what it holds."""
+    if any(map(is_panel, element.iterdescendants())) or _holds_title(element):
+        return True
+    if tag == "footer" and tag_of(element.getparent()) in ("blockquote", "figure"):
+        return True  # who said it
+    linked = sum(map(_length, element.iter("a")))
+    bare = _length(element) - linked
+    if bare <= linked:
+        return False
+    if next(element.iter(*_BLOCKS), None) is not None or math_signs.in_element(element):
+        return True
+    return _may_be_subject(element, tag, in_main) and not _is_cards(element) and bare >= _LITTLE + _padding(element)
+
+
+def _may_be_subject(element: Any, tag: str, in_main: bool) -> bool:
+    """Return whether only words call it furniture, and such as may say what it is about."""
+    named = f"{element.get('class') or ''} {element.get('id') or ''}"
+    if tag in _TAGS or element.get("role") in _ROLES or _FURNITURE.search(named):
+        return False
+    return in_main or not any(word in named.lower() for word in _PLACES)
+
+
+def _padding(element: Any) -> int:
+    """Return how much text the labels of an element's controls and the signs of its links may be."""
+    return _LABEL * sum(1 for _ in element.iter("a", "button", "input", "select"))
+
+
+def _is_cards(element: Any) -> bool:
+    """Return whether it shows other pages, a heading that is a link for each."""
+    return sum(next(head.iter("a"), None) is not None for head in element.iter("h2", "h3", "h4", "h5", "h6")) > 1
+
+
+def _holds_title(element: Any) -> bool:
+    """Return whether the page's only `<h1>` is in it."""
+    titles = list(islice(element.getroottree().getroot().iter("h1"), 2))
+    return len(titles) == 1 and element in titles[0].iterancestors()
 
 
 def _is_sign(link: Any) -> bool:
@@ -178,7 +247,8 @@ def _length(element: Any) -> int:
     return len("".join(text.split())) - hidden
 
 
-def _remove(element: Any) -> int:
+def _removed(element: Any) -> Any:
+    """Take an element out of its tree, its tail left behind, and return it."""
     parent, previous, tail = element.getparent(), element.getprevious(), element.tail
     if tail and previous is not None:
         previous.tail = (previous.tail or "") + tail
@@ -186,4 +256,4 @@ def _remove(element: Any) -> int:
         parent.text = (parent.text or "") + tail
     element.tail = None
     parent.remove(element)
-    return 1
+    return element

@@ -19,7 +19,17 @@ from nemo_lab.errors import LabError
 
 @dataclass(frozen=True)
 class Losses:
-    """What a page had and what its text has; `forms` counts formulas by the markup they came in."""
+    """What a page had and what its text has.
+
+    Attributes:
+        math_nodes, math_spans: formulas that were found in the page, and those in its text.
+        code_blocks, code_kept: the same for blocks of code.
+        boilerplate_lines: lines removed as furniture after rendering.
+        forms: formulas by the markup they came in.
+        in_furniture: formulas and blocks of code in parts removed as furniture, or never shown.
+        math_signs: about how many formulas the raw page shows signs of, counted by other means than `math_nodes`.
+        suspected: whether that is far more than the text has, so that formulas may be lost uncounted.
+    """
 
     math_nodes: int = 0
     math_spans: int = 0
@@ -27,13 +37,21 @@ class Losses:
     code_kept: int = 0
     boilerplate_lines: int = 0
     forms: dict[str, int] = field(default_factory=dict)
+    in_furniture: int = 0
+    math_signs: int = 0
+    suspected: bool = False
 
     def sentence(self) -> str:
         """Return the report of a page in one line."""
-        return (
+        said = (
             f"formulas {self.math_spans} of {self.math_nodes}, code blocks {self.code_kept} of {self.code_blocks}, "
             f"{self.boilerplate_lines} lines of boilerplate removed"
         )
+        if self.in_furniture:
+            said += f", formulas and code in furniture or hidden {self.in_furniture}"
+        if self.suspected:
+            said += f", formulas suspected lost (the raw page shows signs of {self.math_signs or 'mathematics'})"
+        return said
 
 
 @dataclass(frozen=True)
@@ -131,6 +149,9 @@ def _restored(page: prepass.Prepared, rendered: str) -> Extraction:
         code,
         cleaned.dropped_lines,
         dict(sorted(page.forms.items())),
+        page.in_furniture,
+        page.evidence.formulas,
+        page.evidence.disagrees(len(back) - code, text),
     )
     return Extraction(cleaning.even_paragraphs(text), decoding.HTML, page.title, losses)
 

@@ -11,16 +11,18 @@ part of that work that needs no language model, and it recovers what lynx does n
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nemo_lab.curation.formulas import nodes, scripts
 from nemo_lab.curation.formulas.latex import LONGEST
 from nemo_lab.curation.formulas.tree import tag_of
-from nemo_lab.curation.pages import code_blocks, tables
-from nemo_lab.curation.pages.chrome import drop_chrome
+from nemo_lab.curation.pages import code_blocks, math_signs, tables
+from nemo_lab.curation.pages.chrome import drop_chrome, is_panel
+from nemo_lab.curation.pages.math_signs import Evidence
 from nemo_lab.curation.pages.placeholders import CODE, DISPLAY, INLINE, Shelf
-from nemo_lab.curation.pages.tags import ACTIVE, CODE_TAGS, STRUCK, YOUNGER
+from nemo_lab.curation.pages.tags import ACTIVE, CODE_TAGS, SILENT, STRUCK, YOUNGER
+from nemo_lab.curation.pages.widgets import open_widgets
 from nemo_lab.errors import LabError
 
 _RAISED = re.compile(r"(?:[A-Za-z]{2}|[®™]|[\[(].*)?", re.DOTALL)
@@ -46,7 +48,8 @@ class Prepared:
         shelf: formulas and code by the words that stand for them.
         title: the page's title.
         math_nodes, code_blocks: how many the page has; `forms` counts formulas by markup.
-        formulas: whether each markup node gave LaTeX, `math_nodes` minus these are lost already.
+        evidence: signs of mathematics in the raw page, those of removed parts not counted.
+        in_furniture: formulas and blocks of code in parts that were removed as furniture or are never seen.
     """
 
     html: str
@@ -55,6 +58,14 @@ class Prepared:
     math_nodes: int = 0
     code_blocks: int = 0
     forms: Counter[str] = field(default_factory=Counter)
+    evidence: Evidence = field(default_factory=Evidence)
+    in_furniture: int = 0
+
+    def set_aside(self, part: Any) -> None:
+        """Count the formulas and blocks of code of a part that is not in the text."""
+        formulas = math_signs.in_element(part)
+        self.evidence = replace(self.evidence, formulas=max(0, self.evidence.formulas - formulas))
+        self.in_furniture += formulas + sum(1 for _ in part.iter("pre", "listing", "xmp"))
 
 
 def prepare(page: str) -> Prepared:
@@ -65,7 +76,10 @@ def prepare(page: str) -> Prepared:
     """
     root = _tree(page)
     prepared = Prepared("", Shelf.for_page(page), title=_title(root))
-    drop_chrome(root)
+    prepared.evidence = math_signs.count(page)
+    for part in drop_chrome(root):
+        prepared.set_aside(part)
+    open_widgets(root)
     skip = 0
     for element in list(root.iter()):
         if skip:
@@ -110,6 +124,8 @@ def _handle(element: Any, tag: str, prepared: Prepared) -> int:
     if formula is not None:
         return _hold_formula(element, formula, prepared)
     if tag in ACTIVE or (element.keys() and _is_hidden(element)):
+        if tag not in SILENT:
+            prepared.set_aside(element)
         return _drop(element)
     if code_blocks.is_block(element, tag):
         return _hold_code(element, element, prepared)
@@ -147,9 +163,7 @@ def _open_note(element: Any) -> None:
 def _is_hidden(element: Any) -> bool:
     """Return whether a reader cannot get to see the element; the panel of a tab waits for its turn."""
     hidden = element.get("hidden") is not None or _HIDDEN.search(element.get("style") or "")
-    return (bool(hidden) and element.get("role") != "tabpanel") or (
-        element.get("aria-hidden") == "true" and _is_ornament(element)
-    )
+    return (bool(hidden) and not is_panel(element)) or (element.get("aria-hidden") == "true" and _is_ornament(element))
 
 
 def _is_ornament(element: Any) -> bool:

@@ -35,6 +35,28 @@ ACTIVE = frozenset(
         "label",
     )
 )
+# Of these, what holds nothing that a reader could read: it is dropped without being looked at.
+SILENT = frozenset(
+    (
+        "script",
+        "style",
+        "link",
+        "meta",
+        "base",
+        "input",
+        "img",
+        "svg",
+        "canvas",
+        "map",
+        "area",
+        "source",
+        "track",
+        "param",
+        "head",
+        "title",
+        "mjx-assistive-mml",
+    )
+)
 CODE_TAGS = frozenset(
     (
         "pre",

@@ -1,0 +1,183 @@
+r"""Signs of mathematics in a page's raw markup: a second count beside the formulas that were found.
+
+A formula in markup that the pre-pass does not know is lost without a word, since what is not found is not counted.
+So the raw page is counted once more, by other means: a walk over its tags as text, with no tree and no rule of
+the pre-pass. It reads no formula; it sees that one stands there, by the name of an element, a class, an attribute, the
+source of an image, or delimiters round what looks like mathematics. Pages on which both counts disagree are named
+in the report. Code, scripts and `<noscript>` copies do not count; dollars do where no price or variable is meant.
+"""
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+# No alternative crosses a "<", so that the walk stays linear on broken markup.
+_TAG = re.compile(r"""<(/?)([A-Za-z][\w:-]{0,40})((?:[^<>"']++|"[^"<]*+"|'[^'<]*+'|["'])*+)>?""")
+_COMMENT = re.compile(r"<!--(?!\[if[^\]]*msEquation)(?:(?!-->).)*+-->", re.DOTALL)
+_TAGS = re.compile(
+    "math|omath|mjx-container|mjx-math|mathjax|tex|latex|tex-math|la-tex|math-field|math-jax|"
+    "asciimath|amp-mathml|inline-formula|disp-formula"
+)
+_SILENT = re.compile("script|style|pre|code|tt|kbd|samp|xmp|listing|textarea|template|noscript|title")
+# what looks like a tag in them is none
+_RAW = re.compile("script|style|textarea|title")
+_VOID = re.compile("img|input|br|hr")
+_BLOCKS = re.compile("p|div|li|ul|ol|dl|dd|dt|tr|td|th|table|h1|h2|h3|h4|h5|h6|br|hr|section|article|body")
+# no formula goes on behind one of these
+_ENDS = re.compile("p|li|h1|h2|h3|h4|h5|h6|section|article|body")
+_CLASS = re.compile(
+    r"""\bclass\s*=\s*["']?[^"'>]*?(?<![\w-])(?:katex(?:--?(?:display|block|inline))?|mjx-(?:chtml|math)|mjpage\w*|mwe-math-element"""
+    r"|ql-formula|latex-rendered|ltx_Math|ltx_eqn_table|arithmatex|(?:inline|display|block)-?math|math-?(?:inline|display|block|tex)"
+    r"|math|language-math|mathquill[\w-]*|Wirisformula|tex-(?:block|inline)|latex-(?:block|inline))(?![\w-])",
+    re.IGNORECASE,
+)
+_MATHJAX = re.compile(r"""\bclass\s*=\s*["']?[^"'>]*?(?<![\w-])MathJax(_Preview)?(?!\w*(?:Menu|Message|Hover))""")
+_DATA = re.compile(
+    r"""\bdata-(?:(?:latex|tex|katex|mathml|asciimath|mathjax|mml-node)\s*=\s*["']?[^\s"'>]"""
+    r"""|(?:math|formula|equation|expr|equation-content)\s*=\s*["']?[^"'>]*?[\\^_=])"""
+    r"|persistentExpression|aria-label\s*=[^>]*\\[A-Za-z]{2,}",
+    re.IGNORECASE,
+)
+_IMAGE = re.compile(
+    r"latex\.php|codecogs|mathtex|mimetex|cht=tx|/math/render|equation_images|texrendr|wordpress\.com/latex"
+    r"|/equations?/[^\"'>]*(?:inline|numbered)"
+    r"""|\bclass\s*=\s*["']?[^"'>]*?(?<![\w])(?:tex|latex|math|equation|formula|inlineformula|numberedequation)(?![A-Za-z])"""
+    r"""|\b(?:alt|title)\s*=\s*["'][^"'>]*(?:\\[A-Za-z]{2,}|[\^_]\{|\$[^"'$]+\$|\\\()""",
+    re.IGNORECASE,
+)
+# What the attributes of a formula hold in one place or another; looking for these first makes the walk fast.
+_HINTS = (
+    "ath",
+    "ex",
+    "eX",
+    "mj",
+    "ltx",
+    "quation",
+    "ormula",
+    "mml",
+    "rsist",
+    "ht=tx",
+    "codecogs",
+    "$",
+    "\\",
+    "^",
+    "_{",
+)
+_HINT = re.compile(
+    r"math|tex(?!t|e)|mj[xp]|ltx|formula|equation|data-expr|persist|cht=tx|codecogs|\\[(\[]|\$|##", re.IGNORECASE
+)
+_COMMANDS = (
+    "frac|dfrac|tfrac|sum|prod|int|oint|iint|sqrt|alpha|beta|gamma|delta|epsilon|varepsilon|theta|lambda|mu|pi|sigma|"
+    "phi|varphi|psi|omega|Gamma|Delta|Sigma|Omega|Phi|cdot|cdots|ldots|dots|times|leq?|geq?|neq?|approx|equiv|sim|in|"
+    "infty|partial|nabla|to|rightarrow|Rightarrow|mapsto|left|right|mathbb|mathbf|mathcal|mathrm|mathfrak|text|"
+    "operatorname|begin|end|hat|bar|vec|tilde|overline|binom|log|ln|sin|cos|tan|exp|lim|max|min|subset|subseteq|cup|"
+    "cap|forall|exists|quad|mid|circ|pm|ell|hbar|dagger|langle|rangle|displaystyle"
+)
+_TEX = re.compile(rf"\\(?:{_COMMANDS})(?![A-Za-z])|\^|_\{{|(?<![\w$])[A-Za-z]_[A-Za-z0-9](?!\w)")
+_PLAIN = re.compile(r"[A-Za-z]|\d{1,9}|(?=.*[=<>+*/(-])(?!.*[A-Za-z]{4})[\w\s=+*/()<>,.!|'-]{1,60}")
+_DELIMITED = re.compile(
+    r"\\\((?P<a>(?:(?!\\\()[^\0]){1,2000}?)\\\)|\\\[(?P<b>(?:(?!\\\[)[^\0]){1,4000}?)\\\]"
+    r"|\$\$(?P<c>[^$\0]{1,4000})\$\$|\[(?:i?tex|latex|math)\](?P<d>[^\[\0]{1,2000})"
+    r"|\\begin\{(?:equation|align|alignat|eqnarray|gather|multline|displaymath)\*?\}(?P<e>)"
+    r"|(?<![\\$\w])\$(?:latex )?(?P<f>(?!\s)[^$\n\0]{1,300})(?<![\s\\])\$(?![\w$])|##(?P<g>[^#\n\0]{1,500})##"
+)
+_TICKS = re.compile(r"`([^`\n]{1,200})`")
+_SYMBOLS = re.compile("[∑∫∏√∞∂∇∈∉⊂⊆∪∩∀∃⇒⇔≡≅∝ℝℤℕℚℂ]")
+_ENTITY = re.compile("&(?:sum|int|prod|radic|infin|part|nabla|isin|sub|sup|cup|cap|forall|exist|equiv|cong|prop|#)")
+_FEW = 1  # formulas by which the counts may differ on any page
+_SHARE = 0.2  # and this part of them
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """About how many formulas a page shows signs of, and how many mathematical characters stand in its text."""
+
+    formulas: int = 0
+    symbols: int = 0
+
+    def disagrees(self, spans: int, text: str) -> bool:
+        """Return whether a text with so many formulas has lost some of them, by this count."""
+        if self.formulas:
+            return spans == 0 or self.formulas - spans > max(_FEW, _SHARE * self.formulas)
+        return spans == 0 and self.symbols > _FEW and 2 * len(_SYMBOLS.findall(text)) < self.symbols
+
+
+def count(page: str) -> Evidence:
+    """Return the signs of mathematics in a page or a piece of one."""
+    if not _HINT.search(page) and not _SYMBOLS.search(page) and not _ENTITY.search(page):
+        return Evidence()
+    kinds: Counter[str] = Counter()
+    text = html.unescape("".join(_walk(_COMMENT.sub("", page), kinds)))
+    asciimath = "asciimath" in page[:200_000].lower()
+    rendered = max(kinds["preview"], kinds["mathjax"], kinds["script"])  # MathJax 2 leaves all three of one formula
+    found = sum(_is_formula(one) for one in _DELIMITED.finditer(text))
+    found += sum(_is_mathematical(one[1]) for one in _TICKS.finditer(text)) if asciimath else 0
+    return Evidence(kinds["element"] + rendered + found, len(_SYMBOLS.findall(text)))
+
+
+def in_element(element: Any) -> int:
+    """Return about how many formulas an element (lxml) shows signs of."""
+    import lxml.etree
+
+    return count(lxml.etree.tostring(element, encoding="unicode", method="html", with_tail=False)).formulas
+
+
+def _walk(page: str, kinds: Counter[str]) -> Iterator[str]:
+    """Yield the page's text outside code and formulas in elements, which are counted in `kinds`."""
+    at, inside, depth = 0, "", 0
+    for found in _TAG.finditer(page):
+        name = found[2].lower().rpartition(":")[2]
+        if inside:
+            if name == inside:
+                depth += -1 if found[1] else not _RAW.fullmatch(inside)
+            lost = not _SILENT.fullmatch(inside) and _ENDS.fullmatch(name) and name != inside
+            if depth and not lost:
+                at = found.end()
+                continue
+            kinds["element"] -= bool(lost and _BLOCKS.fullmatch(inside))  # it was what holds formulas
+            inside, at = "", found.end()
+            if not lost:
+                continue
+        if at < found.start():
+            yield page[at : found.start()]
+        if _BLOCKS.fullmatch(name):
+            yield "\n"
+        at = found.end()
+        if found[1]:
+            continue
+        kind = _kind(name, found[3])
+        kinds[kind] += 1
+        if (kind or _SILENT.fullmatch(name)) and not _VOID.fullmatch(name) and not found[3].endswith("/"):
+            inside, depth = name, 1
+    yield "" if inside else page[at:]
+
+
+def _kind(name: str, attributes: str) -> str:
+    """Return what sign of a formula a tag is, or an empty string."""
+    if name == "script":
+        return "script" if re.search(r"""type\s*=\s*["']?math/""", attributes) else ""
+    if _TAGS.fullmatch(name):
+        return "element"
+    if not attributes or _SILENT.fullmatch(name) or not any(hint in attributes for hint in _HINTS):
+        return ""
+    if name == "img":
+        return "element" if _IMAGE.search(attributes) or _CLASS.search(attributes) else ""
+    if (mathjax := _MATHJAX.search(attributes)) is not None:
+        return "preview" if mathjax[1] else "mathjax"
+    return "element" if _CLASS.search(attributes) or _DATA.search(attributes) else ""
+
+
+def _is_formula(found: re.Match[str]) -> bool:
+    """Return whether what stands between delimiters looks like mathematics; only TeX does between two dollars signs."""
+    if found["e"] is not None:
+        return True
+    if found["g"] is not None:
+        return _TEX.search(found["g"]) is not None
+    return _is_mathematical(next(text for text in found.groups() if text is not None))
+
+
+def _is_mathematical(text: str) -> bool:
+    return _TEX.search(text) is not None or _PLAIN.fullmatch(text.strip()) is not None

@@ -1,0 +1,123 @@
+"""What pages say in controls: options of a quiz in labels, titles of an accordion in buttons, panels that open.
+
+A renderer knows nothing of forms that are not filled in, and the pre-pass removes buttons, labels and what is
+hidden. But a `<label>` beside a radio button is an answer of the quiz, the `<button>` in a heading is the heading,
+and the panel that a button opens is text that a reader gets to see. Those become plain elements here; labels of
+search boxes and logins, buttons that copy or open a menu, and what nothing in the page opens stay as they are.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from nemo_lab.curation.formulas.tree import tag_of
+from nemo_lab.curation.pages import math_signs
+from nemo_lab.curation.pages.chrome import is_panel
+
+_TITLES = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt", "legend"))
+_CHOICES = frozenset(("radio", "checkbox"))
+_PERSONAL = frozenset(("email", "password", "search", "tel", "url"))
+_SWITCH = re.compile(
+    r"toggle|toggler|drawer|menu|\bnav|dropdown|theme|dark-?mode|burger|overlay|modal|search|switch|consent|cookie|remember",
+    re.IGNORECASE,
+)
+_OPENER = re.compile(r"accordion|collapsible|\bfaq|question|disclosure|spoiler|\boption|\bchoice", re.IGNORECASE)
+_OPENED = re.compile(r"accordion|collaps|spoiler|solution|answer|hint|\bfaq|disclosure|toggle-?content", re.IGNORECASE)
+_QUOTED = re.compile(r"""['"]#?([\w:.-]+)['"]""")
+_ORDER = re.compile(
+    r"(?:copy|copied|edit|link|share|menu|toggle|close|open|permalink)|(?:show|hide|view|read|expand|collapse)(?:more|less|all|$)",
+    re.IGNORECASE,
+)
+_NAMES = ("class", "id", "for", "name", "role")
+_CONTROLS = ("aria-controls", "data-target", "data-bs-target")
+
+
+def open_widgets(root: Any) -> None:
+    """Make labels, buttons and hidden panels that are content plain elements, in place."""
+    fields = {one.get("id"): one for one in root.iter("input", "select", "textarea") if one.get("id")}
+    opened = set(_opened(root))
+    for element in list(root.iter()):
+        tag = tag_of(element)
+        if (tag == "label" and _is_content_label(element, fields)) or (tag == "button" and _is_content_button(element)):
+            element.tag = "span"
+        elif tag == "template" and (element.get("shadowrootmode") or element.get("shadowroot")):
+            element.tag = "div"
+        elif tag and element.keys():
+            _unhide(element, opened)
+
+
+def _opened(root: Any) -> Iterator[str]:
+    """Yield the ids of what the page's controls open."""
+    for element in root.iter("a", "button", "div", "h2", "h3", "h4", "h5", "input", "span", "summary"):
+        for name in _CONTROLS:
+            yield from (one.lstrip("#") for one in (element.get(name) or "").split())
+        yield from _QUOTED.findall((element.get("onclick") or "")[:500])
+
+
+def _unhide(element: Any, opened: set[str]) -> None:
+    """Show what a reader can open: panels, what a control names, and what the browser's search would find."""
+    hidden = element.get("hidden")
+    style = element.get("style") or ""
+    if hidden is None and "none" not in style:
+        return
+    named = f"{element.get('class') or ''} {element.get('id') or ''}"
+    can_open = is_panel(element) or _OPENED.search(named) or element.get("id") in opened
+    if hidden == "until-found" or (can_open and not _SWITCH.search(named)):
+        element.attrib.pop("hidden", None)
+        element.set("style", re.sub(r"display:\s*none[^;]*;?", "", style, flags=re.IGNORECASE))
+
+
+def _is_content_label(label: Any, fields: dict[str, Any]) -> bool:
+    """Return whether a label is an option, a question or plain text, and does not name the field of a form."""
+    control = _control(label, fields)
+    if _is_switch(label) or (control is not None and _is_switch(control)) or _in_personal_form(label):
+        return False
+    if control is None or (control.get("type") or "").lower() in _CHOICES:
+        return True
+    text = "".join(label.itertext())
+    return "?" in text or math_signs.in_element(label) > 0 or next(label.iter("pre", "code"), None) is not None
+
+
+def _control(label: Any, fields: dict[str, Any]) -> Any | None:
+    """Return the field that a label belongs to: the one it names, holds or stands beside."""
+    if label.get("for") in fields:
+        return fields[label.get("for")]
+    inside = next(label.iter("input", "select", "textarea"), None)
+    if inside is not None:
+        return inside
+    beside = (label.getprevious(), label.getnext())
+    return next((one for one in beside if one is not None and tag_of(one) in ("input", "select", "textarea")), None)
+
+
+def _is_switch(element: Any) -> bool:
+    """Return whether an element is called one that opens a menu or sets a preference."""
+    if element.get("role") == "button":
+        return True
+    return any(_SWITCH.search(element.get(name) or "") for name in _NAMES)
+
+
+def _in_personal_form(label: Any) -> bool:
+    """Return whether the form asks who the reader is or what to search for."""
+    form = next(label.iterancestors("form"), None)
+    if form is None:
+        return False
+    if form.get("role") == "search":
+        return True
+    return any((one.get("type") or "").lower() in _PERSONAL for one in form.iter("input"))
+
+
+def _is_content_button(button: Any) -> bool:
+    """Return whether a button is a title, an option or a formula, and not something to press."""
+    text = "".join("".join(button.itertext()).split())
+    title = next((above for above in button.iterancestors() if tag_of(above) in _TITLES), None)
+    if title is not None:
+        return 2 * len(text) >= len("".join("".join(title.itertext()).split())) and not _is_order(text)
+    named = button.get("class") or ""
+    if not text or button.get("role") == "tab":
+        return False
+    return bool(_OPENER.search(named) and not _SWITCH.search(named)) or math_signs.in_element(button) > 0
+
+
+def _is_order(text: str) -> bool:
+    """Return whether a button's text is a sign or tells to press it: `#`, `Copy item path`, `Show more`."""
+    return len(text) < 3 or _ORDER.match(text) is not None
