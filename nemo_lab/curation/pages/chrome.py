@@ -83,7 +83,8 @@ _PLACES = frozenset(("sidebar", "menu", "nav", "toc"))  # where no main part is 
 _WORDS = re.compile(rf"(?:^|[\s_-])(?:{'|'.join((*_NAMES, *_SUBJECTS))})(?=$|[\s_-])", re.IGNORECASE)
 _FURNITURE = re.compile(rf"(?:^|[\s_-])(?:{'|'.join(_NAMES)})(?=$|[\s_-])", re.IGNORECASE)
 _PANEL = re.compile(
-    r"(?:^|\s|-)(?:tab(?:s|bed)?[-_]*(?:content|panels?|panes?|block|item|body)|tabpanels?)(?:$|[\s_-])", re.IGNORECASE
+    r"(?:^|\s|-)(?:tab(?:s|bed)?[-_]*(?:content|panels?|panes?|block|body)|tab-?item|tabpanels?)(?:$|[\s_-])",
+    re.IGNORECASE,
 )
 _PERMALINK = re.compile(
     r"(?:^|\s)(?:headerlink|anchorjs-link|header-anchor|permalink|viewcode-link|toc-backref-link|copybtn|hash-link"

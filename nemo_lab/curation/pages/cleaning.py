@@ -74,6 +74,8 @@ _LABELS = (
     "terms(?: of (?:use|service))?",
     r"\[?mathjax (?:on|off)\]?",
     r"\[source\]",
+    "cop(?:y|ied) (?:code|link|snippet|to clipboard)!?",
+    "copied!",
 )
 _ARROWS = "(?:«|»|‹|›|←|→|<<|>>|:|¶)?"
 _LINK_LINE = re.compile(rf"{_ARROWS}\s*(?:{'|'.join(_LABELS)})\s*{_ARROWS}", re.IGNORECASE)

@@ -16,31 +16,24 @@ _NUMBERS = re.compile(
     r"|(?:^|\s)(?:ln|lnt|hljs-ln-n|crayon-nums|codemirror-gutter\S*)(?=$|\s)",
     re.IGNORECASE,
 )
-_LANGUAGE = re.compile(
-    r"(?:\blang(?:uage)?[-:]|\bhighlight-(?:source-|lang-)?|\bbrush:?\s*|\bsourceCode\s+|\bsrc-)([A-Za-z][\w+#.]*)"
-)
-_PLAIN_NAMES = frozenset(
-    (
-        "default",
-        "none",
-        "text",
-        "notranslate",
-        "highlight",
-        "linenumbers",
-        "plaintext",
-        "plain",
-        "literal-block",
-        "numberlines",
-        "auto",
-    )
-)
 _NAMED = re.compile(
     r"(?:^|[\s_-])(?:code\w*|highlight\w*|hljs|blob|source-?code|programlisting|listing|syntax\w*)(?=$|[\s_-])"
 )
+# Words that may name something else as well: what they are on is left out where it holds numbers only.
+_MAYBE_NUMBERS = re.compile(
+    r"line-?_?(?:no|num|index|id)|row-?num|linenum|(?:^|[\s_-])(?:(?:user-)?select-none|no-?select|unselectable)(?=$|[\s_-])",
+    re.IGNORECASE,
+)
+_NO_SELECTION = re.compile(r"user-select:\s*none", re.IGNORECASE)
+_NUMBER_ATTRIBUTE = re.compile("data-line|data-ln|aria-hidden|unselectable")
+_ONLY_NUMBERS = re.compile(r"[\d\s.:|\u00a0]*")
+_COPY = re.compile(r"cop(?:y|ied)!?(?: (?:code|snippet|to clipboard))?!?", re.IGNORECASE)
+_ANNOTATION = re.compile(r"(?:^|\s)(?:code-annotation-anchor|conum|sr-only|visually-hidden|token-line-number)(?=$|\s)")
 _WORDS = "def|for|if|elif|else|while|return|import|from|class|print|end|begin|var|let"
 _CODE_LOOK = re.compile(rf"[={{}}()\[\];]|^(?:>>>|\.\.\.|\$) |^\s*(?:{_WORDS})\b|:\s*$|^\s*(?:#|//)")
 _LINE = re.compile(r"(?:^|[\s_-])line(?=$|[\s\d])")
 _LISTED = re.compile(r"(?:^|[\s_-])(?:dp-\w+|geshi|linenums|code\w*|syntax\w*|source-?code|hljs)(?=$|[\s_-])")
+_HIGHLIGHTED = re.compile(r"(?:^|\s)(?:hljs|lang(?:uage)?-\w+|code-?block|prettyprint)(?=$|[\s-])")
 _BLOCKS = frozenset(("div", "p", "tr", "li", "table", "ul", "ol", "section"))
 
 
@@ -52,6 +45,8 @@ def is_block(element: Any, tag: str) -> bool:
         return True
     if tag not in ("div", "p", "td", "code", "blockquote", "font", "tt"):
         return False
+    if tag == "code" and _HIGHLIGHTED.search(element.get("class") or ""):
+        return "\n" in "".join(element.itertext()).strip()
     style = element.get("style") or ""
     if "white-space" in style and re.search(r"white-space:\s*pre(?!-line)", style):
         return "\n" in "".join(element.itertext()).strip()
@@ -63,7 +58,7 @@ def _lines_of(element: Any) -> list[Any]:
     first = next((child.get("class") or "" for child in element if tag_of(child)), "")
     if tag_of(element) == "div" and not _LINE.search(first) and not _NUMBERS.search(first):
         return []
-    parts = [child for child in element if tag_of(child) and not _NUMBERS.search(child.get("class") or "")]
+    parts = [child for child in element if tag_of(child) and not _is_beside_code(child)]
     if not parts or (element.text or "").strip():
         return []
     if tag_of(element) == "ol":
@@ -132,12 +127,39 @@ def _collect(element: Any, pieces: list[str], preformatted: bool, depth: int) ->
         tag = tag_of(child)
         if tag == "br":
             pieces.append("\n")
-        elif tag and not _NUMBERS.search(child.get("class") or "") and tag not in ("button", "script", "style"):
+        elif tag and not _is_beside_code(child):
             own_line = tag in _BLOCKS and bool(pieces)
             _break(pieces, own_line)
             _collect(child, pieces, preformatted, depth + 1) if depth < 50 else pieces.append("".join(child.itertext()))
-            _break(pieces, own_line)
+            _break(pieces, own_line or _ends_line(child))
         pieces.append(_shown(child.tail, preformatted))
+
+
+def _is_beside_code(element: Any) -> bool:
+    """Return whether an element in a block is the number of a line, a button or a note's mark, and no code."""
+    if tag_of(element) in ("button", "script", "style", "clipboard-copy"):
+        return True
+    named, style = element.get("class") or "", element.get("style") or ""
+    if _NUMBERS.search(named) or _ANNOTATION.search(named):
+        return True
+    maybe = bool(_MAYBE_NUMBERS.search(named) or (style and _NO_SELECTION.search(style)))
+    maybe = maybe or any(map(_NUMBER_ATTRIBUTE.match, element.keys()))
+    if maybe and _ONLY_NUMBERS.fullmatch("".join(element.itertext())):
+        return True
+    can_copy = "cop" in named or "clip" in named or element.get("role") == "button"
+    return can_copy and _COPY.fullmatch("".join(element.itertext()).strip()) is not None
+
+
+def _ends_line(element: Any) -> bool:
+    """Return whether the element is a line that its style alone keeps apart from the next one."""
+    following = element.getnext()
+    return following is not None and "\n" not in (element.tail or "") and _is_line(element) and _is_line(following)
+
+
+def _is_line(element: Any) -> bool:
+    if tag_of(element) == "code" and tag_of(element.getparent()) == "pre":
+        return True
+    return bool(_LINE.search(element.get("class") or "")) or element.get("data-line") is not None
 
 
 def _break(pieces: list[str], wanted: bool) -> None:
@@ -155,21 +177,6 @@ def _shown(text: str | None, preformatted: bool) -> str:
     return re.sub(r"[ \t\r\n\f]+", lambda blanks: "" if "\n" in blanks[0] else " ", text)
 
 
-def language_of(element: Any) -> str:
-    """Return what the page calls the block's language (on it, in it or round it), or an empty string."""
-    around = [element, *list(element)[:1]]
-    parent = element.getparent()
-    for _ in range(2):
-        if parent is not None:
-            around.append(parent)
-            parent = parent.getparent()
-    for one in around:
-        found = _LANGUAGE.search(one.get("class") or "") if tag_of(one) else None
-        if found and found[1].lower() not in _PLAIN_NAMES:
-            return found[1].lower()
-    return ""
-
-
 def table_of_code(element: Any) -> Any | None:
     """Return what holds the code of a highlighter's table, or None.
 
@@ -183,9 +190,19 @@ def table_of_code(element: Any) -> Any | None:
     if (beside := _beside_numbers(element)) is not None:
         return beside
     cells = _code_cells(element)
-    if len(cells) < 2 or len(cells) != sum(1 for _ in element.iter("tr")):
+    rows = sum(1 for _ in element.iter("tr"))
+    if len(cells) < 2 or len(cells) != rows:
         return None
-    return element if all(_NAMED.search(f"{named} {cell.get('class') or ''}") for cell in cells) else None
+    named = all(_NAMED.search(f"{named} {cell.get('class') or ''}") for cell in cells)
+    numbered = sum(1 for _ in element.iter("td")) == 2 * rows and all(map(_is_all_code, cells))
+    return element if named or numbered else None
+
+
+def _is_all_code(cell: Any) -> bool:
+    """Return whether a cell holds code, or nothing."""
+    code = next(cell.iter("pre", "code"), None)
+    text = "".join("".join(cell.itertext()).split())
+    return not text or (code is not None and "".join("".join(code.itertext()).split()) == text)
 
 
 def _beside_numbers(table: Any) -> Any | None:
@@ -199,4 +216,10 @@ def _beside_numbers(table: Any) -> Any | None:
 
 def _code_cells(table: Any) -> list[Any]:
     """Return the cells of a table that hold no line numbers."""
-    return [cell for cell in table.iter("td") if not _NUMBERS.search(cell.get("class") or "")]
+    cells = [cell for cell in table.iter("td") if not _is_beside_code(cell)]
+    firsts, rows = cells[::2], sum(1 for _ in table.iter("tr"))
+    counted = ["".join(cell.itertext()).strip() for cell in firsts]
+    start = int(counted[0]) if counted and counted[0].isdecimal() and len(counted[0]) < 7 else None
+    if start is not None and len(cells) == 2 * rows and counted == [str(start + at) for at in range(rows)]:
+        return cells[1::2]
+    return cells

@@ -17,7 +17,7 @@ from typing import Any
 from nemo_lab.curation.formulas import nodes, scripts
 from nemo_lab.curation.formulas.latex import LONGEST
 from nemo_lab.curation.formulas.tree import tag_of
-from nemo_lab.curation.pages import code_blocks, math_signs, tables
+from nemo_lab.curation.pages import code_blocks, code_language, math_signs, tables
 from nemo_lab.curation.pages.chrome import drop_chrome, is_panel
 from nemo_lab.curation.pages.math_signs import Evidence
 from nemo_lab.curation.pages.placeholders import CODE, DISPLAY, INLINE, Shelf
@@ -193,7 +193,20 @@ def _hold_code(element: Any, block: Any, prepared: Prepared) -> int:
     if not text:
         return _drop(element)
     prepared.code_blocks += 1
-    return _replace(element, prepared.shelf.keep(CODE, text, code_blocks.language_of(block)), block=True)
+    language = code_language.language_of(block) or code_language.language_of(element)
+    _drop_label(element, language)
+    return _replace(element, prepared.shelf.keep(CODE, text, language), block=True)
+
+
+def _drop_label(element: Any, language: str) -> None:
+    """Empty what stands over a block and only names its language, as its fence will."""
+    label = element.getprevious()
+    if label is None or tag_of(label) not in ("span", "div") or (element.getparent().text or "").strip():
+        return
+    words = "".join(label.itertext()).lower().split()
+    if words and len(words) <= 3 and language and not set(words) - {language, "copy", "code"}:
+        label.text = ""
+        del label[:]
 
 
 def _hold_text(element: Any, tag: str, prepared: Prepared) -> None:
