@@ -12,7 +12,7 @@ page's title stay, and so does a part of more text than links, unless its name i
 """
 
 import re
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from nemo_lab.curation.formulas.tree import tag_of
@@ -42,7 +42,7 @@ _NAMES = (
     r"footer\w*",
     r"site-?header",
     r"mastheads?",
-    r"cookies?(?:-?(?:banner|notice|consent|bar|policy|law|info|message|popup|settings))?",
+    r"cookies?(?:(?=$|\s)|-?(?:banner|notice|consent|bar|policy|law|info|message|popup|settings))",
     r"advert\w*",
     "ads?",
     "pagination",
@@ -156,7 +156,7 @@ def _is_chrome(element: Any, tag: str, in_main: bool, free: bool) -> bool:
 
 def _is_content(element: Any, tag: str, in_main: bool) -> bool:
     """Return whether a part that is called furniture is none, by what it holds."""
-    if any(map(is_panel, element.iterdescendants())) or _holds_title(element):
+    if any(map(is_panel, element.iter())) or _holds_title(element):
         return True
     if tag == "footer" and tag_of(element.getparent()) in ("blockquote", "figure"):
         return True  # who said it
@@ -166,7 +166,9 @@ def _is_content(element: Any, tag: str, in_main: bool) -> bool:
         return False
     if next(element.iter(*_BLOCKS), None) is not None or math_signs.in_element(element):
         return True
-    return _may_be_subject(element, tag, in_main) and not _is_cards(element) and bare >= _LITTLE + _padding(element)
+    if not _may_be_subject(element, tag, in_main) or _is_cards(element):
+        return False
+    return bare >= _LITTLE + _padding(element) or _is_part_of_such(element)
 
 
 def _may_be_subject(element: Any, tag: str, in_main: bool) -> bool:
@@ -175,6 +177,14 @@ def _may_be_subject(element: Any, tag: str, in_main: bool) -> bool:
     if tag in _TAGS or element.get("role") in _ROLES or _FURNITURE.search(named):
         return False
     return in_main or not any(word in named.lower() for word in _PLACES)
+
+
+def _is_part_of_such(element: Any) -> bool:
+    """Return whether it stands in content that has its word, as the title of a textbook's sidebar does."""
+    found = _WORDS.search(element.get("class") or "")
+    word = found[0].strip(" _-").lower() if found else ""
+    around = takewhile(lambda above: tag_of(above) not in ("main", "article", "body"), element.iterancestors())
+    return bool(word) and any(word in (above.get("class") or "").lower() for above in around)
 
 
 def _padding(element: Any) -> int:

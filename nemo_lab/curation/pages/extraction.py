@@ -118,10 +118,10 @@ def _prepared(page: Page, limits: Limits) -> Extraction | Failure | prepass.Prep
             text = decoding.notebook_text(text) if kind == decoding.NOTEBOOK else text.replace("\r\n", "\n")
             cleaned = cleaning.clean(text)
             return Extraction(cleaned.text, kind, losses=Losses(boilerplate_lines=cleaned.dropped_lines))
-    except (ValueError, RecursionError, MemoryError) as error:
-        return Failure(str(error) or type(error).__name__)
     except _TimeUp:
         return Failure(f"took more than {limits.seconds:g} s before rendering")
+    except Exception as error:  # whatever a page makes a parser raise costs this page and has to be told
+        return Failure(_reason(error))
 
 
 def _finished(
@@ -136,6 +136,15 @@ def _finished(
             return _restored(page, rendered)
     except _TimeUp:
         return Failure(f"took more than {limits.seconds:g} s after rendering")
+    except Exception as error:
+        return Failure(_reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """Return why a page is given up: our own sentence, or what kind of fault it met."""
+    if isinstance(error, LabError) and str(error):
+        return str(error)
+    return f"extraction failed ({type(error).__name__}: {str(error)[:200]})"
 
 
 def _restored(page: prepass.Prepared, rendered: str) -> Extraction:

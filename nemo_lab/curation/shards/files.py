@@ -20,7 +20,15 @@ from nemo_lab.curation.duplicates.near import BANDS
 from nemo_lab.files import replaced
 
 KEPT, DUPLICATE, CONTAMINATED, LOW = "kept", "near-duplicate", "quotes a test", "below the score"
-LOSSES = ("math_nodes", "math_spans", "code_blocks", "code_kept", "boilerplate_lines")
+LOSSES = (
+    "math_nodes",
+    "math_spans",
+    "code_blocks",
+    "code_kept",
+    "boilerplate_lines",
+    "in_furniture",
+    "math_signs",
+)
 _COUNTS = [(name, pa.int32()) for name in LOSSES]
 _IDENTITY = [("url", pa.string()), ("place", pa.string())]
 WORK_SCHEMA = pa.schema(
@@ -35,6 +43,7 @@ WORK_SCHEMA = pa.schema(
         ("bands", pa.binary()),
         ("forms", pa.string()),
         *_COUNTS,
+        ("suspected", pa.bool_()),
     ]
 )
 FINAL_SCHEMA = pa.schema(
@@ -56,6 +65,7 @@ REPORT_SCHEMA = pa.schema(
         ("characters", pa.int64()),
         ("forms", pa.string()),
         *_COUNTS,
+        ("suspected", pa.bool_()),
     ]
 )
 

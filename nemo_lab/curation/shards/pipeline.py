@@ -7,7 +7,8 @@ killed run leaves whole shards, and the same command goes on behind the last one
 records, and every decision depends on the records alone, so an interrupted run ends with the same bytes.
 
 Nothing is lost silently: `report.parquet` has one row for each record that should have been a page, with what
-became of it (kept, duplicate, contaminated, below the score, or the reason of its failure) and its losses.
+became of it (kept, duplicate, contaminated, below the score, or the reason of its failure) and its losses; the
+column `suspected` names pages whose raw markup shows far more formulas than came out.
 Memory holds one record a worker slot and 8 bytes a page and band in the second stage.
 """
 
@@ -84,6 +85,10 @@ class Summary:
         lost = self.losses
         parts.append(f"  formulas {lost['math_spans']:,} of {lost['math_nodes']:,}")
         parts.append(f"  code blocks {lost['code_kept']:,} of {lost['code_blocks']:,}")
+        if lost["in_furniture"]:
+            parts.append(f"  formulas and code blocks in furniture or hidden {lost['in_furniture']:,}")
+        if lost["suspected"]:
+            parts.append(f"  pages whose markup shows more formulas than came out {lost['suspected']:,}: `suspected`")
         return "\n".join(parts)
 
 
@@ -243,14 +248,15 @@ def _finish(out: Path, work: Path, options: Options, passed: dict[str, int], sec
         leftover.unlink()
     shards.sweep(out)
     outcomes: Counter[str] = Counter()
-    losses: Counter[str] = Counter(dict.fromkeys(shards.LOSSES, 0))
+    counted = (*shards.LOSSES, "suspected")
+    losses: Counter[str] = Counter(dict.fromkeys(counted, 0))
     with shards.report_to(out / REPORT) as report:
         for number, piece in enumerate(pieces):
             table, rows = shards.judged(piece, number * options.shard, roots, options.min_score)
             report.write_table(table)
             shards.write(out / shards.name_of(number), rows, shards.FINAL_SCHEMA)
             outcomes.update(table["outcome"].to_pylist())
-            losses.update({name: sum(table[name].to_pylist()) for name in shards.LOSSES})
+            losses.update({name: sum(table[name].to_pylist()) for name in counted})
     summary = Summary(dict(outcomes.most_common()), passed, dict(losses), round(seconds, 1))
     stored = {
         "outcomes": summary.outcomes,

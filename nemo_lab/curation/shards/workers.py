@@ -22,6 +22,7 @@ from nemo_lab.curation.filters.decontamination import TestSet
 from nemo_lab.curation.pages.extraction import Extraction, Failure, extract
 from nemo_lab.curation.pages.lynx import Limits, executable
 from nemo_lab.curation.pages.page import Damaged, Record
+from nemo_lab.curation.shards.files import LOSSES
 
 MEMORY = 3 << 30  # bytes of a worker's address space
 _BYTES = 4 << 20  # of a batch, so that an archive of large pages takes no more memory
@@ -35,6 +36,7 @@ _EMPTY: dict[str, Any] = {
     "quoted": "",
     "bands": None,
     "forms": "",
+    "suspected": False,
 }
 _here: dict[str, Any] = {}  # what a worker was started with
 
@@ -147,7 +149,7 @@ def rows_of(batch: list[Record]) -> list[dict[str, Any]]:
 
 
 def _row(record: Record, result: Extraction | Failure) -> dict[str, Any]:
-    row = _EMPTY | dict.fromkeys(("math_nodes", "math_spans", "code_blocks", "code_kept", "boilerplate_lines"), 0)
+    row = _EMPTY | dict.fromkeys(LOSSES, 0)
     row |= {"url": record.url, "place": record.place}
     if isinstance(result, Failure):
         return row | {"failure": result.reason}
