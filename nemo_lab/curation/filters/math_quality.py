@@ -13,13 +13,20 @@ from dataclasses import dataclass
 from nemo_lab.errors import check_text
 
 _WORD = re.compile(r"[A-Za-z]{2,}")
-_FORMULA = re.compile(r"\$\$?[^$]+\$\$?")
+# Blanks inside the dollars, letters behind them and braces are prices and variables of a shell.
+_FORMULA = re.compile(r"\$(?:\$[^$]+\$\$|(?<![\w\\$]\$)(?!\{[\w.]+\})(?=[^\s$])[^$\n]{1,1000}?(?<![\s\\])\$(?![\w$]))")
 # These look at lower-case text: matching without regard to case takes three times as long.
-_TERMS = re.compile(
-    r"\b(?:theorem|lemma|proof|proposition|corollary|definition|equation|function|integral|derivative|matrix|vector|polynomial|algorithm|"
-    r"probability|number|prime|group|ring|field|algebra|series|limit|converge\w*|compute\w*|solution|solve|formula|distribution|variable|"
-    r"coefficient|graph|modulo|factor\w*|root|sum|product|inequality|geometry|statistic\w*|estimate|operator|space|set|basis|linear)s?\b",
+# Programs have functions, variables and sets too: beside mathematics these words are mathematics, alone they are not.
+_SHARED = (
+    r"arithmetic|definition|function|vector|algorithm|number|group|ring|field|series|limit|compute\w*|solution|solve|formula|"
+    r"distribution|variable|graph|factor\w*|root|sum|product|estimate|operator|space|set|basis"
 )
+_TERMS = re.compile(
+    r"\b(?:theorem|lemma|proof|proposition|corollary|equation|integral|derivative|matrix|matrices|polynomial|probability|prime|"
+    r"algebra|converge\w*|modulo|coefficient|inequality|geometry|statistic\w*|linear|eigenvalue|calculus"
+    rf"|({_SHARED}))s?\b",
+)
+_COMPANY = 3  # shared terms that one formula or one term of mathematics alone vouches for
 _REASONING = re.compile(
     r"\b(?:because|since|therefore|hence|thus|then|if|let|suppose|assume|given|follows|implies|where|for example|"
     r"note that|recall|consider|so that|in order to|we have|we can|returns?|is defined|denotes?)\b",
@@ -47,11 +54,15 @@ class Signs:
 def signs(text: str) -> Signs:
     """Return the signs of a cleaned text."""
     check_text("text", text)
-    outside = _FORMULA.sub(" ", re.sub(r"(?ms)^(`{3,}).*?^\1$", " ", text))
+    plain = re.sub(r"(?ms)^(`{3,}).*?^\1$", " ", text)
+    outside = _FORMULA.sub(" ", plain)
     words = _WORD.findall(outside)
     count = max(1, len(words))
     lower = outside.lower()
-    formulas, terms = len(_FORMULA.findall(text)), len(_TERMS.findall(lower))
+    formulas, found = len(_FORMULA.findall(plain)), _TERMS.findall(lower)
+    shared = sum(map(bool, found))
+    sure = len(found) - shared
+    terms = sure + min(shared, _COMPANY * (formulas + sure))
     lines = [line for line in outside.split("\n") if line.strip()]
     long_lines = sum(len(line) >= 80 for line in lines) / max(1, len(lines))
     return Signs(

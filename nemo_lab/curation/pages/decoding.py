@@ -20,9 +20,14 @@ _SAMPLE = 4096
 
 
 def kind_of(text: str, content_type: str = "") -> str:
-    """Return `html`, `notebook` or `text`, by content first and by the declared type where content leaves it open."""
+    """Return `html`, `notebook` or `text`, by content first and by the declared type where content leaves it open.
+
+    JSON that is declared a notebook is one, or will be refused; it is no text.
+    """
     start = text[:_SAMPLE].lstrip()
     if start.startswith("{") and re.search(r'"(?:nbformat|cells|worksheets)"\s*:', text):
+        return NOTEBOOK
+    if "ipynb" in content_type.lower() and (start.startswith(("{", "[")) or not _HTML_START.search(start)):
         return NOTEBOOK
     if _HTML_START.search(start) or "html" in content_type.lower():
         return HTML
@@ -37,8 +42,12 @@ def notebook_text(text: str) -> str:
     """
     try:
         book = json.loads(text)
+        if not isinstance(book, dict) or not isinstance(book.get("cells", book.get("worksheets")), list):
+            raise NotText("no notebook: JSON without a list of cells")
         cells = book.get("cells") or [cell for sheet in book.get("worksheets", []) for cell in sheet.get("cells", [])]
         return "\n\n".join(piece for cell in cells for piece in _cell(cell)).strip()
+    except NotText:
+        raise
     except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise NotText(f"not a readable notebook ({type(error).__name__})") from error
 

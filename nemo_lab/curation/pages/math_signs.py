@@ -16,7 +16,7 @@ from typing import Any
 
 # No alternative crosses a "<", so that the walk stays linear on broken markup.
 _TAG = re.compile(r"""<(/?)([A-Za-z][\w:-]{0,40})((?:[^<>"']++|"[^"<]*+"|'[^'<]*+'|["'])*+)>?""")
-_COMMENT = re.compile(r"<!--(?!\[if[^\]]*msEquation)(?:(?!-->).)*+-->", re.DOTALL)
+_COMMENT = re.compile(r"<!--(?!\[if[^\]]*msEquation)(?:(?!-->|<!--).)*+-->", re.DOTALL)
 _TAGS = re.compile(
     "math|omath|mjx-container|mjx-math|mathjax|tex|latex|tex-math|la-tex|math-field|math-jax|"
     "asciimath|amp-mathml|inline-formula|disp-formula"
@@ -74,10 +74,13 @@ _COMMANDS = (
     "phi|varphi|psi|omega|Gamma|Delta|Sigma|Omega|Phi|cdot|cdots|ldots|dots|times|leq?|geq?|neq?|approx|equiv|sim|in|"
     "infty|partial|nabla|to|rightarrow|Rightarrow|mapsto|left|right|mathbb|mathbf|mathcal|mathrm|mathfrak|text|"
     "operatorname|begin|end|hat|bar|vec|tilde|overline|binom|log|ln|sin|cos|tan|exp|lim|max|min|subset|subseteq|cup|"
-    "cap|forall|exists|quad|mid|circ|pm|ell|hbar|dagger|langle|rangle|displaystyle"
+    "cap|forall|exists|quad|mid|circ|pm|ell|hbar|dagger|langle|rangle|displaystyle|"
+    "ll|gg|neg|wedge|vee|otimes|oplus|star|ast|prime|xi|eta|zeta|kappa|nu|rho|tau|chi|Lambda|Theta|Pi|Psi|mathsf|"
+    "underline|overset|underset|underbrace|perp|parallel|angle|propto|cong|simeq|setminus|emptyset|det|dim|ker|gcd|"
+    "deg|sup|inf|bmod|pmod|mod|div|lfloor|rfloor|lceil|rceil|vert|Vert|iff|implies|therefore|square|boxed"
 )
 _TEX = re.compile(rf"\\(?:{_COMMANDS})(?![A-Za-z])|\^|_\{{|(?<![\w$])[A-Za-z]_[A-Za-z0-9](?!\w)")
-_PLAIN = re.compile(r"[A-Za-z]|\d{1,9}|(?=.*[=<>+*/(-])(?!.*[A-Za-z]{4})[\w\s=+*/()<>,.!|'-]{1,60}")
+_PLAIN = re.compile(r"[A-Za-z]|\d{1,9}|(?=.*[=<>+*/(-])(?!.*[A-Za-z]{4})[\w\s=+*/()<>,.!|'-]{1,60}", re.DOTALL)
 _DELIMITED = re.compile(
     r"\\\((?P<a>(?:(?!\\\()[^\0]){1,2000}?)\\\)|\\\[(?P<b>(?:(?!\\\[)[^\0]){1,4000}?)\\\]"
     r"|\$\$(?P<c>[^$\0]{1,4000})\$\$|\[(?:i?tex|latex|math)\](?P<d>[^\[\0]{1,2000})"

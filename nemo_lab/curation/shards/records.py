@@ -22,6 +22,7 @@ LIMIT = 16 * 2**20  # bytes of one page
 _TAIL = 65_536  # bytes at a file's end in which a record's header can be cut
 _PAGES = frozenset((".html", ".htm", ".xhtml", ".shtml", ".ipynb", ".txt", ".md"))
 _HTML_COLUMNS = ("html", "content", "raw_content", "body", "text")
+_NOTEBOOK = "application/x-ipynb+json"
 _KNOWN = f".warc, .warc.gz, .warc.zst, .parquet and {', '.join(sorted(_PAGES))}"
 _URL_COLUMNS = ("url", "uri", "warc_target_uri", "id")
 _PAGE_TYPES = re.compile(r"html|text/plain|text/markdown|ipynb|^$", re.IGNORECASE)
@@ -96,7 +97,8 @@ def _page(file: Path, limit: int) -> Record:
             content = stream.read(limit + 1)
     except OSError as error:
         return Damaged("", str(file), f"not readable ({type(error).__name__})")
-    return _limited(Page(content, file.name, str(file)), limit)
+    kind = _NOTEBOOK if file.suffix.lower() == ".ipynb" else ""
+    return _limited(Page(content, file.name, str(file), kind), limit)
 
 
 def _limited(page: Page, limit: int) -> Record:
@@ -184,7 +186,10 @@ def _response(record: Any, place: str, limit: int) -> Record:
         return Damaged(url, place, f"content not readable ({type(error).__name__})")
     if getattr(record.raw_stream, "limit", 0) > 0 and len(content) <= limit:
         return Damaged(url, place, "record cut short")
-    return _limited(Page(content, url, place, kind.split(";")[0].strip(), charset_of(kind)), limit)
+    media = kind.split(";")[0].strip()
+    if media.lower().endswith("json"):
+        media = _NOTEBOOK  # other JSON is no page and does not come here
+    return _limited(Page(content, url, place, media, charset_of(kind)), limit)
 
 
 def _parquet(file: Path, limit: int) -> Iterator[Record]:

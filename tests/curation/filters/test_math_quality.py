@@ -29,6 +29,32 @@ def test_order() -> None:
     assert score(STORY) <= 2, "without mathematics"
 
 
+MANUAL = (
+    "This function returns the number of items in the set. If the variable is given, then the operator compares it "
+    "with the root of the graph, and the algorithm that is used factors the group of fields into a sum of vectors. "
+    "Note that the solution is stored in a space that is shared, because the series of products has a limit.\n"
+) * 8
+SHELL = (
+    "Then set $PATH and $HOME so that the tool is found, for example in the folder that is given by ${prefix}.$name; "
+    "it costs $5 a month, or $50 a year, since the number of users is where the limit of the plan is.\n"
+) * 8
+
+
+@pytest.mark.parametrize("text", [MANUAL, SHELL, MANUAL + "```\necho $a$ $x^2$\n```\n"])
+def test_words_of_programming_are_no_mathematics(text: str) -> None:
+    assert signs(text).mathematics == 0
+    assert score(text) <= 2
+
+
+def test_beside_mathematics_such_words_count() -> None:
+    alone = "The function has a root. " * 20
+    assert (
+        signs(alone + "It is a polynomial.").mathematics
+        > signs("It is a polynomial. " + "The fire has a flame. " * 20).mathematics
+    )
+    assert signs(alone + "Let $x^2 = 2$, $\\mathcal{P}$, ${}^2G$ be.").mathematics > signs(alone).mathematics == 0
+
+
 def test_what_makes_it_up() -> None:
     assert signs(LESSON).mathematics > signs(STORY).mathematics
     assert signs(STORY).prose > signs(LIST).prose
