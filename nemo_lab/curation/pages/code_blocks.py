@@ -95,6 +95,7 @@ def _broken_lines(element: Any) -> bool:
 def block_text(element: Any) -> str:
     """Return the block's lines: no blank lines around, no blanks at line ends, indentation as it was."""
     preformatted = tag_of(element) in ("pre", "listing", "xmp") or "white-space" in (element.get("style") or "")
+    preformatted = preformatted or (tag_of(element) == "code" and next(element.iter("br"), None) is None)
     pieces: list[str] = []
     if tag_of(element) == "table":
         _collect_lines(_code_cells(element), pieces)
@@ -144,7 +145,7 @@ def _is_beside_code(element: Any) -> bool:
         return True
     maybe = bool(_MAYBE_NUMBERS.search(named) or (style and _NO_SELECTION.search(style)))
     maybe = maybe or any(map(_NUMBER_ATTRIBUTE.match, element.keys()))
-    if maybe and _ONLY_NUMBERS.fullmatch("".join(element.itertext())):
+    if maybe and tag_of(element) != "ol" and _ONLY_NUMBERS.fullmatch("".join(element.itertext())):
         return True
     can_copy = "cop" in named or "clip" in named or element.get("role") == "button"
     return can_copy and _COPY.fullmatch("".join(element.itertext()).strip()) is not None

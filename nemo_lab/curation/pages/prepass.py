@@ -30,6 +30,11 @@ _HIDDEN = re.compile(r"display:\s*none|visibility:\s*hidden", re.IGNORECASE)
 _TAG = 50_000  # characters of one tag, addresses of data not counted
 _LONG_TAG = re.compile(rf"<[A-Za-z][^<>]{{{_TAG}}}")
 _DATA = re.compile(r"data:[\w.+/;=,-]{100,}")
+# Characters that no XML has, which the parser lets in and the tree then refuses to hold; written out or as references.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]|&#0*(?:[0-8]|11|1[4-9]|2\d|3[01]|6553[45])(?!\d);?"
+    r"|&#[xX]0*(?:[0-8bBeEfF]|1[0-9a-fA-F]|[fF]{3}[eEfF])(?![0-9a-fA-F]);?"
+)
 _BLANK = re.compile(r"\s+")
 _LINES = 200  # of one formula
 DEPTH = 200  # nested elements; the content of deeper ones is kept, flat
@@ -96,7 +101,7 @@ def prepare(page: str) -> Prepared:
 def _tree(page: str) -> Any:
     import lxml.etree
 
-    page = re.sub(r"^\s*<\?xml[^>]*\?>", "", page.replace("\x00", ""), count=1)
+    page = re.sub(r"^\s*<\?xml[^>]*\?>", "", _CONTROL.sub("", page), count=1)
     if _LONG_TAG.search(page):  # the parser's time grows with the square of the attributes
         page = _DATA.sub("data:", page)
         if _LONG_TAG.search(page):

@@ -1,8 +1,9 @@
-"""What pages say in controls: options of a quiz in labels, titles of an accordion in buttons, panels that open.
+"""What pages say in controls: options of a quiz in labels, titles in buttons, panels that open, cells with code.
 
 A renderer knows nothing of forms that are not filled in, and the pre-pass removes buttons, labels and what is
 hidden. But a `<label>` beside a radio button is an answer of the quiz, the `<button>` in a heading is the heading,
-and the panel that a button opens is text that a reader gets to see. Those become plain elements here; labels of
+and the panel that a button opens is text that a reader gets to see. A program in an
+editor is code. Those become plain elements here; labels of
 search boxes and logins, buttons that copy or open a menu, and what nothing in the page opens stay as they are.
 """
 
@@ -13,6 +14,7 @@ from typing import Any
 from nemo_lab.curation.formulas.tree import tag_of
 from nemo_lab.curation.pages import math_signs
 from nemo_lab.curation.pages.chrome import is_panel
+from nemo_lab.curation.pages.code_language import language_of
 
 _TITLES = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt", "legend"))
 _CHOICES = frozenset(("radio", "checkbox"))
@@ -40,6 +42,8 @@ def open_widgets(root: Any) -> None:
         tag = tag_of(element)
         if (tag == "label" and _is_content_label(element, fields)) or (tag == "button" and _is_content_button(element)):
             element.tag = "span"
+        elif tag in ("textarea", "script") and _is_editor(element, tag):
+            element.tag = "pre"
         elif tag == "template" and (element.get("shadowrootmode") or element.get("shadowroot")):
             element.tag = "div"
         elif tag and element.keys():
@@ -65,6 +69,14 @@ def _unhide(element: Any, opened: set[str]) -> None:
     if hidden == "until-found" or (can_open and not _SWITCH.search(named)):
         element.attrib.pop("hidden", None)
         element.set("style", re.sub(r"display:\s*none[^;]*;?", "", style, flags=re.IGNORECASE))
+
+
+def _is_editor(element: Any, tag: str) -> bool:
+    """Return whether a program stands in it that a reader may change and run, as in a textbook's cells."""
+    if tag == "script":
+        cell = element.getparent().get("class") or "" if element.getparent() is not None else ""
+        return "text/x-sage" in (element.get("type") or "") or ("sage" in cell and not element.get("src"))
+    return bool(language_of(element)) and (element.text or "").strip() != ""
 
 
 def _is_content_label(label: Any, fields: dict[str, Any]) -> bool:

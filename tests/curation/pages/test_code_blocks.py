@@ -50,3 +50,59 @@ def test_verse_and_lists_of_prose_are_no_code() -> None:
 def test_the_language_is_what_the_page_says(named: str, language: str) -> None:
     (held,) = prepare(page(f'<div class="{named}"><pre>x = 1</pre></div>')).shelf.held
     assert held.language == language
+
+
+NUMBERED = {
+    "no selection, style": '<pre><code><span style="user-select:none;margin-right:0.4em"> 1</span>def f(x):\n<span style="-webkit-user-select: none"> 2</span>    return x</code></pre>',
+    "no selection, class": '<pre><code><span class="select-none opacity-50">1</span>def f(x):\n<span class="select-none opacity-50">2</span>    return x</code></pre>',
+    "number in an attribute": '<pre><code><span data-line-number="1">1</span>def f(x):\n<span data-line-number="2">2</span>    return x</code></pre>',
+    "line in an attribute": '<pre><code><span data-line="1">def f(x):</span><span data-line="2">    return x</span></code></pre>',
+    "Expressive Code": '<pre><code><div class="ec-line"><div class="gutter"><div class="ln" aria-hidden="true">1</div></div><div class="code">def f(x):</div></div><div class="ec-line"><div class="gutter"><div class="ln" aria-hidden="true">2</div></div><div class="code"><span class="indent">    </span>return x</div></div></code></pre>',
+    "Docusaurus": '<pre><code><span class="token-line codeLine_lJS_"><span class="codeLineNumber_Tfdd">1</span><span class="codeLineContent_feaV">def f(x):</span><br></span><span class="token-line codeLine_lJS_"><span class="codeLineNumber_Tfdd">2</span><span class="codeLineContent_feaV">    return x</span><br></span></code></pre>',
+    "React": '<pre><code style="float:left"><span class="linenumber react-syntax-highlighter-line-number">1\n</span><span class="linenumber react-syntax-highlighter-line-number">2\n</span></code><code>def f(x):\n    return x</code></pre>',
+    "Quarto": '<pre class="sourceCode numberSource python number-lines"><code class="sourceCode python"><span id="cb1-1"><a href="#cb1-1" aria-hidden="true" tabindex="-1"></a>def f(x): <a class="code-annotation-anchor">1</a></span>\n<span id="cb1-2"><a href="#cb1-2"></a>    return x</span></code></pre>',
+    "Hugo, no classes": '<div class="highlight"><div style="color:#f8f8f2"><table style="border-spacing:0"><tr><td style="vertical-align:top"><pre><code><span style="white-space:pre;user-select:none">1\n</span><span>2\n</span></code></pre></td><td><pre><code>def f(x):\n    return x</code></pre></td></tr></table></div></div>',
+    "rows without classes": "<table><tr><td>1</td><td><pre>def f(x):</pre></td></tr><tr><td>2</td><td><pre>    return x</pre></td></tr></table>",
+    "rows, attribute": '<table class="js-file-line-container"><tr><td data-line-number="1"></td><td><code>def f(x):</code></td></tr><tr><td data-line-number="2"></td><td><code>    return x</code></td></tr></table>',
+    "a code element a line": "<pre><code>def f(x):</code><code>    return x</code></pre>",
+    "copy buttons": '<pre><div class="code-copy" role="button">Copy code</div><code>def f(x):\n    return x</code><clipboard-copy>Copy</clipboard-copy><button>Copy</button></pre>',
+    "code without pre": '<div><code class="hljs language-python">def f(x):\n    return x</code></div>',
+}
+
+
+@pytest.mark.parametrize("name", NUMBERED)
+def test_numbers_of_lines_and_copy_buttons_are_left_out(name: str) -> None:
+    prepared = prepare(page(f"<p>See:</p>{NUMBERED[name]}<p>Done.</p>"))
+    assert [(held.kind, held.content) for held in prepared.shelf.held] == [(CODE, SOURCE)]
+
+
+CODE_STAYS = {
+    "numbers of a highlighter": (
+        '<pre><code><span class="hljs-number">1</span> + <span class="number">2</span></code></pre>',
+        "1 + 2",
+    ),
+    "a line that is a number": '<pre><span class="line">1</span>\n<span class="line">2</span></pre>',
+    "prompts": (
+        '<pre><span class="gp" style="user-select:none">&gt;&gt;&gt; </span>f(1)\n<span class="select-none">$ </span>ls</pre>',
+        ">>> f(1)\n$ ls",
+    ),
+    "marks of a change": (
+        '<pre><span style="user-select:none">-</span>a\n<span style="user-select:none">+</span>b</pre>',
+        "-a\n+b",
+    ),
+    "a function that copies": ('<pre><span class="copy">copy_file</span>()</pre>', "copy_file()"),
+    "lines in a list": '<pre><ol class="linenums"><li>1</li><li>2</li></ol></pre>',
+}
+
+
+@pytest.mark.parametrize("name", CODE_STAYS)
+def test_what_only_looks_like_numbers_and_buttons_stays(name: str) -> None:
+    given = CODE_STAYS[name]
+    markup, content = given if isinstance(given, tuple) else (given, "1\n2")
+    (held,) = prepare(page(markup)).shelf.held
+    assert held.content == content
+
+
+def test_a_table_of_numbered_commands_is_no_block() -> None:
+    table = "<table><tr><td>1</td><td><code>ls</code> lists files</td></tr><tr><td>2</td><td><code>cd</code> goes there</td></tr></table>"
+    assert prepare(page(table)).code_blocks == 0

@@ -1,7 +1,10 @@
 """From bytes to text with a count of losses; hostile pages end within their limits, each with a reason."""
 
+# ruff: noqa: E501  markup stays on one line
+
 import gzip
 import os
+import random
 import time
 
 import pytest
@@ -196,3 +199,75 @@ def test_a_page_without_text_says_why(html, reason):
 def test_pages_are_a_list_of_pages(pages):
     with pytest.raises(LabError, match=r"pages are .*, expected a list of Page; `extract_html`"):
         extract(pages)
+
+
+def test_a_fault_in_extraction_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr("nemo_lab.curation.pages.prepass.drop_chrome", fails)
+    assert one(b"<p>x") == Failure("extraction failed (IndexError: list index out of range)")
+    monkeypatch.undo()
+    monkeypatch.setattr("nemo_lab.curation.pages.cleaning.clean", fails)
+    assert one(b"<p>x") == Failure("extraction failed (IndexError: list index out of range)")
+
+
+SEEDS = (
+    page(
+        "<nav><a href=a>A</a></nav><main><h1>T</h1><p>Let \\(x^2\\) and $y$ and <math><mfrac><mi>a</mi><mi>b</mi></mfrac></math>.</p>"
+        "<div class='tabs'><ul role='tablist'><li>pip</li></ul><div role='tabpanel' hidden><pre class='language-sh'>ls</pre></div></div>"
+        "<label><input type='radio'>6</label><h2><button>Why?</button></h2><table><tr><td>1</td><td><pre>x = 1</pre></td></tr></table>"
+        "<div class='sidebar'>A <sup>2</sup></div><mjx-container><svg><g data-mml-node='math'></g></svg></mjx-container></main>"
+    ).encode(),
+    b"<table class='hljs-ln'><tr><td data-line-number=1>1<td><code>x<br>y</code></table><select><option>\\[a\\]</select><p>&sum;&#0;&#x110000;",
+    "<meta charset=gb2312><details><summary>é</summary><template shadowrootmode=open><script type='math/tex'>x".encode(
+        "gbk", "ignore"
+    ),
+)
+
+
+def mutated(draw: random.Random) -> bytes:
+    """A page with pieces taken out, doubled, swapped for others' and broken."""
+    content = bytearray(draw.choice(SEEDS))
+    for _ in range(draw.randint(1, 8)):
+        at = draw.randrange(len(content) + 1)
+        to = min(len(content), at + draw.randint(0, 60))
+        other = draw.choice(SEEDS)
+        start = draw.randrange(len(other))
+        piece = draw.choice(
+            (
+                b"",
+                bytes(content[at:to]) * 2,
+                other[start : start + 80],
+                bytes([draw.randrange(256)]),
+                b"<",
+                b'"',
+                b"\x00",
+            )
+        )
+        content[at:to] = piece
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    "sign", ["\x01", "\x0b", "\x1f", "\ufffe", "&#1;", "&#8", "&#0;", "&#x1F;", "&#xFFFF;", "&#31;"]
+)
+def test_a_character_that_no_text_has_costs_itself_only(sign: str) -> None:
+    assert extract_html(page(f"<p>Let{sign} $x^2$ be.{sign}</p><!--{'-' * 500}-->")).text == "Let $x^2$ be."
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_mutated_page_is_a_text_with_its_counts_or_a_reason(seed: int) -> None:
+    draw = random.Random(seed)
+    results = extract([Page(mutated(draw), "", "") for _ in range(100)], LIMITS)
+    assert len(results) == 100
+    for result in results:
+        if isinstance(result, Failure):
+            assert result.reason
+            assert not result.reason.startswith("extraction failed"), result.reason
+        else:
+            losses = result.losses
+            assert 0 <= losses.math_spans <= losses.math_nodes
+            assert 0 <= losses.code_kept <= losses.code_blocks
+            assert losses.in_furniture >= 0 <= losses.math_signs
+            assert "\x00" not in result.text

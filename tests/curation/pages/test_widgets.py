@@ -123,3 +123,16 @@ def test_formulas_and_code_that_are_not_seen_are_counted(part: str, count: int) 
     assert losses.in_furniture == count
     assert not losses.suspected, "they are accounted for"
     assert ("furniture or hidden" in losses.sentence()) == (count > 0)
+
+
+@pytest.mark.parametrize(
+    "editor",
+    [
+        '<textarea data-lang="python" id="t1">x = 1\ny = 2</textarea>',
+        '<div class="compute"><script type="text/x-sage">x = 1\ny = 2</script></div>',
+        '<pre class="ptx-sagecell"><script type="text/x-sage">x = 1\ny = 2</script></pre>',
+    ],
+)
+def test_programs_in_editors_are_code(editor: str) -> None:
+    assert "\nx = 1\ny = 2\n```" in extract_html(page(f"<main>{PROSE}{editor}</main>")).text
+    assert "note" not in shown('<textarea name="message">note</textarea>')
