@@ -77,6 +77,8 @@ def test_every_record_is_accounted_for(straight: Path) -> None:
     assert outcomes["empty"] == outcomes["nav"] == "failed: no text"
     assert outcomes["long"] == "failed: longer than 16,777,216 bytes"
     assert [outcomes[str(number)] for number in range(40)] == ["kept"] * 40
+    assert not any(row["suspected"] for row in report.values())
+    assert report["7"]["math_signs"] == report["7"]["math_spans"] == 1
     kept = [row for path in sorted(straight.glob("part-*.parquet")) for row in pq.read_table(path).to_pylist()]
     assert len(kept) == 41
     assert all(row["math_spans"] == row["math_nodes"] == 1 for row in kept if row["title"].startswith("Series"))
@@ -84,6 +86,28 @@ def test_every_record_is_accounted_for(straight: Path) -> None:
     assert sum(summary["outcomes"].values()) == 48
     assert summary["passed"] == {"warcinfo record": 1}
     assert not (straight / ".work").exists()
+
+
+def test_what_is_suspected_and_what_is_no_notebook_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    (folder / "lost.html").write_text(
+        "<p>Words before <math-field>x^2</math-field> and behind it.</p>", encoding="utf-8"
+    )
+    (folder / "hidden.html").write_text("<p>Words of prose.</p><div hidden>\\(x^2\\)</div>", encoding="utf-8")
+    (folder / "settings.ipynb").write_text('{"theme": "dark"}', encoding="utf-8")
+    summary = extract_to([folder], tmp_path / "out", jobs=1)
+    report = {row["url"]: row for row in pq.read_table(tmp_path / "out" / "report.parquet").to_pylist()}
+    assert report["settings.ipynb"]["outcome"] == "failed: no notebook: JSON without a list of cells"
+    assert report["hidden.html"]["in_furniture"] == 1
+    assert {name: row["suspected"] for name, row in report.items()} == {
+        "lost.html": True,
+        "hidden.html": False,
+        "settings.ipynb": False,
+    }
+    assert summary.losses["suspected"] == 1
+    assert "more formulas than came out 1: `suspected`" in summary.lines()
+    assert "in furniture or hidden 1" in summary.lines()
 
 
 def test_groups_are_those_of_the_index_in_memory(straight: Path) -> None:
