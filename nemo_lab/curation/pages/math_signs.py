@@ -14,20 +14,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # No alternative crosses a "<", so that the walk stays linear on broken markup.
 _TAG = re.compile(r"""<(/?)([A-Za-z][\w:-]{0,40})((?:[^<>"']++|"[^"<]*+"|'[^'<]*+'|["'])*+)>?""")
 _COMMENT = re.compile(r"<!--(?!\[if[^\]]*msEquation)(?:(?!-->|<!--).)*+-->", re.DOTALL)
-_TAGS = re.compile(
-    "math|omath|mjx-container|mjx-math|mathjax|tex|latex|tex-math|la-tex|math-field|math-jax|"
-    "asciimath|amp-mathml|inline-formula|disp-formula"
+_TAGS = _names(
+    "math omath mjx-container mjx-math mathjax tex latex tex-math la-tex math-field math-jax asciimath "
+    "amp-mathml inline-formula disp-formula"
 )
-_SILENT = re.compile("script|style|pre|code|tt|kbd|samp|xmp|listing|textarea|template|noscript|title")
+_SILENT = _names("script style pre code tt kbd samp xmp listing textarea template noscript title")
 # what looks like a tag in them is none
-_RAW = re.compile("script|style|textarea|title")
-_VOID = re.compile("img|input|br|hr")
-_BLOCKS = re.compile("p|div|li|ul|ol|dl|dd|dt|tr|td|th|table|h1|h2|h3|h4|h5|h6|br|hr|section|article|body")
+_RAW = _names("script style textarea title")
+_VOID = _names("img input br hr")
+_BLOCKS = _names("p div li ul ol dl dd dt tr td th table h1 h2 h3 h4 h5 h6 br hr section article body")
 # no formula goes on behind one of these
-_ENDS = re.compile("p|li|h1|h2|h3|h4|h5|h6|section|article|body")
+_ENDS = _names("p li h1 h2 h3 h4 h5 h6 section article body")
 _CLASS = re.compile(
     r"""\bclass\s*=\s*["']?[^"'>]*?(?<![\w-])(?:katex(?:--?(?:display|block|inline))?|mjx-(?:chtml|math)|mjpage\w*|mwe-math-element"""
     r"|ql-formula|latex-rendered|ltx_Math|ltx_eqn_table|arithmatex|(?:inline|display|block)-?math|math-?(?:inline|display|block|tex)"
@@ -49,24 +54,8 @@ _IMAGE = re.compile(
     re.IGNORECASE,
 )
 # What the attributes of a formula hold in one place or another; looking for these first makes the walk fast.
-_HINTS = (
-    "ath",
-    "ex",
-    "eX",
-    "mj",
-    "ltx",
-    "quation",
-    "ormula",
-    "mml",
-    "rsist",
-    "ht=tx",
-    "codecogs",
-    "$",
-    "\\",
-    "^",
-    "_{",
-)
-_HINT = re.compile(
+_HINTS = re.compile(r"ath|[eE][xX]|mj|ltx|quation|ormula|mml|rsist|ht=tx|codecogs|[$\\^]|_\{")
+_PAGE_HINT = re.compile(
     r"math|tex(?!t|e)|mj[xp]|ltx|formula|equation|data-expr|persist|cht=tx|codecogs|\\[(\[]|\$|##", re.IGNORECASE
 )
 _COMMANDS = (
@@ -110,7 +99,7 @@ class Evidence:
 
 def count(page: str) -> Evidence:
     """Return the signs of mathematics in a page or a piece of one."""
-    if not _HINT.search(page) and not _SYMBOLS.search(page) and not _ENTITY.search(page):
+    if not _PAGE_HINT.search(page) and not _SYMBOLS.search(page) and not _ENTITY.search(page):
         return Evidence()
     kinds: Counter[str] = Counter()
     text = html.unescape("".join(_walk(_COMMENT.sub("", page), kinds)))
@@ -135,25 +124,25 @@ def _walk(page: str, kinds: Counter[str]) -> Iterator[str]:
         name = found[2].lower().rpartition(":")[2]
         if inside:
             if name == inside:
-                depth += -1 if found[1] else not _RAW.fullmatch(inside)
-            lost = not _SILENT.fullmatch(inside) and _ENDS.fullmatch(name) and name != inside
+                depth += -1 if found[1] else inside not in _RAW
+            lost = inside not in _SILENT and name in _ENDS and name != inside
             if depth and not lost:
                 at = found.end()
                 continue
-            kinds["element"] -= bool(lost and _BLOCKS.fullmatch(inside))  # it was what holds formulas
+            kinds["element"] -= bool(lost and inside in _BLOCKS)  # it was what holds formulas
             inside, at = "", found.end()
             if not lost:
                 continue
         if at < found.start():
             yield page[at : found.start()]
-        if _BLOCKS.fullmatch(name):
+        if name in _BLOCKS:
             yield "\n"
         at = found.end()
         if found[1]:
             continue
         kind = _kind(name, found[3])
         kinds[kind] += 1
-        if (kind or _SILENT.fullmatch(name)) and not _VOID.fullmatch(name) and not found[3].endswith("/"):
+        if (kind or name in _SILENT) and name not in _VOID and not found[3].endswith("/"):
             inside, depth = name, 1
     yield "" if inside else page[at:]
 
@@ -162,9 +151,9 @@ def _kind(name: str, attributes: str) -> str:
     """Return what sign of a formula a tag is, or an empty string."""
     if name == "script":
         return "script" if re.search(r"""type\s*=\s*["']?math/""", attributes) else ""
-    if _TAGS.fullmatch(name):
+    if name in _TAGS:
         return "element"
-    if not attributes or _SILENT.fullmatch(name) or not any(hint in attributes for hint in _HINTS):
+    if not attributes or name in _SILENT or not _HINTS.search(attributes):
         return ""
     if name == "img":
         return "element" if _IMAGE.search(attributes) or _CLASS.search(attributes) else ""

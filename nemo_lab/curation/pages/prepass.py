@@ -30,10 +30,10 @@ _HIDDEN = re.compile(r"display:\s*none|visibility:\s*hidden", re.IGNORECASE)
 _TAG = 50_000  # characters of one tag, addresses of data not counted
 _LONG_TAG = re.compile(rf"<[A-Za-z][^<>]{{{_TAG}}}")
 _DATA = re.compile(r"data:[\w.+/;=,-]{100,}")
-# Characters that no XML has, which the parser lets in and the tree then refuses to hold; written out or as references.
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]|&#0*(?:[0-8]|11|1[4-9]|2\d|3[01]|6553[45])(?!\d);?"
-    r"|&#[xX]0*(?:[0-8bBeEfF]|1[0-9a-fA-F]|[fF]{3}[eEfF])(?![0-9a-fA-F]);?"
+# Characters that no XML has: the parser lets them in, and the tree then refuses to hold them.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]")
+_CONTROL_REFERENCE = re.compile(
+    r"\x0c|&#0*(?:[0-8]|1[124-9]|2\d|3[01]|6553[45])(?!\d);?|&#[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]|[fF]{3}[eEfF])(?![0-9a-fA-F]);?"
 )
 _BLANK = re.compile(r"\s+")
 _LINES = 200  # of one formula
@@ -83,7 +83,8 @@ def prepare(page: str) -> Prepared:
     prepared = Prepared("", Shelf.for_page(page), title=_title(root))
     prepared.evidence = math_signs.count(page)
     for part in drop_chrome(root):
-        prepared.set_aside(part)
+        if part.tag != "a":
+            prepared.set_aside(part)
     open_widgets(root)
     skip = 0
     for element in list(root.iter()):
@@ -101,7 +102,8 @@ def prepare(page: str) -> Prepared:
 def _tree(page: str) -> Any:
     import lxml.etree
 
-    page = re.sub(r"^\s*<\?xml[^>]*\?>", "", _CONTROL.sub("", page), count=1)
+    page = _CONTROL_REFERENCE.sub(" ", _CONTROL.sub("", page))
+    page = re.sub(r"^\s*<\?xml[^>]*\?>", "", page, count=1)
     if _LONG_TAG.search(page):  # the parser's time grows with the square of the attributes
         page = _DATA.sub("data:", page)
         if _LONG_TAG.search(page):

@@ -31,14 +31,12 @@ _ORDER = re.compile(
     re.IGNORECASE,
 )
 _NAMES = ("class", "id", "for", "name", "role")
-_CONTROLS = ("aria-controls", "data-target", "data-bs-target")
 
 
 def open_widgets(root: Any) -> None:
     """Make labels, buttons and hidden panels that are content plain elements, in place."""
     fields = {one.get("id"): one for one in root.iter("input", "select", "textarea") if one.get("id")}
-    opened = set(_opened(root))
-    for element in list(root.iter()):
+    for element in list(root.iter("label", "button", "textarea", "script", "template")):
         tag = tag_of(element)
         if (tag == "label" and _is_content_label(element, fields)) or (tag == "button" and _is_content_button(element)):
             element.tag = "span"
@@ -46,27 +44,26 @@ def open_widgets(root: Any) -> None:
             element.tag = "pre"
         elif tag == "template" and (element.get("shadowrootmode") or element.get("shadowroot")):
             element.tag = "div"
-        elif tag and element.keys():
-            _unhide(element, opened)
+    hidden = root.xpath("//*[@hidden or contains(@style, 'none')]")
+    opened = set(_opened(root)) if hidden else set()
+    for element in hidden:
+        _unhide(element, opened)
 
 
 def _opened(root: Any) -> Iterator[str]:
     """Yield the ids of what the page's controls open."""
-    for element in root.iter("a", "button", "div", "h2", "h3", "h4", "h5", "input", "span", "summary"):
-        for name in _CONTROLS:
-            yield from (one.lstrip("#") for one in (element.get(name) or "").split())
-        yield from _QUOTED.findall((element.get("onclick") or "")[:500])
+    for names in root.xpath("//@aria-controls | //@data-target | //@data-bs-target"):
+        yield from (one.lstrip("#") for one in names.split())
+    for action in root.xpath("//@onclick"):
+        yield from _QUOTED.findall(action[:500])
 
 
 def _unhide(element: Any, opened: set[str]) -> None:
     """Show what a reader can open: panels, what a control names, and what the browser's search would find."""
-    hidden = element.get("hidden")
-    style = element.get("style") or ""
-    if hidden is None and "none" not in style:
-        return
     named = f"{element.get('class') or ''} {element.get('id') or ''}"
+    style = element.get("style") or ""
     can_open = is_panel(element) or _OPENED.search(named) or element.get("id") in opened
-    if hidden == "until-found" or (can_open and not _SWITCH.search(named)):
+    if element.get("hidden") == "until-found" or (can_open and not _SWITCH.search(named)):
         element.attrib.pop("hidden", None)
         element.set("style", re.sub(r"display:\s*none[^;]*;?", "", style, flags=re.IGNORECASE))
 

@@ -250,7 +250,24 @@ def mutated(draw: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "sign", ["\x01", "\x0b", "\x1f", "\ufffe", "&#1;", "&#8", "&#0;", "&#x1F;", "&#xFFFF;", "&#31;"]
+    "sign",
+    [
+        "\x01",
+        "\x0b",
+        "\x1f",
+        "\ufffe",
+        "&#1;",
+        "&#8",
+        "&#0;",
+        "&#x1F;",
+        "&#xFFFF;",
+        "&#31;",
+        "\x0c",
+        "&#12;",
+        "&#xc;",
+        "&#\x011;",
+        "&#&#1;1;",
+    ],
 )
 def test_a_character_that_no_text_has_costs_itself_only(sign: str) -> None:
     assert extract_html(page(f"<p>Let{sign} $x^2$ be.{sign}</p><!--{'-' * 500}-->")).text == "Let $x^2$ be."
