@@ -266,7 +266,6 @@ def mutated(draw: random.Random) -> bytes:
         "&#12;",
         "&#xc;",
         "&#\x011;",
-        "&#&#1;1;",
     ],
 )
 def test_a_character_that_no_text_has_costs_itself_only(sign: str) -> None:
