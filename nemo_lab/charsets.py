@@ -56,7 +56,7 @@ _ENCODINGS = re.compile(r"utf-?(?:8|16|32)|iso8859|cp\d|koi8|gb|hz|big5|euc|shif
 _SEVEN_BIT = {"iso2022_jp": b"\x1b", "iso2022_jp_ext": b"\x1b", "iso2022_kr": b"\x1b", "hz": b"~{"}
 _ESCAPES = ((b"\x1b$)C", "iso-2022-kr"), (b"\x1b$B", "iso-2022-jp"), (b"\x1b$@", "iso-2022-jp"))
 _ASCII = bytes(range(128))
-_LETTERS = bytes([*range(65, 91), *range(97, 123), 32])
+_PRINTED = bytes([9, 10, 13, *range(32, 127)])
 _LOW = bytes([*range(9), *range(14, 27), *range(28, 32)])  # control characters that no text holds
 _FEW_SIGNS = 64  # bytes beyond ASCII
 _FOREIGN = re.compile(rb"[\x80-\xff]{3}")  # hardly ever in Latin script
@@ -186,12 +186,12 @@ def _wide(content: bytes) -> str | None:
     """Decode UTF-16 or UTF-32 without a mark, known by bytes below 32 that no other text has.
 
     Of English every second byte is 0, of Greek or Cyrillic it is 3 or 4, and Chinese has them among others. A stray 0
-    in other text is told by the letters around it. The right order of bytes gives characters that exist, from few
+    in other text is told by the ASCII around it, which in 16 bits is half of the bytes, in Chinese two thirds. The right order of bytes gives characters that exist, from few
     blocks; the wrong one does not.
     """
     sample = content[: _DETECT // 4 * 4]
-    letters = len(sample) - len(sample.translate(None, _LETTERS))
-    if len(sample) == len(sample.translate(None, _LOW)) or letters > 0.6 * len(sample):
+    printed = len(sample) - len(sample.translate(None, _PRINTED))
+    if len(sample) == len(sample.translate(None, _LOW)) or printed > 0.85 * len(sample):
         return None
     ranked = sorted((_oddness(sample, name), name) for name in ("utf-16-be", "utf-16-le", "utf-32-be", "utf-32-le"))
     (share, _), name = ranked[0]

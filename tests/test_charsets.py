@@ -228,3 +228,8 @@ def test_what_fits_nothing_is_refused(content: bytes) -> None:
 def test_any_bytes_are_text_or_refused(content: bytes, charset: str) -> None:
     with contextlib.suppress(NotText):
         assert isinstance(decode(content, charset), str)
+
+
+@pytest.mark.parametrize("text", ["<p>a~b\x01</p><!-- " + "-" * 300 + " -->", "1;2;3\x00\n" * 40, "{}[];\x02" * 9])
+def test_a_stray_control_character_makes_no_text_one_of_16_bits(text: str) -> None:
+    assert decode(text.encode()) == text

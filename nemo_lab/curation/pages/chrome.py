@@ -8,7 +8,7 @@ main part is marked, and the main part never goes nor anything that holds it. An
 
 Beside the main part a word is enough. In it, a word may as well be the subject (`shared-memory`) or the layout
 (the `sidebar` of a textbook), so what the part holds decides: formulas, blocks of code, panels of tabs and the
-page's title stay, and so does a part of more text than links, unless its name is one that only furniture has.
+page's title stay, and so does a part of more text than links; where only furniture has such a name, if it is long.
 """
 
 import re
@@ -21,6 +21,7 @@ from nemo_lab.curation.pages import math_signs
 SHARE = 0.4
 _REST = 200  # characters that a page has besides a long menu
 _LITTLE, _LABEL = 30, 15  # characters that furniture says beside its links, and more for each link or control
+_MUCH = 200  # characters that no furniture says without a link or a control
 _ROLES = frozenset(
     (
         "navigation",
@@ -156,7 +157,7 @@ def _is_chrome(element: Any, tag: str, in_main: bool, free: bool) -> bool:
 
 def _is_content(element: Any, tag: str, in_main: bool) -> bool:
     """Return whether a part that is called furniture is none, by what it holds."""
-    if any(map(is_panel, element.iter())) or _holds_title(element):
+    if any(map(is_panel, element.iter())) or _holds_title(element) or next(element.iter(*_BLOCKS), None) is not None:
         return True
     if tag == "footer" and tag_of(element.getparent()) in ("blockquote", "figure"):
         return True  # who said it
@@ -164,17 +165,25 @@ def _is_content(element: Any, tag: str, in_main: bool) -> bool:
     bare = _length(element) - linked
     if bare <= linked:
         return False
-    if next(element.iter(*_BLOCKS), None) is not None or math_signs.in_element(element):
+    if math_signs.in_element(element):
         return True
-    if not _may_be_subject(element, tag, in_main) or _is_cards(element):
+    if tag in _TAGS or element.get("role") in _ROLES or _is_cards(element):
         return False
-    return bare >= _LITTLE + _padding(element) or _is_part_of_such(element)
+    if not _may_be_subject(element, in_main):
+        return in_main and bare >= _MUCH and not _padding(element)
+    return bare >= _LITTLE + _padding(element) or _is_part_of_such(element) or _is_tabs(element)
 
 
-def _may_be_subject(element: Any, tag: str, in_main: bool) -> bool:
-    """Return whether only words call it furniture, and such as may say what it is about."""
+def _is_tabs(element: Any) -> bool:
+    """Return whether it is called tabs and holds more than their labels."""
     named = f"{element.get('class') or ''} {element.get('id') or ''}"
-    if tag in _TAGS or element.get("role") in _ROLES or _FURNITURE.search(named):
+    return "tab" in named.lower() and next(element.iter("p", "table", "dl"), None) is not None
+
+
+def _may_be_subject(element: Any, in_main: bool) -> bool:
+    """Return whether the words that call it furniture may say what it is about."""
+    named = f"{element.get('class') or ''} {element.get('id') or ''}"
+    if _FURNITURE.search(named):
         return False
     return in_main or not any(word in named.lower() for word in _PLACES)
 

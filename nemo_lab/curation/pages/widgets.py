@@ -118,13 +118,18 @@ def _in_personal_form(label: Any) -> bool:
 def _is_content_button(button: Any) -> bool:
     """Return whether a button is a title, an option or a formula, and not something to press."""
     text = "".join("".join(button.itertext()).split())
-    title = next((above for above in button.iterancestors() if tag_of(above) in _TITLES), None)
+    title = next(filter(_is_title, button.iterancestors()), None)
     if title is not None:
         return 2 * len(text) >= len("".join("".join(title.itertext()).split())) and not _is_order(text)
-    named = button.get("class") or ""
-    if not text or button.get("role") == "tab":
+    named = f"{button.get('class') or ''} {button.get('id') or ''}"
+    if not text or button.get("role") == "tab" or _SWITCH.search(named):
         return False
-    return bool(_OPENER.search(named) and not _SWITCH.search(named)) or math_signs.in_element(button) > 0
+    opens = button.get("aria-expanded") is not None and " ".join(button.itertext()).strip().count(" ") > 1
+    return bool(_OPENER.search(named)) or (opens and not _is_order(text)) or math_signs.in_element(button) > 0
+
+
+def _is_title(element: Any) -> bool:
+    return tag_of(element) in _TITLES or element.get("role") == "heading"
 
 
 def _is_order(text: str) -> bool:

@@ -61,6 +61,9 @@ TABS = {
     "Bootstrap": '<ul class="nav nav-tabs" role="tablist"><li class="nav-item"><a class="nav-link active" data-toggle="tab" href="#a" role="tab">A</a></li></ul><div class="tab-content"><div class="tab-pane fade show active" id="a" role="tabpanel">FIRST</div><div class="tab-pane fade" id="b">SECOND</div></div>',
     "jQuery UI": '<div id="tabs" class="ui-tabs"><ul class="ui-tabs-nav" role="tablist"><li role="tab"><a href="#tabs-1" class="ui-tabs-anchor">A</a></li></ul><div id="tabs-1" class="ui-tabs-panel" role="tabpanel"><p>FIRST</p></div><div id="tabs-2" class="ui-tabs-panel" role="tabpanel" style="display: none;"><p>SECOND</p></div></div>',
     "Bootstrap 3 accordion": '<div class="panel-group" id="accordion" role="tablist"><div class="panel"><div class="panel-heading" role="tab"><h4><a data-toggle="collapse" href="#c1">A</a></h4></div><div id="c1" class="panel-collapse collapse" role="tabpanel"><div class="panel-body">FIRST</div></div><div id="c2" role="tabpanel">SECOND</div></div></div>',
+    "CSS only": '<div class="tabs"><input type="radio" id="t1" checked><label for="t1">A</label><div class="tab"><p>FIRST</p></div><input type="radio" id="t2"><label for="t2">B</label><div class="tab"><p>SECOND</p></div></div>',
+    "Asciidoctor": '<div id="_tabset1" class="openblock tabs is-sync"><div class="content"><div class="tablist ulist"><ul><li id="a" class="tab"><p>A</p></li></ul></div><div id="a--panel" class="tabpanel" aria-labelledby="a"><p>FIRST</p></div><div class="tabpanel" hidden><p>SECOND</p></div></div></div>',
+    "MUI": '<div class="MuiTabs-root"><div role="tablist"><button role="tab">A</button></div></div><div role="tabpanel" id="simple-tabpanel-0">FIRST</div><div role="tabpanel" id="simple-tabpanel-1" hidden>SECOND</div>',
     "W3Schools": '<div class="tabs"><button class="tablinks" onclick="openCity(event, \'a\')">A</button></div><div id="a" class="tabcontent" style="display:block"><p>FIRST</p></div><div id="b" class="tabcontent" style="display:none"><p>SECOND</p></div>',
     "Starlight": '<starlight-tabs><div class="tablist-wrapper"><ul role="tablist"><li role="presentation" class="tab"><a role="tab" href="#tab-panel-1">A</a></li></ul></div><div id="tab-panel-1" role="tabpanel">FIRST</div><div id="tab-panel-2" role="tabpanel" hidden>SECOND</div></starlight-tabs>',
 }
@@ -90,6 +93,8 @@ CONTENT = [
     '<div class="footer-note">INSIDE holds for \\(n > 1\\)</div>',
     "<blockquote><p>To be or not to be.</p><footer>INSIDE</footer></blockquote>",
     '<div role="complementary"><p>INSIDE</p></div>',
+    f'<section class="subscribe-pattern"><p>INSIDE {TEXT[:300]}</p></section>',
+    '<div class="sidebar"><a href="a">A long link to another page of the manual</a><pre>INSIDE = 1</pre></div>',
 ]
 
 

@@ -57,7 +57,7 @@ def test_questions_in_labels_are_text(question: str) -> None:
         '<input type="checkbox" id="__drawer" class="md-toggle"><label class="md-overlay" for="__drawer">GONE</label>',
         '<input type="checkbox" role="button" aria-haspopup="true" id="x"><label for="x">GONE</label>',
         '<label class="theme-switch"><input type="checkbox">GONE</label>',
-        "<button>GONE</button><button class='copy-button'>GONE</button><button class='accordion-toggle-menu'>GONE</button>",
+        "<button aria-expanded='false'>Open the GONE menu</button><button>GONE</button><button class='copy-button'>GONE</button><button class='accordion-toggle-menu'>GONE</button>",
         "<h2>Title<button aria-label='Copy'>#</button></h2>",
         "<h2>Title <button>Copy item path</button></h2>",
     ],
@@ -76,6 +76,8 @@ TITLES = {
     "W3Schools": '<button class="accordion">Why is \\(\\sqrt 2\\) irrational?</button><div class="panel"><p>BODY</p></div>',
     "details": "<details><summary><button>Why is \\(\\sqrt 2\\) irrational?</button></summary>BODY</details>",
     "list of terms": '<dl><dt><button aria-expanded="false" aria-controls="f1">Why is \\(\\sqrt 2\\) irrational?</button></dt><dd id="f1" style="display: none">BODY</dd></dl>',
+    "role": '<div role="heading" aria-level="3"><button>Why is \\(\\sqrt 2\\) irrational?</button></div><div>BODY</div>',
+    "Headless UI": '<button id="headlessui-disclosure-button-1" aria-expanded="false">Why is \\(\\sqrt 2\\) irrational?</button><div>BODY</div>',
     "collapsible": '<button type="button" class="collapsible">Why is \\(\\sqrt 2\\) irrational?</button><div class="content"><p>BODY</p></div>',
 }
 
