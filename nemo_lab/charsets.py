@@ -186,8 +186,8 @@ def _wide(content: bytes) -> str | None:
     """Decode UTF-16 or UTF-32 without a mark, known by bytes below 32 that no other text has.
 
     Of English every second byte is 0, of Greek or Cyrillic it is 3 or 4, and Chinese has them among others. A stray 0
-    in other text is told by the ASCII around it, which in 16 bits is half of the bytes, in Chinese two thirds. The right order of bytes gives characters that exist, from few
-    blocks; the wrong one does not.
+    in other text is told by the ASCII around it, which in 16 bits is half of the bytes, in Chinese two thirds. The
+    right order of bytes gives characters that exist, from few blocks; the wrong one does not.
     """
     sample = content[: _DETECT // 4 * 4]
     printed = len(sample) - len(sample.translate(None, _PRINTED))
