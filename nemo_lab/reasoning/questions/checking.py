@@ -2,17 +2,20 @@ r"""Whether an answer is the right one: as text, as a number, or as a formula.
 
     same_answer("Paris", " paris")                              # exact: the same text
     same_answer("0.5", "1/2", kind="number")                    # number: the same rational
-    same_answer(r"\frac{1}{2}", "$0.5$", kind="math")            # math: the same formula, by math-verify
+    same_answer(r"\frac{1}{2}", "$0.5$", kind="math")            # math: the same formula
 
-An answer was written by a model, so it may be anything: a tower of exponents that fills the memory, brackets
-nested a thousand deep, code. math-verify guards itself with signal alarms, which work in the main thread only
-and do not end a long computation in C; called from a thread it raises, and a reward that turns every exception
-into 0 is then silently always 0 (verl PR 5635). Here formulas are compared in a process of their own
-(`math_worker`) with a limit of memory; after `seconds` it is killed and a new one started. It works from any
-thread. Most hostile answers never get there: `refusal` gives the reason.
+A wrong reward teaches a model the wrong thing, and one for a wrong answer is the worse of the two: it is found and
+repeated. So formulas are compared by three rules. The same text, wrappers and layout aside, is always the same
+answer (`notation`). Else all of both texts must be read, every token (`formulas`): a reading of a fragment would
+take `5\left(` for 5, as extractors do that search an answer for something to read (Math-Verify issues 14, 41, 60).
+Else what was read must have the same value (`equality`). What cannot be read is not the same.
 
-math-verify is not symmetric, the gold answer comes first: the gold `1<x<2` is met by `(1,2)`, not the reverse.
-Nothing is ever evaluated here, and no text raises; what cannot be read is not the same.
+An answer was written by a model, so it may be anything: a tower of exponents that fills the memory, brackets nested
+a thousand deep, code. Nothing is ever evaluated as code. Formulas are compared in a process of their own
+(`math_worker`) with limits of memory and time; after `seconds` it is killed and a new one started. It works from any
+thread (signal alarms do not: verl PR 5635). The limits guard the computation only, equal texts need none.
+
+The gold answer comes first: the gold `1<x<2` is met by `(1,2)`, not the reverse, which may be a point.
 """
 
 from __future__ import annotations
@@ -32,32 +35,35 @@ from pathlib import Path
 from types import TracebackType
 
 from nemo_lab.errors import LabError, check_instance, check_number, one_of
+from nemo_lab.reasoning.questions.notation import same_text
+from nemo_lab.reasoning.questions.wrappers import unwrapped
 
 KINDS = ("exact", "number", "math")
-MAX_CHARACTERS = 2000  # of an answer that is looked at
-MAX_NUMBER = 40  # characters of a number
-MAX_DEPTH = 12  # nested brackets of a formula
+MAX_CHARACTERS = 2000  # of a formula that is computed with
+MAX_NUMBER = 1000  # characters of a number
+MAX_DEPTH = 24  # nested brackets of a formula
 START_SECONDS = 60.0  # until a new worker is ready, on a busy machine
 CHECKS_EACH = 2000  # by one worker, whose caches grow
 _NUMBER = re.compile(r"([+-]?)(\d{1,3}(?:,\d{3})+|\d+)?(?:\.(\d*))?(?:/(\d+))?", re.ASCII)
+_KEPT = ("<super>", "<sub>", "<fraction>")  # x² is not x2, and 1½ not 11/2
 _ABSURD = (
     (re.compile(r"[\x00-\x08\x0b-\x1f\x7f]"), "control characters"),
     (re.compile(r"__|\blambda\b|\bimport\b|\b(?:eval|exec|open)\s*\("), "code"),
-    (re.compile(r"\d{51}"), "a number of more than 50 digits"),
-    (re.compile(r"(?:\^|\*\*)\s*[({]*\s*[+-]?\d{4}"), "an exponent of 1000 or more"),
-    (re.compile(r"(?:\^|\*\*)\s*[({]*[^\s+\-=,;)}]*(?:\^|\*\*)"), "an exponent of an exponent"),
-    (re.compile(r"\d{4}\s*[)}\]]*\s*!|!\s*[)}\]]*\s*!"), "a factorial of a large number or of a factorial"),
+    (re.compile(r"\d{1001}"), "a number of more than 1000 digits"),
+    (re.compile(r"(?:\^|\*\*)\s*[({]*\s*[+-]?\d{6}"), "an exponent of 100,000 or more"),
+    (re.compile(r"(?:(?:\^|\*\*)[({\s]*\d+[)}\s]*){3}"), "a tower of exponents"),
+    (re.compile(r"\d{5}\s*[)}\]]*\s*!(?!=)|![\s)}\]]*![\s)}\]]*!"), "a factorial of a large number or of a factorial"),
 )
 
 
 def same_answer(gold: str, given: str, *, kind: str = "exact", seconds: float = 2.0) -> bool:
-    """Return whether `given` is the answer `gold`. Empty answers and those over 2,000 characters never are.
+    """Return whether `given` is the answer `gold`. Empty answers never are.
 
     Args:
         gold: the right answer.
         given: the answer to judge.
         kind: exact (the same text but for case, spaces and the punctuation around it), number (the same
-            rational: `1,234`, `0.50`, `1/2`) or math (a formula, plain or LaTeX).
+            rational: `1,234`, `0.50`, `1/2`, `**73**`) or math (a formula, plain or LaTeX).
         seconds: for math, how long the comparison may take before it counts as different.
 
     Raises:
@@ -69,17 +75,21 @@ def same_answer(gold: str, given: str, *, kind: str = "exact", seconds: float = 
         raise LabError(one_of("kind of answer", kind, KINDS))
     if kind == "math":
         return _shared().same(gold, given, seconds=seconds)
-    if max(len(gold), len(given)) > MAX_CHARACTERS:
-        return False
     if kind == "number":
-        right = as_number(gold)
-        return right is not None and right == as_number(given)
+        right = as_number(unwrapped(gold))
+        return right is not None and right == as_number(unwrapped(given))
     return plain(gold) == plain(given) != ""
 
 
 def plain(text: str) -> str:
     """Return the text for comparison: NFKC, without case, runs of spaces as one, bare of outer punctuation."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).strip(" .,;:!?\"'")
+    text = "".join(map(_compatible, unicodedata.normalize("NFC", text)))
+    return " ".join(text.casefold().split()).strip(" .,;:!?\"'")
+
+
+def _compatible(character: str) -> str:
+    kept = unicodedata.decomposition(character).startswith(_KEPT)
+    return character if kept else unicodedata.normalize("NFKC", character)
 
 
 def as_number(text: str) -> Fraction | None:
@@ -96,8 +106,8 @@ def as_number(text: str) -> Fraction | None:
 def refusal(text: str) -> str:
     """Return why a formula is not given to the computer algebra, or nothing.
 
-    A refused formula counts as different from all others. The limits lie far above what answers of
-    competition problems need; 2^{1000} and larger powers are among the refused.
+    A refused formula is only the same as the same text. The limits lie far above what answers of competition
+    problems need; what passes them and is large all the same is refused by the reader of formulas.
     """
     if not text.strip():
         return "empty"
@@ -150,12 +160,16 @@ class MathChecker:
             LabError: no time was given, or no process can be started here.
         """
         check_number("seconds", seconds, above=0)
+        if gold.split() == given.split():
+            return bool(gold.split())
+        if max(len(gold), len(given)) <= MAX_CHARACTERS and same_text(gold, given):
+            return True
         if refusal(gold) or refusal(given):
             self.refused += 1
             return False
         numbers = as_number(gold), as_number(given)
-        if plain(gold) == plain(given) != "" or None not in numbers:
-            return plain(gold) == plain(given) or numbers[0] == numbers[1]
+        if all(number and number.denominator == 1 for number in numbers):
+            return numbers[0] == numbers[1]
         with self._lock:
             return self._ask(json.dumps([gold, given]).encode() + b"\n", seconds) == b"1"
 
@@ -197,9 +211,7 @@ class MathChecker:
                 self._line(self._process, START_SECONDS)
             except OSError as error:
                 self.close()
-                raise LabError(
-                    "The process that compares formulas does not start; is math-verify installed?"
-                ) from error
+                raise LabError("The process that compares formulas does not start; is sympy installed?") from error
         self._checks += 1
         return self._process
 

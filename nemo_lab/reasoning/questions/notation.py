@@ -1,0 +1,327 @@
+r"""A formula cut into tokens: its characters in one spelling, its commands by one name.
+
+    tokens(r"\dfrac{1}{2} x²")                          # \frac { 1 } { 2 } x ^ { 2 }
+
+Nothing is dropped here but layout: spaces, sizes of brackets, fonts, colours. Every other character
+becomes a token, known or not, so that a reader can say of any formula that it has read all of it. Two answers with
+the same tokens are the same text. Case is kept: N and n are two variables.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from nemo_lab.reasoning.questions.wrappers import unwrapped
+
+FUNCTIONS = frozenset(
+    [
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "arcsinh",
+        "arccosh",
+        "arctanh",
+        "exp",
+        "ln",
+        "log",
+        "lg",
+    ]
+)
+GREEK = frozenset(
+    [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "pi",
+        "rho",
+        "sigma",
+        "tau",
+        "upsilon",
+        "phi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Pi",
+        "Sigma",
+        "Phi",
+        "Psi",
+        "Omega",
+    ]
+)
+_OTHER = {"∞": "infty", "≤": "le", "≥": "ge", "≠": "ne", "≈": "approx", "±": "pm", "∓": "mp", "∪": "cup", "∩": "cap"}
+_OTHER |= {"∈": "in", "∅": "emptyset", "ℝ": "R", "ℤ": "Z", "ℕ": "N", "ℚ": "Q", "ℂ": "C", "√": "sqrt", "⌊": "lfloor"}
+_OTHER |= {"⌋": "rfloor", "⌈": "lceil", "⌉": "rceil", "⟨": "langle", "⟩": "rangle", "∖": "setminus", "∠": "angle"}
+_OTHER |= {"⩽": "le", "⩾": "ge", "≡": "equiv", "→": "to", "∑": "sum", "∫": "int", "∂": "partial", "∏": "prod"}
+_SIGNS = {
+    "×": "*",
+    "⋅": "*",
+    "·": "*",
+    "∙": "*",
+    "÷": "/",
+    "∕": "/",
+    "⁄": "/",
+    "°": "°",
+    "º": "°",
+    "…": "...",
+    "⋯": "...",
+}
+_SIGNS |= (
+    dict.fromkeys("−–—‐‑﹣－", "-") | dict.fromkeys("′’ʹ", "'") | dict.fromkeys("“”\u200b\u200c\u200d\u2060\ufeff", "")
+)
+_SIGNS |= {"∣": "|", "∶": ":", "¢": r"\text{cents}", "\u2212": "-", "％": "%"}
+_GREEK_SIGNS = {"ϕ": "phi", "ϵ": "epsilon", "ϑ": "theta", "µ": "mu", "ς": "sigma"}
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙᵢ", "0123456789+-()ni0123456789+-()ni")
+_RENAMED = {
+    "frac": "dfrac tfrac cfrac nicefrac sfrac",
+    "binom": "dbinom tbinom",
+    "infty": "infinity inf oo",
+    "emptyset": "varnothing",
+    "arctan": "arctg atan",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "tan": "tg",
+    "cot": "ctg cotan",
+    "theta": "vartheta",
+    "phi": "varphi",
+    "epsilon": "varepsilon",
+    "approx": "simeq",
+    "angle": "measuredangle",
+}
+_RENAMES = {old: new for new, olds in _RENAMED.items() for old in olds.split()}
+_AS_SIGN = {
+    "*": "cdot times ast",
+    "/": "div over",
+    "<=": "le leq leqslant",
+    ">=": "ge geq geqslant",
+    "!=": "ne neq",
+    "<": "lt",
+    ">": "gt",
+    "=": "coloneqq",
+    "|": "vert lvert rvert mid",
+    "||": "| Vert lVert rVert",
+    "...": "ldots dots cdots dotsc dotsb",
+    "%": "%",
+    "$": "$ textdollar",
+    "\\{": "{ lbrace",
+    "\\}": "} rbrace",
+    "[": "lbrack",
+    "]": "rbrack",
+    "(": "lparen",
+    ")": "rparen",
+    "°": "degree textdegree",
+    "'": "prime",
+    "&": "&",
+    "_": "_",
+    "and": "land wedge",
+    "or": "lor vee",
+    ":": "colon",
+    "#": "#",
+}
+_COMMAND_SIGNS = {name: sign for sign, names in _AS_SIGN.items() for name in names.split()}
+_NAMED_SIGNS = dict.fromkeys(("percent", "percentage", "pct"), "%") | dict.fromkeys(("degrees", "degree", "deg"), "°")
+_NAMED_SIGNS |= {"and": "and", "or": "or"}
+_NAMED_COMMANDS = FUNCTIONS | GREEK | frozenset(_RENAMES) | {"sqrt", "infty"}
+_FONTS = "mathbf mathit mathsf mathtt mathcal mathfrak boldsymbol bm mathnormal displaystyle textstyle limits nolimits"
+_DROPPED = frozenset(f"{_FONTS} thinspace medspace enspace quad qquad hfill rm bf it mathstrut".split())
+_UPRIGHT = r"text|textrm|textbf|textit|textnormal|textsf|texttt|textup|mathrm|mbox|hbox|operatorname\*?|mathop"
+
+_TOKEN = re.compile(
+    rf"(?P<upright>\\(?:{_UPRIGHT})\s*\{{(?P<inside>(?:[^{{}}]|\{{[^{{}}]*\}})*)\}})"
+    r"|(?P<set>\\mathbb\s*\{?\s*(?P<letter>[RZNQC])(?![A-Za-z])\s*\}?)"
+    r"|(?P<command>\\(?:[A-Za-z]+|[^A-Za-z]))"
+    r"|(?P<number>(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+(?![\d.A-Za-z]))?)"
+    r"|(?P<name>[A-Za-z]+)"
+    r"|(?P<sign>\*\*|<=|>=|!=|==|:=|\.\.\.+|!!|\S)",
+    re.ASCII,
+)
+_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\\[,;! ]|,\\!\s?|\{,\}|[ ~_])\d{3})+(?![\d_]|\s*/)", re.ASCII)
+_COMMAS = re.compile(r"(?<![\d.,\w])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])", re.ASCII)
+_MIXED = re.compile(r"(?<![\d.,/^_])(\d+)\s+(\d+)\s*/\s*(\d+)(?![\d.])", re.ASCII)
+_SIZES = re.compile(r"\\(?:left|right)\s*\.|\\(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])|(?<!\\)\\[,:;!> ]|~")
+_COLOURS = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}|\\(?:label|tag|hspace|vspace)\*?\s*\{[^{}]*\}")
+_ROOT = re.compile(r"√\s*(\d+(?:\.\d+)?|[A-Za-zπ])", re.ASCII)
+_TAGS = re.compile(r"</?(?:b|strong|i|em|u|answer|p|span|code|div|math)>", re.ASCII)
+
+
+class Token(NamedTuple):
+    """One piece of a formula: its kind (number, name, command, words, upright or sign) and its text."""
+
+    kind: str
+    text: str
+
+
+# --- the text of a formula
+
+
+def one_spelling(text: str) -> str:
+    """Return the text with signs of Unicode as ASCII or LaTeX; x² keeps its exponent, ½ its fraction."""
+    text = _TAGS.sub("", re.sub(r"<su([pb])>([^<>]*)</su[pb]>", _script, text))
+    text = re.sub("[⁰¹²³⁴-⁹⁺⁻⁽⁾ⁿⁱ]+", r"^{\g<0>}", text)
+    text = re.sub("[₀-₉₊₋₍₎ₙᵢ]+", r"_{\g<0>}", text).translate(_RAISED)
+    text = _ROOT.sub(r"\\sqrt{\1}", text)
+    return text if text.isascii() else "".join(map(_spelled, text))
+
+
+def _script(match: re.Match[str]) -> str:
+    return f"{'^' if match[1] == 'p' else '_'}{{{match[2]}}}"
+
+
+def _spelled(character: str) -> str:
+    """Return one character as ASCII, where there is a way."""
+    if character.isascii() or character in "€£¥₹":
+        return character
+    if character in _SIGNS:
+        return _SIGNS[character]
+    name = _OTHER.get(character) or _GREEK_SIGNS.get(character) or _greek(character)
+    if name:
+        return f"\\{name} "
+    plain = unicodedata.normalize("NFKC", character)
+    top, slash, bottom = plain.partition("⁄")
+    return f"\\frac{{{top}}}{{{bottom}}}" if slash and top and bottom else plain
+
+
+def _greek(character: str) -> str:
+    words = unicodedata.name(character, "").split()
+    if words[:1] != ["GREEK"] or len(words) != 4 or words[2] != "LETTER":
+        return ""
+    name = {"LAMDA": "lambda"}.get(words[3], words[3].lower())
+    name = name.capitalize() if words[1] == "CAPITAL" else name
+    return name if name in GREEK else ""
+
+
+def _laid_out(text: str) -> str:
+    """Return the formula without layout, and its numbers without separators of thousands."""
+    text = one_spelling(text)
+    if "\\begin" not in text:  # there two backslashes end a row; elsewhere they are one, escaped twice
+        text = re.sub(r"\\\\(?=[A-Za-z{}%$])", r"\\", text)
+    text = _GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), _COLOURS.sub(" ", text))
+    return _MIXED.sub(r"(\1\\frac{\2}{\3})", _SIZES.sub(" ", text))
+
+
+# --- tokens
+
+
+def tokens(text: str) -> list[Token]:
+    """Return a formula as tokens. Each character is in one of them, but for layout; `**` is `^`, `\\dfrac` `\\frac`."""
+    text, found = _laid_out(text), []
+    text = _COMMAS.sub(lambda match: match[0].replace(",", "") if _is_outside(text, match.start()) else match[0], text)
+    for match in _TOKEN.finditer(text):
+        found.extend(_named(match))
+    return _degrees(found)
+
+
+def same_text(gold: str, given: str) -> bool:
+    """Return whether two answers are the same text, wrappers, layout and spelling aside; blank ones never are."""
+    return _bare(tokens(unwrapped(gold))) == _bare(tokens(unwrapped(given))) != []
+
+
+def _bare(found: list[Token]) -> list[Token]:
+    """Return tokens without braces around one token: x^{2} is x^2."""
+    kept: list[Token] = []
+    for token in found:
+        if token.text == "}" and [one.text for one in kept[-2:-1]] == ["{"] and kept[-1].text not in ("{", "}"):
+            kept[-2:] = kept[-1:]
+        elif token.kind == "name" and kept and kept[-1].kind == "name":  # F_k F is F_kF
+            kept[-1] = Token("name", kept[-1].text + token.text)
+        else:
+            kept.append(token)
+    return kept
+
+
+def _is_outside(text: str, place: int) -> bool:
+    """Return whether a place stands in no bracket: in (1,200) a comma parts two numbers, in 1,200 it groups digits."""
+    before = text[:place]
+    opened = before.count("(") + before.count("[") + before.count("\\{")
+    return opened <= before.count(")") + before.count("]") + before.count("\\}")
+
+
+def _named(match: re.Match[str]) -> Iterator[Token]:
+    """Yield the tokens of one match: commands by their common name, upright text as words."""
+    kind, text = str(match.lastgroup), match[0]
+    if match["upright"]:
+        yield from _upright(match["inside"])
+    elif match["set"]:
+        yield Token("command", f"\\{match['letter']}")
+    elif match["command"]:
+        yield from _command(text[1:])
+    elif kind == "name":
+        yield _name(text)
+    else:
+        yield Token(kind, {"**": "^", "==": "=", ":=": "="}.get(text, "..." if text.startswith("..") else text))
+
+
+def _command(name: str) -> Iterator[Token]:
+    if name in _COMMAND_SIGNS:
+        yield Token("sign", _COMMAND_SIGNS[name])
+    elif name not in _DROPPED:
+        yield Token("command", "\\" + _RENAMES.get(name, name))
+
+
+def _name(text: str) -> Token:
+    if text in _NAMED_SIGNS:
+        return Token("sign", _NAMED_SIGNS[text])
+    return Token("command", "\\" + _RENAMES.get(text, text)) if text in _NAMED_COMMANDS else Token("name", text)
+
+
+def _upright(inside: str) -> Iterator[Token]:
+    """Yield the tokens of upright text: words together, single letters apart, formulas as such."""
+    words: list[str] = []
+    for token in map(_within, _TOKEN.finditer(inside)):
+        if token.kind == "name" and len(token.text) > 1:
+            words.append(token.text)
+            continue
+        if words:
+            yield Token("words", " ".join(words))
+            words = []
+        yield Token("upright", token.text) if token.kind == "name" else token
+    if words:
+        yield Token("words", " ".join(words))
+
+
+def _within(match: re.Match[str]) -> Token:
+    text = match[0]
+    if match.lastgroup == "name":
+        return _name(text)
+    if match["command"]:
+        return next(_command(text[1:]), Token("sign", text))
+    return Token("number" if match["number"] else "sign", text)
+
+
+def _degrees(found: list[Token]) -> list[Token]:
+    r"""Return tokens with one sign for a degree and for a prime, which TeX writes as raised signs."""
+    kept: list[Token] = []
+    for token in found:
+        kept.append(token)
+        for mark, sign in (("\\circ", "°"), ("'", "'")):
+            for raised in (["^", mark], ["^", "{", mark, "}"]):
+                if [one.text for one in kept[-len(raised) :]] == raised:
+                    kept[-len(raised) :] = [Token("sign", sign)]
+    return kept
