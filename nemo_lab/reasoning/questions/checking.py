@@ -5,10 +5,10 @@ r"""Whether an answer is the right one: as text, as a number, or as a formula.
     same_answer(r"\frac{1}{2}", "$0.5$", kind="math")            # math: the same formula
 
 A wrong reward teaches a model the wrong thing, and one for a wrong answer is the worse of the two: it is found and
-repeated. So formulas are compared by three rules. The same text, wrappers and layout aside, is always the same
-answer (`notation`). Else all of both texts must be read, every token (`formulas`): a reading of a fragment would
-take `5\left(` for 5, as extractors do that search an answer for something to read (Math-Verify issues 14, 41, 60).
-Else what was read must have the same value (`equality`). What cannot be read is not the same.
+repeated. So formulas are compared by three rules. The same text, wrappers and layout aside, is always the same answer
+(`formulas.notation`). Else every token of both texts must be read (`formulas.reading`): extractors that search an
+answer for something to read take `5\left(` for 5. Else what was read must have the same value (`formulas.equality`).
+What cannot be read is not the same.
 
 An answer was written by a model, so it may be anything: a tower of exponents that fills the memory, brackets nested
 a thousand deep, code. Nothing is ever evaluated as code. Formulas are compared in a process of their own
@@ -35,8 +35,8 @@ from pathlib import Path
 from types import TracebackType
 
 from nemo_lab.errors import LabError, check_instance, check_number, one_of
-from nemo_lab.reasoning.questions.notation import same_text
-from nemo_lab.reasoning.questions.wrappers import unwrapped
+from nemo_lab.reasoning.questions.formulas.notation import same_text
+from nemo_lab.reasoning.questions.formulas.wrappers import unwrapped
 
 KINDS = ("exact", "number", "math")
 MAX_CHARACTERS = 2000  # of a formula that is computed with
@@ -76,8 +76,8 @@ def same_answer(gold: str, given: str, *, kind: str = "exact", seconds: float = 
     if kind == "math":
         return _shared().same(gold, given, seconds=seconds)
     if kind == "number":
-        right = as_number(unwrapped(gold))
-        return right is not None and right == as_number(unwrapped(given))
+        right = _bare_number(gold)
+        return right is not None and right == _bare_number(given)
     return plain(gold) == plain(given) != ""
 
 
@@ -101,6 +101,11 @@ def as_number(text: str) -> Fraction | None:
     whole, decimals = (match[2] or "0").replace(",", ""), match[3] or ""
     value = Fraction(int(whole + decimals), 10 ** len(decimals)) / int(match[4] or 1)
     return -value if match[1] == "-" else value
+
+
+def _bare_number(text: str) -> Fraction | None:
+    """Return the rational within wrappers: **73** is 73."""
+    return as_number(unwrapped(text)) if len(text) <= MAX_CHARACTERS else None
 
 
 def refusal(text: str) -> str:

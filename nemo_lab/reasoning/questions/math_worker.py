@@ -59,8 +59,8 @@ def _in_time(line: str) -> bool:
 
 def _same(line: str) -> bool:
     """Return the verdict; whatever is raised, a MemoryError or RecursionError too, is a no."""
-    from nemo_lab.reasoning.questions.equality import same_value
-    from nemo_lab.reasoning.questions.formulas import read
+    from nemo_lab.reasoning.questions.formulas.equality import same_value
+    from nemo_lab.reasoning.questions.formulas.reading import read
 
     try:
         gold, given = map(read, json.loads(line))

@@ -2,11 +2,12 @@
 
 import math
 import os
-import random
+import signal
 import subprocess
 import sys
-import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,28 +16,26 @@ from hypothesis import strategies as st
 from nemo_lab.errors import LabError
 from nemo_lab.reasoning.questions import checking
 from nemo_lab.reasoning.questions.checking import MathChecker, as_number, refusal, same_answer
+from tests.reasoning.questions.hostile import answers, judged
 from tests.reasoning.refusals import Call, refused
 
 PATIENT = 60.0  # seconds, where the answer matters and the machine may be busy
-# Over 15 s each, so that no machine decides them within the 0.2 s they get; then two that take a second or so.
-STUCK = [r"(x+y+z+w+v)^{500}", r"\sum_{n=1}^{999} n^{n}", r"(x+y+z)^{900}", r"(x+y+z+w+v+u)^{900}"]
-SLOW = [r"\binom{999}{500}^{999}", "+".join(["1"] * 900)]
+PAIRS = Path(__file__).with_name("math_pairs.tsv")
 REFUSED = {
-    "9^9^9^9": "exponent of an exponent",
-    "10**10**10": "exponent of an exponent",
-    "2^{2^{2^{99}}}": "exponent of an exponent",
-    "9^{99999}": "exponent of 1000 or more",
-    "2**-5000": "exponent of 1000 or more",
-    "９^{９９９９９}": "exponent of 1000 or more",
+    "9^9^9^9": "tower of exponents",
+    "10**10**10**10": "tower of exponents",
+    "2^{2^{2^{99}}}": "tower of exponents",
+    "9^{9999999}": "exponent of 100,000 or more",
+    "2**-500000": "exponent of 100,000 or more",
+    "９^{９９９９９９}": "exponent of 100,000 or more",
     "(" * 400 + ")" * 400: "nested",
     "__import__('os').system('touch X')": "code",
     "eval('1')": "code",
     "1\x00": "control characters",
-    "7" * 60: "more than 50 digits",
+    "7" * 1001: "more than 1000 digits",
     "100000!": "factorial",
     "3!!!": "factorial",
     "x" * 2001: "characters",
-    " \n": "empty",
 }
 SAME = [
     ("x^2", "(x^1)^2"),
@@ -58,6 +57,8 @@ DIFFERENT = [
     ("x", "y"),
     ("x+1", "Paris, I think"),
     ("5", r"\frac{"),
+    ("N", "n"),
+    ("ABC", "abc"),
 ]
 
 
@@ -79,7 +80,9 @@ def checker():
         ("A", "B", False),
         ("", "", False),
         (".", "...", False),  # nothing is left of either
-        ("x" * 3000, "x" * 3000, False),
+        ("x" * 3000, "x" * 3000, True),
+        ("x²", "x2", False),
+        ("1½", "11/2", False),
     ],
 )
 def test_exact_is_the_same_text(gold, given, verdict):
@@ -99,7 +102,11 @@ def test_exact_is_the_same_text(gold, given, verdict):
         ("12,34", "1234", False),
         ("x", "x", False),
         ("1/0", "1/0", False),
-        ("9" * 41, "9" * 41, False),
+        ("9" * 41, "9" * 41, True),
+        ("9" * 1001, "9" * 1001, False),
+        ("73", "**73**", True),
+        ("73", r"$\boxed{73}$.", True),
+        ("73", "**74**", False),
         (".", ".", False),
     ],
 )
@@ -142,19 +149,61 @@ def test_different_formulas(checker, gold, given):
     assert not checker.same(gold, given, seconds=PATIENT)
 
 
+def table() -> list[tuple[str, str, str, bool]]:
+    """Kind, gold, given and verdict of every line of the table, both ways."""
+    rows = [line.split("\t") for line in PAIRS.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    there = [(kind, gold, given_, verdict == "1") for kind, gold, given_, verdict, _ in rows]
+    return there + [(kind, given_, gold, verdict == "1") for kind, gold, given_, _, verdict in rows]
+
+
+def test_the_table_of_pairs_both_ways(checker):
+    """Kinds of faults that are known of graders, each with its siblings; those of one pair are told apart in time."""
+    rows, slow = table(), []
+    assert len(rows) >= 2 * 600
+    wrong = []
+    for kind, gold, given_, verdict in rows:
+        start = time.monotonic()
+        if checker.same(gold, given_, seconds=PATIENT) != verdict:
+            wrong.append((kind, gold, given_, verdict))
+        if time.monotonic() - start > 1:
+            slow.append((gold, given_))
+    assert not wrong
+    for gold, given_ in slow:  # busy machines: once more
+        start = time.monotonic()
+        checker.same(gold, given_, seconds=PATIENT)
+        assert time.monotonic() - start < 1, (gold, given_)
+
+
+def test_the_same_text_is_the_same_answer_whatever_its_size(checker):
+    for _, gold, given_, _ in table():
+        for text in (gold, given_):
+            assert checker.same(text, f" {text}\n"), text
+    for text in ("(" * 10**5, "9" * 10**5, "^9" * 10**5, "{" * 10**5 + "}" * 10**5, "\\frac" * 10**5):
+        assert checker.same(text, text + " ")
+        assert not checker.same(text, text + "1")
+
+
 @pytest.mark.parametrize(("text", "reason"), REFUSED.items(), ids=lambda text: repr(text)[:20])
 def test_absurd_formulas_are_refused_with_a_reason(text, reason):
     assert reason in refusal(text)
-    assert not same_answer(text, text, kind="math")
+    assert same_answer(text, text, kind="math"), "no limit on equal texts"
+    assert not same_answer("5", text, kind="math")
+
+
+def test_blank_answers_are_refused_and_never_right():
+    assert refusal(" \n") == "empty"
+    assert not same_answer(" \n", " \n", kind="math")
+    assert not same_answer("$$", "", kind="math")
 
 
 def test_what_competitions_answer_is_not_refused():
     harmless = ["2^{100}", r"\frac{-1+\sqrt{5}}{2}", r"x^{2}+y^{2}", "10!", r"e^{i\pi}", "(x^2)^3", "2^{n+1}-2^{n}"]
-    assert not [text for text in harmless if refusal(text)]
+    large = ["2^{2024}", "2024^{2024}", "e^{x^2}", r"2^{2^{10}}", r"\frac{1}{2004!}", "9" * 100]
+    assert not [text for text in harmless + large if refusal(text)]
 
 
 def test_it_works_from_any_thread():
-    """math-verify itself raises there: its alarms need the main thread."""
+    """Alarms, which graders use against endless formulas, need the main thread."""
     with ThreadPoolExecutor(4) as pool:
         verdicts = list(
             pool.map(lambda pair: same_answer(*pair, kind="math", seconds=PATIENT), SAME[:5] + DIFFERENT[:5])
@@ -162,9 +211,12 @@ def test_it_works_from_any_thread():
     assert verdicts == [True] * 5 + [False] * 5
 
 
-def test_after_a_slow_formula_the_next_is_judged(checker):
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no signal that stops a process")
+def test_after_a_process_that_hangs_the_next_pair_is_judged(checker):
+    checker.same("x+1", "x+2", seconds=PATIENT)
     killed = checker.killed
-    assert not checker.same("x+1", STUCK[0], seconds=0.3)  # which never ends: that it returns is the test
+    os.kill(checker._process.pid, signal.SIGSTOP)
+    assert not checker.same("x+1", "1+x", seconds=0.3)  # which never ends: that it returns is the test
     assert checker.killed == killed + 1
     assert checker.same(r"\frac{1}{2}", "2^{-1}", seconds=PATIENT), "not always no"
 
@@ -196,84 +248,18 @@ def test_a_fork_does_not_take_its_parents_process():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=600)
 
 
-# --- ten thousand hostile answers
+# --- hostile answers
 
 
-def hostile(seed: int, sentinel: str) -> str:
-    """One answer that no reward function should fear."""
-    dice = random.Random(seed)
-    number = dice.randint(2, 10**6)
-    code = [
-        f"__import__('os').system('touch {sentinel}')",
-        f"open('{sentinel}','w').write('{number}')",
-        f"$eval(\"__import__('os').mkdir('{sentinel}')\")$",
-        f"\\boxed{{[c for c in ().__class__.__base__.__subclasses__()][{number}]}}",
-        f"exec('import os; os.mknod(\"{sentinel}\")') # {number}",
-    ]
-    forms = [
-        lambda: dice.choice(code),
-        lambda: "^".join(["9"] * dice.randint(3, 300)),
-        lambda: "**".join([str(number)] * dice.randint(3, 30)),
-        lambda: f"{number}^{{{number}{number}}}",
-        lambda: dice.choice("([{") * dice.randint(13, 1900),
-        lambda: "\\frac{" * dice.randint(13, 300) + "1" + "}{2}" * dice.randint(0, 300),
-        lambda: str(number) * dice.randint(10, 10_000),
-        lambda: f"{number}!!",
-        lambda: "\0" * dice.randint(1, 9) + str(number),
-        lambda: "".join(chr(dice.randint(1, 0xD7FF)) for _ in range(dice.randint(1, 30))) + "\x07",
-        lambda: "\ud800" + "".join(chr(dice.randint(0xD800, 0x10FFFF)) for _ in range(5)) + "\x1b",
-        lambda: f"{dice.choice(['-', '', '+'])}{number}.{number}",
-        lambda: "\\int_0^{" + "x^{" * dice.randint(13, 100),
-        lambda: " " * dice.randint(0, 3000),
-    ]
-    return dice.choice(forms)()
-
-
-def wild(seed: int) -> str:
-    """An answer that does reach the computer algebra."""
-    dice = random.Random(seed)
-    parts = [
-        "\\frac",
-        "{",
-        "}",
-        "$",
-        "x",
-        "7",
-        "^",
-        "_",
-        "\\sqrt",
-        "=",
-        ",",
-        "(",
-        ")",
-        "∞",
-        "é",
-        "\\text",
-        "%",
-        "\n",
-        "|",
-    ]
-    return "".join(dice.choice(parts) for _ in range(dice.randint(1, 8)))
-
-
-def test_ten_thousand_hostile_answers(tmp_path):
-    """In a thread of its own. 9,850 are refused or decided at once, 150 reach the process, 4 of them stuck in it."""
-    sentinel = str(tmp_path / "sentinel")
-    answers = [hostile(k, sentinel) for k in range(9850)] + [wild(k) for k in range(144)] + SLOW + STUCK
-    verdicts: list[bool] = []
-
-    def work(checker: MathChecker) -> None:
-        for answer in answers:
-            verdicts.append(checker.same(r"\frac{x}{2}", answer, seconds=PATIENT if answer not in STUCK else 0.2))
-            verdicts.extend(same_answer("12", answer, kind=kind) for kind in ("exact", "number"))
-
-    with MathChecker() as checker:
-        thread = threading.Thread(target=work, args=(checker,))
-        thread.start()
-        thread.join()
-        assert checker.killed == len(STUCK)
-        assert checker.refused > 8000
-    assert verdicts == [False] * 3 * 10_000, "all were judged, none is right"
+def test_hostile_answers_are_judged_in_time_and_nothing_is_run(tmp_path):
+    """In a thread of its own; `hostile.py` tries ten thousand by hand."""
+    found = answers(600, str(tmp_path / "sentinel"))
+    counts = []
+    with MathChecker() as checker, ThreadPoolExecutor(1) as pool:
+        counts.append(pool.submit(judged, found, checker).result())
+    assert counts[0]["raised"] == counts[0]["hung"] == 0
+    assert counts[0]["same"] + counts[0]["different"] == len(found)
+    assert counts[0]["refused"] > 100
     assert not list(tmp_path.iterdir()), "no code was run"
 
 

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from nemo_lab.reasoning.questions.wrappers import unwrapped
+from nemo_lab.reasoning.questions.formulas.wrappers import unwrapped
 
 FUNCTIONS = frozenset(
     [

@@ -1,0 +1,102 @@
+r"""What an answer means: its tokens read into numbers, expressions, sets, equations, or refused.
+
+    read(r"3\frac12\,\text{cm}")                        # Scalar(7/2, cm)
+    read("x=1 or x=2")                                  # Group('or', (Relation(...), Relation(...)))
+
+Every token is read or `Unreadable` is raised: computer algebra systems are given to reading a fragment and dropping
+the rest, and a reward on a fragment is wrong. Sums, integrals and limits are not read; two can still be the same text.
+Decimals are read exactly.
+"""
+
+from __future__ import annotations
+
+from nemo_lab.reasoning.questions.formulas.expressions import CLOSING, OPENING, Reader
+from nemo_lab.reasoning.questions.formulas.notation import FUNCTIONS, Token, tokens
+from nemo_lab.reasoning.questions.formulas.values import Group, Relation, Unreadable, Value, Words
+from nemo_lab.reasoning.questions.formulas.wrappers import unwrapped
+
+RELATIONS = ("=", "<", ">", "<=", ">=", "!=", "\\approx", "\\in")
+SEPARATORS = (",", ";", "and", "or")
+OF_NAMES = ("name", "words", "upright")
+
+
+def read(text: str) -> Value:
+    """Return what an answer means.
+
+    Raises:
+        Unreadable: it has no single meaning, or is too large to work out.
+    """
+    parts, signs = _split(_brackets_of_france(tokens(unwrapped(text))), SEPARATORS)
+    values = tuple(map(_clause, parts))
+    if len(values) == 1:
+        return values[0]
+    return Group(next((sign for sign in ("or", "and") if sign in signs), ","), values)
+
+
+def _brackets_of_france(found: list[Token]) -> list[Token]:
+    """Return tokens with ]0,1[ written (0,1)."""
+    found = list(found)
+    if found and found[0].text == "]":
+        found[0] = Token("sign", "(")
+    if found and found[-1].text == "[":
+        found[-1] = Token("sign", ")")
+    return found
+
+
+def _split(found: list[Token], signs: tuple[str, ...]) -> tuple[list[list[Token]], list[str]]:
+    """Return the parts between signs outside all brackets, and the signs; an `and` after a comma goes with it."""
+    parts: list[list[Token]] = [[]]
+    between: list[str] = []
+    depth = 0
+    for token in found:
+        depth += (token.text in (*OPENING, "\\begin")) - (token.text in (*CLOSING, "\\end"))
+        if token.text not in signs or depth:
+            parts[-1].append(token)
+        elif parts[-1] or not between or token.text not in ("and", "or"):
+            parts.append([])
+            between.append(token.text)
+        else:
+            between[-1] = token.text
+    if depth or not all(parts):
+        raise Unreadable("brackets without partners, or nothing between two signs")
+    return parts, between
+
+
+def _clause(found: list[Token]) -> Value:
+    """Return one relation or value."""
+    parts, signs = _split(found, RELATIONS)
+    if not signs:
+        return _side(found)
+    return Relation(tuple(signs), (_side_or_label(parts[0]), *map(_side, parts[1:])))
+
+
+def _side_or_label(found: list[Token]) -> Value:
+    r"""Return the left side of a relation: one that cannot be read is a label, as \angle ABC, if it is all names."""
+    try:
+        return _side(found)
+    except Unreadable:
+        if not all(token.kind in OF_NAMES or token.text in ("\\angle", "\\triangle") for token in found):
+            raise
+        return Words(_joined(found))
+
+
+def _side(found: list[Token]) -> Value:
+    """Return a value without relation signs; with a plus-minus it is both values."""
+    if _are_words(found):
+        return Words(_joined(found))
+    signs = {token.text for token in found} & {"\\pm", "\\mp"}
+    if len(signs) == 1 and sum(token.text in signs for token in found) > 1:
+        raise Unreadable("two plus-minus signs")
+    values = tuple(Reader(found, sign).whole() for sign in ((1, -1) if signs else (1,)))
+    return Group("{}", values) if signs else values[0]
+
+
+def _are_words(found: list[Token]) -> bool:
+    """Return whether tokens are prose: names only, one of them a word; letters and pairs of them are factors."""
+    words = [token.text for token in found if token.kind == "words" or len(token.text) > 2]
+    prose = all(token.kind in OF_NAMES or token.text in "-'" for token in found)
+    return prose and bool(words) and not any(word[:-1] in FUNCTIONS for word in words)
+
+
+def _joined(found: list[Token]) -> str:
+    return " ".join(token.text for token in found)
