@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 MEMORY = 2 * 2**30  # bytes; sympy takes about a twentieth
-SECONDS = 0.8  # of computing for one pair; what does not stop even so is killed from outside
+SECONDS = 0.6  # of computing for one pair; what does not stop even so is killed from outside
 PACKAGE = Path(__file__).resolve().parents[3]  # Python started with -I knows neither PYTHONPATH nor this folder
 
 
@@ -49,7 +49,7 @@ def _time_is_over(number: int, frame: FrameType | None) -> None:
 def _in_time(line: str) -> bool:
     """Return the verdict, a no after so many seconds of computing: they do not depend on how busy the machine is."""
     try:
-        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS, SECONDS / 10)  # again, should a library have caught it
         return _same(line)
     except _TimeIsOver:
         return False

@@ -19,10 +19,41 @@ GOLDS = ("5", r"\frac{x}{2}", r"\{1,2\}", "x=5", "(-1,3]", r"2^{2024}", r"28\%")
 REPEATED = (
     *("\\boxed{", "$", "\\$", "*", "**", "`", "```", "answer is ", "Answer: ", "(", "[", "{", "\\{", "|", "\\left("),
     *("1,111", " 111", "1 1/", "\\text{", "\\mathrm{a", "^", "^{2", "_", "a_", "!", "%", "'", "...", ".", ",", "and "),
-    *("\\sqrt", "\\sin", "\\frac", "\\begin{matrix}", "&", "\\\\", "=", "<x", "\\pm", "-", "+1", "x", "\\cup[0,1]", "½"),
-    *("<sup>2", "９", "²", "\\", "\n", "\\times10^", "e9", "\\overline{", "\\(", "\\[", "f(", "\\lfloor", "7", "i", "°"),
+    *(
+        "\\sqrt",
+        "\\sin",
+        "\\frac",
+        "\\begin{matrix}",
+        "&",
+        "\\\\",
+        "=",
+        "<x",
+        "\\pm",
+        "-",
+        "+1",
+        "x",
+        "\\cup[0,1]",
+        "½",
+    ),
+    *(
+        "<sup>2",
+        "９",
+        "²",
+        "\\",
+        "\n",
+        "\\times10^",
+        "e9",
+        "\\overline{",
+        "\\(",
+        "\\[",
+        "f(",
+        "\\lfloor",
+        "7",
+        "i",
+        "°",
+    ),
 )
-PIECES = tuple("{}$x7^_=,()%|!.-+*/[]<>;:&'\"\\ \nieπ∞é²½√") + ("\\frac", "\\sqrt", "\\text", "\\pm", "\\left", "\\cup")
+PIECES = (*"{}$x7^_=,()%|!.-+*/[]<>;:&'\"\\ \nieπ∞é²½√", "\\frac", "\\sqrt", "\\text", "\\pm", "\\left", "\\cup")
 
 
 def answers(count: int, sentinel: str, seed: int = 0) -> list[str]:
@@ -94,7 +125,9 @@ def mutated(dice: random.Random, text: str) -> str:
     letters = list(text)
     for _ in range(dice.randint(1, 4)):
         place = dice.randrange(len(letters) + 1)
-        letters[place : place + dice.randint(0, 2)] = dice.choice(([], [dice.choice(PIECES)], letters[place : place + 2] * 2))
+        letters[place : place + dice.randint(0, 2)] = dice.choice(
+            ([], [dice.choice(PIECES)], letters[place : place + 2] * 2)
+        )
     return "".join(letters)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nemo_lab.reasoning.questions.formulas.notation import FUNCTIONS, Token
+from nemo_lab.reasoning.questions.formulas.notation import Token
+from nemo_lab.reasoning.questions.formulas.spellings import FUNCTIONS
 from nemo_lab.reasoning.questions.formulas.units import CURRENCIES, is_unit
 from nemo_lab.reasoning.questions.formulas.values import Unreadable
 

@@ -14,7 +14,8 @@ import sympy
 from sympy import Expr, I, Integer, Rational, Symbol
 
 from nemo_lab.reasoning.questions.formulas.cursor import Cursor, places
-from nemo_lab.reasoning.questions.formulas.notation import FUNCTIONS, GREEK, Token
+from nemo_lab.reasoning.questions.formulas.notation import Token
+from nemo_lab.reasoning.questions.formulas.spellings import FUNCTIONS, GREEK
 from nemo_lab.reasoning.questions.formulas.units import CURRENCIES, DEGREE, PERCENT, is_unit, unit
 from nemo_lab.reasoning.questions.formulas.values import (
     SETS,
@@ -39,7 +40,8 @@ from nemo_lab.reasoning.questions.formulas.values import (
 MOST_NESTED = 3  # exponents of exponents
 OPENING, CLOSING = ("(", "[", "{", "\\{"), (")", "]", "}", "\\}")
 NAMES_OF_FUNCTIONS = ("f", "g", "h", "F", "G", "H", "P", "T", "O", "Theta")
-ACCENTS = ("\\overline", "\\bar", "\\vec", "\\hat", "\\widehat", "\\tilde", "\\dot", "\\ddot", "\\overrightarrow")
+_MARKS = "overline bar vec hat widehat tilde dot ddot overrightarrow mathcal mathfrak"
+ACCENTS = frozenset(f"\\{mark}" for mark in _MARKS.split())
 CONSTANTS = {"\\pi": sympy.pi, "\\infty": sympy.oo, "\\imath": I}
 LETTERS = {"e": sympy.E, "i": I}
 OF_SETS = ("\\cup", "\\cap", "\\setminus", ":")
@@ -171,7 +173,9 @@ class Reader:
         cursor = self._cursor
         if "." in text and cursor.accept("\\overline", "\\dot"):
             return repeating(text, cursor.argument())
-        if text.endswith(".") and cursor.next() == "(" and cursor.kind(1) == "number":
+        if "." in text and [cursor.next(), cursor.kind(1), cursor.next(2)] == ["(", "number", ")"]:
+            if not text.endswith("."):
+                raise Unreadable("a product, or a decimal with digits that are repeated")
             return repeating(text, cursor.argument("(", ")"))
         if cursor.accept("_"):
             return in_base(text, cursor.argument())
@@ -245,7 +249,7 @@ class Reader:
         return number(self._atom())
 
     def _fraction(self) -> Expr:
-        texts = [token.text for token in self._cursor.tokens[self._cursor.place :]]
+        texts = [self._cursor.next(ahead) for ahead in range(12)]
         if texts[:2] == ["{", "d"] and "d" in texts[2:]:
             raise Unreadable("a derivative")
         top = self._argument()

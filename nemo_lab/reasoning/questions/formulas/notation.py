@@ -10,146 +10,19 @@ the same tokens are the same text. Case is kept: N and n are two variables.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from nemo_lab.reasoning.questions.formulas.spellings import (
+    COMMANDS,
+    NAMED,
+    SIGNS_OF_COMMANDS,
+    SIGNS_OF_WORDS,
+    one_spelling,
+)
 from nemo_lab.reasoning.questions.formulas.wrappers import unwrapped
 
-FUNCTIONS = frozenset(
-    [
-        "sin",
-        "cos",
-        "tan",
-        "cot",
-        "sec",
-        "csc",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "sinh",
-        "cosh",
-        "tanh",
-        "arcsinh",
-        "arccosh",
-        "arctanh",
-        "exp",
-        "ln",
-        "log",
-        "lg",
-    ]
-)
-GREEK = frozenset(
-    [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "iota",
-        "kappa",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "pi",
-        "rho",
-        "sigma",
-        "tau",
-        "upsilon",
-        "phi",
-        "chi",
-        "psi",
-        "omega",
-        "Gamma",
-        "Delta",
-        "Theta",
-        "Lambda",
-        "Xi",
-        "Pi",
-        "Sigma",
-        "Phi",
-        "Psi",
-        "Omega",
-    ]
-)
-_OTHER = {"∞": "infty", "≤": "le", "≥": "ge", "≠": "ne", "≈": "approx", "±": "pm", "∓": "mp", "∪": "cup", "∩": "cap"}
-_OTHER |= {"∈": "in", "∅": "emptyset", "ℝ": "R", "ℤ": "Z", "ℕ": "N", "ℚ": "Q", "ℂ": "C", "√": "sqrt", "⌊": "lfloor"}
-_OTHER |= {"⌋": "rfloor", "⌈": "lceil", "⌉": "rceil", "⟨": "langle", "⟩": "rangle", "∖": "setminus", "∠": "angle"}
-_OTHER |= {"⩽": "le", "⩾": "ge", "≡": "equiv", "→": "to", "∑": "sum", "∫": "int", "∂": "partial", "∏": "prod"}
-_SIGNS = {
-    "×": "*",
-    "⋅": "*",
-    "·": "*",
-    "∙": "*",
-    "÷": "/",
-    "∕": "/",
-    "⁄": "/",
-    "°": "°",
-    "º": "°",
-    "…": "...",
-    "⋯": "...",
-}
-_SIGNS |= (
-    dict.fromkeys("−–—‐‑﹣－", "-") | dict.fromkeys("′’ʹ", "'") | dict.fromkeys("“”\u200b\u200c\u200d\u2060\ufeff", "")
-)
-_SIGNS |= {"∣": "|", "∶": ":", "¢": r"\text{cents}", "\u2212": "-", "％": "%"}
-_GREEK_SIGNS = {"ϕ": "phi", "ϵ": "epsilon", "ϑ": "theta", "µ": "mu", "ς": "sigma"}
-_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙᵢ", "0123456789+-()ni0123456789+-()ni")
-_RENAMED = {
-    "frac": "dfrac tfrac cfrac nicefrac sfrac",
-    "binom": "dbinom tbinom",
-    "infty": "infinity inf oo",
-    "emptyset": "varnothing",
-    "arctan": "arctg atan",
-    "arcsin": "asin",
-    "arccos": "acos",
-    "tan": "tg",
-    "cot": "ctg cotan",
-    "theta": "vartheta",
-    "phi": "varphi",
-    "epsilon": "varepsilon",
-    "approx": "simeq",
-    "angle": "measuredangle",
-}
-_RENAMES = {old: new for new, olds in _RENAMED.items() for old in olds.split()}
-_AS_SIGN = {
-    "*": "cdot times ast",
-    "/": "div over",
-    "<=": "le leq leqslant",
-    ">=": "ge geq geqslant",
-    "!=": "ne neq",
-    "<": "lt",
-    ">": "gt",
-    "=": "coloneqq",
-    "|": "vert lvert rvert mid",
-    "||": "| Vert lVert rVert",
-    "...": "ldots dots cdots dotsc dotsb",
-    "%": "%",
-    "$": "$ textdollar",
-    "\\{": "{ lbrace",
-    "\\}": "} rbrace",
-    "[": "lbrack",
-    "]": "rbrack",
-    "(": "lparen",
-    ")": "rparen",
-    "°": "degree textdegree",
-    "'": "prime",
-    "&": "&",
-    "_": "_",
-    "and": "land wedge",
-    "or": "lor vee",
-    ":": "colon",
-    "#": "#",
-}
-_COMMAND_SIGNS = {name: sign for sign, names in _AS_SIGN.items() for name in names.split()}
-_NAMED_SIGNS = dict.fromkeys(("percent", "percentage", "pct"), "%") | dict.fromkeys(("degrees", "degree", "deg"), "°")
-_NAMED_SIGNS |= {"and": "and", "or": "or"}
-_NAMED_COMMANDS = FUNCTIONS | GREEK | frozenset(_RENAMES) | {"sqrt", "infty"}
-_FONTS = "mathbf mathit mathsf mathtt mathcal mathfrak boldsymbol bm mathnormal displaystyle textstyle limits nolimits"
+_FONTS = "mathbf mathit mathsf mathtt boldsymbol bm mathnormal displaystyle textstyle limits nolimits"
 _DROPPED = frozenset(f"{_FONTS} thinspace medspace enspace quad qquad hfill rm bf it mathstrut".split())
 _UPRIGHT = r"text|textrm|textbf|textit|textnormal|textsf|texttt|textup|mathrm|mbox|hbox|operatorname\*?|mathop"
 
@@ -166,9 +39,9 @@ _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\\[,;! ]|,\\!\s?|\{,\}|[ ~_])\d{
 _COMMAS = re.compile(r"(?<![\d.,\w])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])", re.ASCII)
 _MIXED = re.compile(r"(?<![\d.,/^_])(\d+)\s+(\d+)\s*/\s*(\d+)(?![\d.])", re.ASCII)
 _SIZES = re.compile(r"\\(?:left|right)\s*\.|\\(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])|(?<!\\)\\[,:;!> ]|~")
+_INFIX = re.compile(r"\{([^{}\\]*)\\(over|choose)(?![A-Za-z])([^{}\\]*)\}")
+_PREFIX = {"over": "\\frac", "choose": "\\binom"}
 _COLOURS = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}|\\(?:label|tag|hspace|vspace)\*?\s*\{[^{}]*\}")
-_ROOT = re.compile(r"√\s*(\d+(?:\.\d+)?|[A-Za-zπ])", re.ASCII)
-_TAGS = re.compile(r"</?(?:b|strong|i|em|u|answer|p|span|code|div|math)>", re.ASCII)
 
 
 class Token(NamedTuple):
@@ -181,47 +54,12 @@ class Token(NamedTuple):
 # --- the text of a formula
 
 
-def one_spelling(text: str) -> str:
-    """Return the text with signs of Unicode as ASCII or LaTeX; x² keeps its exponent, ½ its fraction."""
-    text = _TAGS.sub("", re.sub(r"<su([pb])>([^<>]*)</su[pb]>", _script, text))
-    text = re.sub("[⁰¹²³⁴-⁹⁺⁻⁽⁾ⁿⁱ]+", r"^{\g<0>}", text)
-    text = re.sub("[₀-₉₊₋₍₎ₙᵢ]+", r"_{\g<0>}", text).translate(_RAISED)
-    text = _ROOT.sub(r"\\sqrt{\1}", text)
-    return text if text.isascii() else "".join(map(_spelled, text))
-
-
-def _script(match: re.Match[str]) -> str:
-    return f"{'^' if match[1] == 'p' else '_'}{{{match[2]}}}"
-
-
-def _spelled(character: str) -> str:
-    """Return one character as ASCII, where there is a way."""
-    if character.isascii() or character in "€£¥₹":
-        return character
-    if character in _SIGNS:
-        return _SIGNS[character]
-    name = _OTHER.get(character) or _GREEK_SIGNS.get(character) or _greek(character)
-    if name:
-        return f"\\{name} "
-    plain = unicodedata.normalize("NFKC", character)
-    top, slash, bottom = plain.partition("⁄")
-    return f"\\frac{{{top}}}{{{bottom}}}" if slash and top and bottom else plain
-
-
-def _greek(character: str) -> str:
-    words = unicodedata.name(character, "").split()
-    if words[:1] != ["GREEK"] or len(words) != 4 or words[2] != "LETTER":
-        return ""
-    name = {"LAMDA": "lambda"}.get(words[3], words[3].lower())
-    name = name.capitalize() if words[1] == "CAPITAL" else name
-    return name if name in GREEK else ""
-
-
 def _laid_out(text: str) -> str:
     """Return the formula without layout, and its numbers without separators of thousands."""
     text = one_spelling(text)
     if "\\begin" not in text:  # there two backslashes end a row; elsewhere they are one, escaped twice
         text = re.sub(r"\\\\(?=[A-Za-z{}%$])", r"\\", text)
+    text = _INFIX.sub(lambda match: f"{_PREFIX[match[2]]}{{{match[1]}}}{{{match[3]}}}", text)
     text = _GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), _COLOURS.sub(" ", text))
     return _MIXED.sub(r"(\1\\frac{\2}{\3})", _SIZES.sub(" ", text))
 
@@ -279,16 +117,16 @@ def _named(match: re.Match[str]) -> Iterator[Token]:
 
 
 def _command(name: str) -> Iterator[Token]:
-    if name in _COMMAND_SIGNS:
-        yield Token("sign", _COMMAND_SIGNS[name])
+    if name in SIGNS_OF_COMMANDS:
+        yield Token("sign", SIGNS_OF_COMMANDS[name])
     elif name not in _DROPPED:
-        yield Token("command", "\\" + _RENAMES.get(name, name))
+        yield Token("command", "\\" + COMMANDS.get(name, name))
 
 
 def _name(text: str) -> Token:
-    if text in _NAMED_SIGNS:
-        return Token("sign", _NAMED_SIGNS[text])
-    return Token("command", "\\" + _RENAMES.get(text, text)) if text in _NAMED_COMMANDS else Token("name", text)
+    if text in SIGNS_OF_WORDS:
+        return Token("sign", SIGNS_OF_WORDS[text])
+    return Token("command", "\\" + COMMANDS.get(text, text)) if text in NAMED else Token("name", text)
 
 
 def _upright(inside: str) -> Iterator[Token]:

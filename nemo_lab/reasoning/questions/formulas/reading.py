@@ -11,12 +11,14 @@ Decimals are read exactly.
 from __future__ import annotations
 
 from nemo_lab.reasoning.questions.formulas.expressions import CLOSING, OPENING, Reader
-from nemo_lab.reasoning.questions.formulas.notation import FUNCTIONS, Token, tokens
+from nemo_lab.reasoning.questions.formulas.notation import Token, tokens
+from nemo_lab.reasoning.questions.formulas.spellings import FUNCTIONS
 from nemo_lab.reasoning.questions.formulas.values import Group, Relation, Unreadable, Value, Words
 from nemo_lab.reasoning.questions.formulas.wrappers import unwrapped
 
 RELATIONS = ("=", "<", ">", "<=", ">=", "!=", "\\approx", "\\in")
 SEPARATORS = (",", ";", "and", "or")
+MOST_TOKENS = 2000
 OF_NAMES = ("name", "words", "upright")
 
 
@@ -26,7 +28,18 @@ def read(text: str) -> Value:
     Raises:
         Unreadable: it has no single meaning, or is too large to work out.
     """
-    parts, signs = _split(_brackets_of_france(tokens(unwrapped(text))), SEPARATORS)
+    found = tokens(unwrapped(text))
+    if len(found) > MOST_TOKENS:
+        raise Unreadable(f"more than {MOST_TOKENS:,} tokens")
+    try:
+        return _answer(_brackets_of_france(found))
+    except (ValueError, OverflowError, RecursionError) as error:  # Python's and sympy's own limits
+        raise Unreadable("too large to work out") from error
+
+
+def _answer(found: list[Token]) -> Value:
+    """Return one clause, or a list of them."""
+    parts, signs = _split(found, SEPARATORS)
     values = tuple(map(_clause, parts))
     if len(values) == 1:
         return values[0]

@@ -165,8 +165,7 @@ def applied(name: str, value: Expr, base: Expr | None = None) -> Expr:
         Unreadable: a base of another function.
     """
     if name in ("log", "lg", "ln"):
-        natural = name == "ln" and base is None
-        return sympy.log(value) if natural else sympy.log(value) / sympy.log(base or 10)
+        return sympy.log(value, base or (sympy.E if name == "ln" else 10))
     if base is not None:
         raise Unreadable(f"a base of {name}")
     return getattr(sympy, "a" + name.removeprefix("arc") if name.startswith("arc") else name)(value)

@@ -11,6 +11,7 @@ goes on outside of it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 ROUNDS = 12  # wrappers within wrappers
 _LEAD = re.compile(r"(?i)\banswer\b[*_\s]*(?:is\b|[:=]|(?=[$\\]))[*_\s:]*")
@@ -42,7 +43,7 @@ def unwrapped(text: str) -> str:
     if leads:
         text = _first_line(_TAIL.sub("", text[leads[-1].end() :]))
     for _ in range(ROUNDS):
-        before, text = text, _bare(text)
+        before, text = text, _boxed(_bare(text))
         if text == before:
             break
     return _INLINE.sub(lambda match: f" {match[1] or match[2]} ", text).strip()
@@ -81,7 +82,7 @@ def _first_line(text: str) -> str:
 
 def _boxed(text: str) -> str:
     """Return what the last box holds, or the last boxes in a row as a list, or the text."""
-    boxes = [box for match in _BOX.finditer(text) if (box := _box(text, match))]
+    boxes = list(_boxes(text))
     if not boxes or (_GOES_ON.match(text[boxes[-1][1] :]) and not _UNIT_AFTER.match(text[boxes[-1][1] :])):
         return text
     first = len(boxes) - 1
@@ -91,6 +92,16 @@ def _boxed(text: str) -> str:
         return text
     unit = _UNIT_AFTER.match(text[boxes[-1][1] :])
     return ", ".join(inside for _, _, inside in boxes[first:]) + (unit[0].strip(" $") if unit else "")
+
+
+def _boxes(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the boxes that stand in no other."""
+    end = 0
+    for match in _BOX.finditer(text):
+        box = _box(text, match) if match.start() >= end else None
+        if box:
+            end = box[1]
+            yield box
 
 
 def _box(text: str, match: re.Match[str]) -> tuple[int, int, str] | None:

@@ -1,0 +1,130 @@
+r"""Characters and names of formulas in one spelling: x² is x^{2}, ½ is \frac{1}{2}, × is *, \leqslant is <=.
+
+Compatibility characters become plain ones (NFKC), but not before exponents and fractions are written out: x² is not
+x2, and 1½ not 11/2.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+
+def _turned(names: dict[str, str]) -> dict[str, str]:
+    """Return a table from each of several spellings, parted by spaces, to the one."""
+    return {other: name for name, others in names.items() for other in others.split()}
+
+
+_FUNCTIONS = "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh exp ln log lg"
+_GREEK = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi
+    psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"""
+FUNCTIONS = frozenset(_FUNCTIONS.split())
+GREEK = frozenset(_GREEK.split())
+
+# Commands of TeX, and words of plain text, that say the same as another.
+_COMMANDS = {
+    "frac": "dfrac tfrac cfrac nicefrac sfrac",
+    "binom": "dbinom tbinom",
+    "infty": "infinity inf oo",
+    "emptyset": "varnothing",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "arctg atan",
+    "tan": "tg",
+    "cot": "ctg cotan",
+    "theta": "vartheta",
+    "phi": "varphi",
+    "epsilon": "varepsilon",
+    "approx": "simeq",
+    "angle": "measuredangle",
+}
+_SIGNS = {
+    "*": "cdot times ast",
+    "/": "div",
+    "<=": "le leq leqslant",
+    ">=": "ge geq geqslant",
+    "!=": "ne neq",
+    "<": "lt",
+    ">": "gt",
+    "=": "coloneqq",
+    "|": "vert lvert rvert mid",
+    "||": "| Vert lVert rVert",
+    "...": "ldots dots cdots dotsc dotsb",
+    "%": "%",
+    "$": "$ textdollar",
+    "\\{": "{ lbrace",
+    "\\}": "} rbrace",
+    "[": "lbrack",
+    "]": "rbrack",
+    "(": "lparen",
+    ")": "rparen",
+    "°": "degree textdegree",
+    "'": "prime",
+    "&": "&",
+    "_": "_",
+    "#": "#",
+    "and": "land wedge",
+    "or": "lor vee",
+    ":": "colon",
+}
+_WORDS = {"%": "percent percentage pct", "°": "degrees degree deg", "and": "and", "or": "or"}
+COMMANDS = _turned(_COMMANDS)
+SIGNS_OF_COMMANDS = _turned(_SIGNS)
+SIGNS_OF_WORDS = _turned(_WORDS)
+NAMED = FUNCTIONS | GREEK | frozenset(COMMANDS) | {"sqrt", "infty"}
+
+# Characters beyond ASCII: by the command or by the sign that says the same.
+_CHARACTERS = {
+    **{"infty": "∞", "le": "≤ ⩽", "ge": "≥ ⩾", "ne": "≠", "approx": "≈", "pm": "±", "mp": "∓", "cup": "∪", "cap": "∩"},
+    **{"in": "∈", "emptyset": "∅", "R": "ℝ", "Z": "ℤ", "N": "ℕ", "Q": "ℚ", "C": "ℂ", "sqrt": "√", "angle": "∠"},
+    **{"lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "langle": "⟨", "rangle": "⟩", "setminus": "∖"},
+    **{"equiv": "≡", "to": "→", "sum": "∑", "int": "∫", "partial": "∂", "prod": "∏", "triangle": "△"},
+    **{"phi": "ϕ", "epsilon": "ϵ", "theta": "ϑ", "mu": "µ", "sigma": "ς"},
+}
+_CHARACTER_SIGNS = {
+    **{"*": "× ⋅ · ∙", "/": "÷ ∕ ⁄", "-": "− – — ‐ ‑ ﹣", "'": "′ ’ ʹ", "°": "° º", "...": "… ⋯", "|": "∣", ":": "∶"},
+    "\\text{cents}": "¢",
+    "": "“ ” \u200b \u200c \u200d \u2060 \ufeff",
+}
+_BY_COMMAND = _turned(_CHARACTERS)
+_BY_SIGN = _turned(_CHARACTER_SIGNS)
+_KEPT = "€£¥₹"
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙᵢ", "0123456789+-()ni0123456789+-()ni")
+_ROOT = re.compile(r"√\s*(\d+(?:\.\d+)?|[A-Za-zπ])", re.ASCII)
+_TAGS = re.compile(r"</?(?:b|strong|i|em|u|answer|p|span|code|div|math)>", re.ASCII)
+
+
+def one_spelling(text: str) -> str:
+    """Return the text with signs of Unicode as ASCII or LaTeX; x² keeps its exponent, ½ its fraction."""
+    text = _TAGS.sub("", re.sub(r"<su([pb])>([^<>]*)</su[pb]>", _script, text))
+    text = re.sub("[⁰¹²³⁴-⁹⁺⁻⁽⁾ⁿⁱ]+", r"^{\g<0>}", text)
+    text = re.sub("[₀-₉₊₋₍₎ₙᵢ]+", r"_{\g<0>}", text).translate(_RAISED)
+    text = _ROOT.sub(r"\\sqrt{\1}", text)
+    return text if text.isascii() else "".join(map(_spelled, text))
+
+
+def _script(match: re.Match[str]) -> str:
+    return f"{'^' if match[1] == 'p' else '_'}{{{match[2]}}}"
+
+
+def _spelled(character: str) -> str:
+    """Return one character as ASCII, where there is a way."""
+    if character.isascii() or character in _KEPT:
+        return character
+    if character in _BY_SIGN:
+        return _BY_SIGN[character]
+    name = _BY_COMMAND.get(character) or _greek(character)
+    if name:
+        return f"\\{name} "
+    plain = unicodedata.normalize("NFKC", character)
+    top, slash, bottom = plain.partition("⁄")
+    return f"\\frac{{{top}}}{{{bottom}}}" if slash and top and bottom else plain
+
+
+def _greek(character: str) -> str:
+    words = unicodedata.name(character, "").split()
+    if words[:1] != ["GREEK"] or len(words) != 4 or words[2] != "LETTER":
+        return ""
+    name = {"LAMDA": "lambda"}.get(words[3], words[3].lower())
+    name = name.capitalize() if words[1] == "CAPITAL" else name
+    return name if name in GREEK else ""

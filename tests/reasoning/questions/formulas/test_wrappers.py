@@ -1,0 +1,72 @@
+"""What stands around an answer comes off, and nothing of the answer with it."""
+
+import pytest
+
+from nemo_lab.reasoning.questions.formulas.wrappers import unwrapped
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("73", "73"),
+        (" **73** ", "73"),
+        ("*73*", "73"),
+        ("`73`", "73"),
+        ("```latex\n73\n```", "73"),
+        ("$73$", "73"),
+        ("$$\n73\n$$", "73"),
+        (r"\(73\)", "73"),
+        (r"\[73\].", "73"),
+        (r"\begin{align*}73\end{align*}", "73"),
+        (r"$\boxed{73}$", "73"),
+        (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
+        (r"\fbox{73}", "73"),
+        ("**Final Answer:** 73", "73"),
+        ("The final answer is $73$. I hope it is correct.", "73"),
+        ("Answer: 73\n\nFor the proof see above.", "73"),
+        (r"\$18.90", r"\$18.90"),
+        ("$5 and $6", "$5 and $6"),
+        ("$5$ and $6$", "5  and  6"),
+        ("1, 2, ...", "1, 2, ..."),
+    ],
+)
+def test_wrappers_come_off(text, answer):
+    assert unwrapped(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"\boxed{1}, then \boxed{2}", "2"),
+        (r"\boxed{1} and \boxed{2}", "1, 2"),
+        (r"$x=\boxed{5}$", "5"),
+        (r"\boxed{28}\%", r"28\%"),
+        (r"\boxed{90}^\circ", r"90^\circ"),
+        (r"\boxed{\boxed{5}}", "5"),
+        (r"\boxed{5", r"\boxed{5"),
+        (r"\boxed{a\}b}", r"a\}b"),
+    ],
+)
+def test_boxes(text, answer):
+    assert unwrapped(text) == answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\boxed{5}+100",
+        r"2\cdot\boxed{5}",
+        r"\boxed{5}x",
+        r"3-\boxed{5}",
+        r"\boxed{5}^2",
+        r"\boxed{5}\pi",
+        r"2\boxed{5}",
+    ],
+)
+def test_a_box_within_a_formula_is_left(text):
+    assert unwrapped(text) == text
+
+
+@pytest.mark.parametrize("text", ["x**2", "**x**2**", r"a\$b", "2*3*4", "5!", "a_b_c"])
+def test_signs_of_a_formula_are_no_wrappers(text):
+    assert unwrapped(text) in (text, "x**2")
