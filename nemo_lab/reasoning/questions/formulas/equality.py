@@ -128,8 +128,9 @@ def _same_steps(sign: str, sides: tuple[Value, Value], other_sign: str, others: 
 
 
 def _apart(left: Value, right: Value) -> Expr | None:
-    both = isinstance(left, Scalar) and isinstance(right, Scalar) and left.unit == right.unit
-    return left.value - right.value if both else None
+    if not isinstance(left, Scalar) or not isinstance(right, Scalar) or left.unit != right.unit:
+        return None
+    return left.value - right.value
 
 
 def _same_as_relation(gold: Value, given: Value) -> bool:

@@ -15,7 +15,7 @@ from sympy import Expr, I, Integer, Rational, Symbol
 
 from nemo_lab.reasoning.questions.formulas.cursor import Cursor, places
 from nemo_lab.reasoning.questions.formulas.notation import Token
-from nemo_lab.reasoning.questions.formulas.spellings import FUNCTIONS, GREEK
+from nemo_lab.reasoning.questions.formulas.spellings import ACCENTS, FUNCTIONS, GREEK
 from nemo_lab.reasoning.questions.formulas.units import CURRENCIES, DEGREE, PERCENT, is_unit, unit
 from nemo_lab.reasoning.questions.formulas.values import (
     SETS,
@@ -38,19 +38,13 @@ from nemo_lab.reasoning.questions.formulas.values import (
 )
 
 MOST_NESTED = 3  # exponents of exponents
-OPENING, CLOSING = ("(", "[", "{", "\\{"), (")", "]", "}", "\\}")
+OPENING, CLOSING = ("(", "[", "{", "\\{", "\\langle"), (")", "]", "}", "\\}", "\\rangle")
 NAMES_OF_FUNCTIONS = ("f", "g", "h", "F", "G", "H", "P", "T", "O", "Theta")
-_MARKS = "overline bar vec hat widehat tilde dot ddot overrightarrow mathcal mathfrak"
-ACCENTS = frozenset(f"\\{mark}" for mark in _MARKS.split())
 CONSTANTS = {"\\pi": sympy.pi, "\\infty": sympy.oo, "\\imath": I}
 LETTERS = {"e": sympy.E, "i": I}
 OF_SETS = ("\\cup", "\\cap", "\\setminus", ":")
-NO_FACTORS = ("\\pm", "\\mp", *OF_SETS, "\\rfloor", "\\rceil", "\\end", "\\\\")
-BARS = {
-    "|": ("|", sympy.Abs),
-    "\\lfloor": ("\\rfloor", sympy.floor),
-    "\\lceil": ("\\rceil", sympy.ceiling),
-}
+NO_FACTORS = ("\\pm", "\\mp", *OF_SETS, *CLOSING, "\\rfloor", "\\rceil", "\\end", "\\\\")
+BARS = {"|": ("|", sympy.Abs), "\\lfloor": ("\\rfloor", sympy.floor), "\\lceil": ("\\rceil", sympy.ceiling)}
 MATRICES = ("matrix", "pmatrix", "bmatrix", "Bmatrix", "smallmatrix", "array")
 
 
@@ -228,13 +222,13 @@ class Reader:
         bare = name.removeprefix("\\")
         if name in readers:
             return readers[name]()
-        if name in BARS:
-            return self._barred(name)
+        if name in BARS or name in OPENING:
+            return self._sign_or_bracket(name)
         if bare in FUNCTIONS:
             return self._function(bare)
         if name in SETS:
             return Words(name)
-        if name in ACCENTS:
+        if bare in ACCENTS:
             return Symbol(name + self._cursor.argument())
         if name in CONSTANTS and self._cursor.next() != "_":
             return CONSTANTS[name]
@@ -297,9 +291,10 @@ class Reader:
     def _sign_or_bracket(self, sign: str) -> Expr | Value:
         if sign in OPENING:
             return self._bracket(sign)
-        if sign == "|":
+        if sign in BARS:
             return self._barred(sign)
-        if sign in CURRENCIES:  # before its number or after
+        if sign in CURRENCIES and not self._units:  # before its number or after
+            self._units = True
             before = self._cursor.kind() == "number" or self._cursor.next() == "-"
             return unit(sign) * self._factor() if before else unit(sign)
         if sign == "...":

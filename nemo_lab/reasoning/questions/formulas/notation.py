@@ -39,6 +39,7 @@ _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:(?:\\[,;! ]|,\\!\s?|\{,\}|[ ~_])\d{
 _COMMAS = re.compile(r"(?<![\d.,\w])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])", re.ASCII)
 _MIXED = re.compile(r"(?<![\d.,/^_])(\d+)\s+(\d+)\s*/\s*(\d+)(?![\d.])", re.ASCII)
 _SIZES = re.compile(r"\\(?:left|right)\s*\.|\\(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])|(?<!\\)\\[,:;!> ]|~")
+_LINES = re.compile(r"(?<![-+*/=<>^_,;&({\[\s])[ \t]*\n\s*(?![-+*/=<>^_,;&){}\]\s]|\\(?:cdot|times|quad|text|end)\b)")
 _INFIX = re.compile(r"\{([^{}\\]*)\\(over|choose)(?![A-Za-z])([^{}\\]*)\}")
 _PREFIX = {"over": "\\frac", "choose": "\\binom"}
 _COLOURS = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}|\\(?:label|tag|hspace|vspace)\*?\s*\{[^{}]*\}")
@@ -59,6 +60,7 @@ def _laid_out(text: str) -> str:
     text = one_spelling(text)
     if "\\begin" not in text:  # there two backslashes end a row; elsewhere they are one, escaped twice
         text = re.sub(r"\\\\(?=[A-Za-z{}%$])", r"\\", text)
+        text = _LINES.sub("; ", text)
     text = _INFIX.sub(lambda match: f"{_PREFIX[match[2]]}{{{match[1]}}}{{{match[3]}}}", text)
     text = _GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), _COLOURS.sub(" ", text))
     return _MIXED.sub(r"(\1\\frac{\2}{\3})", _SIZES.sub(" ", text))
@@ -69,7 +71,8 @@ def _laid_out(text: str) -> str:
 
 def tokens(text: str) -> list[Token]:
     """Return a formula as tokens. Each character is in one of them, but for layout; `**` is `^`, `\\dfrac` `\\frac`."""
-    text, found = _laid_out(text), []
+    text = _laid_out(text)
+    found: list[Token] = []
     text = _COMMAS.sub(lambda match: match[0].replace(",", "") if _is_outside(text, match.start()) else match[0], text)
     for match in _TOKEN.finditer(text):
         found.extend(_named(match))

@@ -49,10 +49,10 @@ def ratio(gold: Expr, given: Expr) -> Expr | None:
     if not gold.free_symbols or gold.free_symbols != given.free_symbols:
         return None
     point = next(points(gold, given))
-    values = [value_at(formula, point) for formula in _without_functions(gold, given)]
-    if any(value is None or not value.is_real or value == 0 for value in values):
+    top, bottom = (value_at(formula, point) for formula in _without_functions(gold, given))
+    if top is None or bottom is None or not (top.is_real and bottom.is_real and top != 0 and bottom != 0):
         return None
-    factor = sympy.nsimplify(values[0] / values[1], rational=True, tolerance=Rational(1, 10**20))
+    factor = sympy.nsimplify(top / bottom, rational=True, tolerance=Rational(1, 10**20))
     return factor if same_formulas(gold, factor * given) else None
 
 

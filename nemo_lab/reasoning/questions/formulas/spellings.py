@@ -6,6 +6,7 @@ x2, and 1½ not 11/2.
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 
@@ -18,8 +19,10 @@ def _turned(names: dict[str, str]) -> dict[str, str]:
 _FUNCTIONS = "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh exp ln log lg"
 _GREEK = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi
     psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"""
+_ACCENTS = "overline bar vec hat widehat tilde dot ddot overrightarrow mathcal mathfrak"
 FUNCTIONS = frozenset(_FUNCTIONS.split())
 GREEK = frozenset(_GREEK.split())
+ACCENTS = frozenset(_ACCENTS.split())  # commands that make another variable of what they are put on
 
 # Commands of TeX, and words of plain text, that say the same as another.
 _COMMANDS = {
@@ -91,11 +94,13 @@ _BY_SIGN = _turned(_CHARACTER_SIGNS)
 _KEPT = "€£¥₹"
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙᵢ", "0123456789+-()ni0123456789+-()ni")
 _ROOT = re.compile(r"√\s*(\d+(?:\.\d+)?|[A-Za-zπ])", re.ASCII)
+_ENTITIES = re.compile(r"&(?:#\d{1,7}|lt|gt|le|ge|ne|times|minus|divide|radic|pi|deg|nbsp|sup2|sup3|frac12);")
 _TAGS = re.compile(r"</?(?:b|strong|i|em|u|answer|p|span|code|div|math)>", re.ASCII)
 
 
 def one_spelling(text: str) -> str:
     """Return the text with signs of Unicode as ASCII or LaTeX; x² keeps its exponent, ½ its fraction."""
+    text = _ENTITIES.sub(lambda match: html.unescape(match[0]), text)
     text = _TAGS.sub("", re.sub(r"<su([pb])>([^<>]*)</su[pb]>", _script, text))
     text = re.sub("[⁰¹²³⁴-⁹⁺⁻⁽⁾ⁿⁱ]+", r"^{\g<0>}", text)
     text = re.sub("[₀-₉₊₋₍₎ₙᵢ]+", r"_{\g<0>}", text).translate(_RAISED)

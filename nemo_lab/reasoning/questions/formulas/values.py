@@ -128,6 +128,8 @@ def power(base: Expr, exponent: Expr) -> Expr:
     Raises:
         Unreadable: the result is too large.
     """
+    if base.is_number and exponent.is_number and abs(exponent.evalf(5)) > MOST_BITS:
+        raise Unreadable("a large exponent")
     if exponent.is_Rational:
         largest = max((abs(part.p * part.q).bit_length() for part in base.atoms(Rational)), default=1)
         if abs(exponent) * largest > MOST_BITS or exponent.q > 1000:

@@ -30,10 +30,10 @@ _INLINE = re.compile(r"(?<!\\)\$(?!\s)((?:[^$\\]|\\.)+?)(?<![\s\\])\$(?!\d)|\\\(
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:\{|(?=[^\s{]))")
 _BETWEEN_BOXES = re.compile(r"[\s$,]*(?:and|or|\\text\{\s*(?:and|or)\s*\})?[\s$,]*")
 _GOES_ON = re.compile(
-    r"[0-9A-Za-z(]|[\s$]*(?:[-+/^_!]|\*(?!\*)|\\(?!text|mathrm|mbox|quad|qquad|end|hfill|par|blacksquare|square|tag)[A-Za-z])"
+    r"[0-9A-Za-z(]|[\s$]*(?:[-+/^_!|]|\*(?!\*)|\\(?!text|mathrm|mbox|quad|qquad|end|hfill|par|blacksquare|square|tag)[A-Za-z])"
 )
 _UNIT_AFTER = re.compile(r"[\s$]*(?:\\?%|percent\b|pct\b|\^\s*(?:\{\s*\\circ\s*\}|\\circ)|°)")
-_LEADS_ON = re.compile(r"(?:[-+/^_(]|(?<!\*)\*|\\(?:cdot|times|div))\s*\$?\s*$|[0-9A-Za-z)}]$")
+_LEADS_ON = re.compile(r"(?:[-+/^_(|]|(?<!\*)\*|\\(?:cdot|times|div))\s*\$?\s*$|[0-9A-Za-z)}]$")
 
 
 def unwrapped(text: str) -> str:
