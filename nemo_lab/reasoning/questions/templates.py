@@ -41,6 +41,7 @@ COMBINATIONS = ("product", "sum", "accuracy")
 LETTERS = "ABCDEFGHIJ"
 MAX_WORDS = 10  # of an open answer
 VISIBLE = ("empty", "long", "unverifiable")  # wrong gold answers that the filters see; of choices all are foreign
+_FORMULA = re.compile(r"[\\$^√∞≤≥±×÷°π²³½¼¾=]|\*\*|sqrt\(|\d\s*%|\d[eE][+-]?\d")
 _NEEDS_OPTIONS = re.compile(
     r"\b(?:which|what)\b.{0,40}\bof\s+(?:the\s+)?(?:followings?|these|those|below|above)\b"
     r"|\b(?:all|none|both|any|each|neither|one|two)\s+of\s+(?:the\s+)?(?:above|below|followings?|these|options)\b"
@@ -279,8 +280,8 @@ def is_right(item: Item, answer: str, template: str = "open") -> bool:
         return DOMAINS[item.domain].check(answer, item)
     if as_number(item.answer) is not None:
         return same_answer(item.answer, answer, kind="number")
-    formula = any(mark in item.answer for mark in "\\$^")
-    return plain(answer) != "" and same_answer(item.answer, answer, kind="math" if formula else "exact")
+    kind = "math" if _FORMULA.search(item.answer) else "exact"
+    return plain(answer) != "" and same_answer(item.answer, answer, kind=kind)
 
 
 def reward(item: Item, text: str, *, ended: bool, mode: str, template: str = "open", combine: str = "product") -> float:

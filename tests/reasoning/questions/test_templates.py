@@ -142,6 +142,15 @@ def test_answers_from_elsewhere_are_judged_by_kind():
     assert not is_right(OPEN, "Nairobi, I think")
     assert is_right(Item("determinants", "?", "-3.00"), "−3")
     assert is_right(Item("jee-math", "?", r"\(\frac{1}{2}\)"), "0.5")
+    for gold, right, wrong in (
+        ("x**2", "x^2", "x^3"),
+        ("50%", "1/2", "0.05"),
+        ("2π", "6.2831853", "6"),
+        ("73", "**73**", "74"),
+    ):
+        item = Item("jee-math", "?", gold)
+        assert is_right(item, right)
+        assert not is_right(item, wrong)
     assert is_right(CHOICE, "(B)", "choice")
     assert is_right(CHOICE, " B ", "choice")
     assert not is_right(CHOICE, "b", "choice")

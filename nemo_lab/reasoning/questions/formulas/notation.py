@@ -85,13 +85,15 @@ def same_text(gold: str, given: str) -> bool:
 
 
 def _bare(found: list[Token]) -> list[Token]:
-    """Return tokens without braces around one token: x^{2} is x^2."""
+    """Return tokens without braces round one (x^{2} is x^2), letters in a row as one name, words in small letters."""
     kept: list[Token] = []
     for token in found:
         if token.text == "}" and [one.text for one in kept[-2:-1]] == ["{"] and kept[-1].text not in ("{", "}"):
             kept[-2:] = kept[-1:]
         elif token.kind == "name" and kept and kept[-1].kind == "name":  # F_k F is F_kF
             kept[-1] = Token("name", kept[-1].text + token.text)
+        elif len(token.text) > 3 and token.text[1:].islower():
+            kept.append(Token(token.kind, token.text[0].lower() + token.text[1:]))
         else:
             kept.append(token)
     return kept
