@@ -28,7 +28,7 @@ def as_set(value: Value) -> sympy.Set | None:
     """Return the set of real numbers that an interval, a union or an inequality in one variable is, or none."""
     try:
         return _as_set(value)
-    except (TypeError, ValueError, NotImplementedError):
+    except (TypeError, ValueError, RuntimeError):  # what sympy raises where it knows no way
         return None
 
 

@@ -29,11 +29,12 @@ _AROUND = [
 _INLINE = re.compile(r"(?<!\\)\$(?!\s)((?:[^$\\]|\\.)+?)(?<![\s\\])\$(?!\d)|\\\(((?:(?!\\\)).)*)\\\)", re.DOTALL)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:\{|(?=[^\s{]))")
 _BETWEEN_BOXES = re.compile(r"[\s$,]*(?:and|or|\\text\{\s*(?:and|or)\s*\})?[\s$,]*")
-_GOES_ON = re.compile(
-    r"[0-9A-Za-z(]|[\s$]*(?:[-+/^_!|]|\*(?!\*)|\\(?!text|mathrm|mbox|quad|qquad|end|hfill|par|blacksquare|square|tag)[A-Za-z])"
-)
+_LARGER = r"(?:\\(?:text|mathrm)\{\s*)?(?:hundred|thousand|million|billion|trillion|dozen)\b"
+_LAYOUT = "text|mathrm|mbox|quad|qquad|end|hfill|par|blacksquare|square|tag"
+_GOES_ON = re.compile(rf"[0-9A-Za-z(]|[\s$]*(?:[-+/^_!|]|\*(?!\*)|{_LARGER}|\\(?!{_LAYOUT})[A-Za-z])")
 _UNIT_AFTER = re.compile(r"[\s$]*(?:\\?%|percent\b|pct\b|\^\s*(?:\{\s*\\circ\s*\}|\\circ)|°)")
-_LEADS_ON = re.compile(r"(?:[-+/^_(|]|(?<!\*)\*|\\(?:cdot|times|div))\s*\$?\s*$|[0-9A-Za-z)}]$")
+_LEADS_ON = re.compile(r"(?:[-+/^_(|]|(?<!\*)\*|\\(?:cdot|times|div))\s*\$?\s*$|[0-9)}]$|(?<![A-Za-z])[A-Za-z]$")
+_WORDS_BEFORE = re.compile(r"\\text(?:bf|rm|it)?\s*\{[^{}]*\}\s*$")
 
 
 def unwrapped(text: str) -> str:
@@ -88,7 +89,7 @@ def _boxed(text: str) -> str:
     first = len(boxes) - 1
     while first and _BETWEEN_BOXES.fullmatch(text[boxes[first - 1][1] : boxes[first][0]]):
         first -= 1
-    if _LEADS_ON.search(text[: boxes[first][0]]):
+    if _LEADS_ON.search(_WORDS_BEFORE.sub("", text[: boxes[first][0]])):
         return text
     unit = _UNIT_AFTER.match(text[boxes[-1][1] :])
     return ", ".join(inside for _, _, inside in boxes[first:]) + (unit[0].strip(" $") if unit else "")

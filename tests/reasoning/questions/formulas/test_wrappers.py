@@ -44,6 +44,9 @@ def test_wrappers_come_off(text, answer):
         (r"\boxed{90}^\circ", r"90^\circ"),
         (r"\boxed{\boxed{5}}", "5"),
         (r"\boxed{5", r"\boxed{5"),
+        (r"\text{Answer: }\boxed{5}", "5"),
+        (r"it is\boxed{5}", "5"),
+        (r"\boxed{5}\text{ cm}", "5"),
         (r"\boxed{a\}b}", r"a\}b"),
     ],
 )
@@ -60,6 +63,9 @@ def test_boxes(text, answer):
         r"3-\boxed{5}",
         r"\boxed{5}^2",
         r"\boxed{5}\pi",
+        r"\boxed{5} million",
+        r"\boxed{5}\text{ dozen}",
+        r"\frac12{x}\boxed{5}",
         r"2\boxed{5}",
     ],
 )
