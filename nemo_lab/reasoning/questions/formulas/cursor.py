@@ -98,7 +98,7 @@ def _letters(found: list[Token]) -> Iterator[Token]:
         units = units or token.kind == "words"
         if token.kind != "name":
             yield token
-        elif place and len(token.text) > 1 and is_unit(token.text, plain=True):
+        elif place and found[place - 1].text != "{" and len(token.text) > 1 and is_unit(token.text, plain=True):
             units = True
             yield Token("words", token.text)
         elif units and len(token.text) == 1:  # the h of km/h

@@ -2,6 +2,7 @@ r"""What stands around an answer and is no part of it: boxes, marks of Markdown 
 
     unwrapped(r"The answer is **\$1,800**.")            # \$1,800
     unwrapped(r"So $x=\boxed{5}$.")                     # 5
+    unwrapped("Thus the number of residents is **73**.")  # 73
     unwrapped(r"\boxed{5}+100")                         # the whole: the box holds a fragment of the formula
 
 Whatever is taken off stood around the whole answer. A box counts alone, as in every benchmark, unless the formula
@@ -36,6 +37,17 @@ _UNIT_AFTER = re.compile(r"[\s$]*(?:\\?%|percent\b|pct\b|\^\s*(?:\{\s*\\circ\s*\
 _LEADS_ON = re.compile(r"(?:[-+/^_(|]|(?<!\*)\*|\\(?:cdot|times|div))\s*\$?\s*$|[0-9)}]$|(?<![A-Za-z])[A-Za-z]$")
 _WORDS_BEFORE = re.compile(r"\\text(?:bf|rm|it)?\s*\{[^{}]*\}\s*$")
 
+_PROSE = r"[^$\\\d=<>*]*"
+_TOLD = re.compile(  # a sentence without figures, and one formula or bold number in it
+    rf"(?={_PROSE}[A-Za-z]{{2}})(?P<before>{_PROSE}\s)"
+    r"(?:\$\$?\s*([^$]+?)\s*\$?\$|\\\(((?:(?!\\[()]).)+)\\\)|\\\[((?:(?!\\[\[\]]).)+)\\\]|\*\*([^*]+)\*\*)"
+    rf"(?P<after>{_PROSE})",
+    re.DOTALL,
+)
+_NEGATED = re.compile(
+    rf"(?i)\b(?:not?|never|cannot|n't|wrong|incorrect|except|or|nor|less|more|than|least|most|about|if|{_LARGER})\b|n't"
+)
+
 
 def unwrapped(text: str) -> str:
     """Return the answer without what is wrapped around it; one without wrappers comes back stripped."""
@@ -43,6 +55,9 @@ def unwrapped(text: str) -> str:
     leads = list(_LEAD.finditer(text)) if "answer" in text.lower() else []
     if leads:
         text = _first_line(_TAIL.sub("", text[leads[-1].end() :]))
+    told = _TOLD.fullmatch(text)
+    if told and not _NEGATED.search(f"{told['before']} {told['after']}"):
+        text = next(filter(None, told.groups()[1:-1]))
     for _ in range(ROUNDS):
         before, text = text, _boxed(_bare(text))
         if text == before:
