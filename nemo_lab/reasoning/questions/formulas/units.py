@@ -55,6 +55,8 @@ _OF_NUMBERS = """
     hundredths squared cubed doubled or and not no more less least most than if is are approximately about around
     times minus plus divided over power to except otherwise for all where when factorial of wrong with without
     negative positive root mod modulo base score k mn bn unless but either neither nor between at
+    one two three four five six seven eight nine ten tens eleven twelve twenty thirty forty fifty sixty seventy eighty
+    ninety true false maybe correct incorrect
 """
 _NO_UNITS = frozenset(_OF_NUMBERS.split())
 
