@@ -5,6 +5,7 @@ import re
 from nemo_lab.curation.formulas.symbols import FUNCTIONS, command_for
 
 RELATION = re.compile(r"\s*(?:[=<>]|\\(?:leq|geq|neq|equiv|approx|sim|in|subset|to|rightarrow)(?![A-Za-z]))")
+_STRUCK = re.compile(r"(\\[A-Za-z]+|[^\s\\])\u0338")  # a relation with a stroke through it
 STYLES = {
     "bold": "mathbf",
     "bold-italic": "boldsymbol",
@@ -22,6 +23,8 @@ ACCENTS = {
     "¯": "bar",
     "‾": "bar",
     "―": "bar",
+    "–": "bar",
+    "—": "bar",
     "_": "bar",
     "ˉ": "bar",
     "~": "tilde",
@@ -60,6 +63,7 @@ UNDER = {
     "\u0332": "underline",
     "‾": "underline",
     "―": "underline",
+    "–": "underline",
 }
 FENCES = {
     "()": "pmatrix",
@@ -84,7 +88,8 @@ def joined(parts: list[str]) -> str:
 
 def letters(text: str) -> str:
     """Return characters as LaTeX; control words keep apart from letters behind them."""
-    return joined([ESCAPED.get(letter) or command_for(letter) for letter in text])
+    spelled = joined([ESCAPED.get(letter) or command_for(letter) for letter in text])
+    return _STRUCK.sub(r"\\not\1", spelled) if "\u0338" in spelled else spelled
 
 
 def styled(style: str, inside: str) -> str:
@@ -131,3 +136,35 @@ def limits(base: str, below: str, above: str) -> str:
         return scripts(base, below, above)
     text = f"\\overset{{{above}}}{{{base}}}" if above else base
     return f"\\underset{{{below}}}{{{text}}}" if below else text
+
+
+# What `<menclose>` draws, inner strokes first; what LaTeX has no command for is spelt as MathJax's extension does.
+_ENCLOSURES = {
+    "radical": r"\sqrt{#}",
+    "longdiv": r"\overline{)#}",
+    "actuarial": r"\overline{#|}",
+    "phasorangle": r"\angle #",
+    "updiagonalstrike": r"\cancel{#}",
+    "downdiagonalstrike": r"\bcancel{#}",
+    "updiagonalarrow": r"\cancelto{}{#}",
+    "horizontalstrike": r"\enclose{horizontalstrike}{#}",
+    "verticalstrike": r"\enclose{verticalstrike}{#}",
+    "circle": r"\enclose{circle}{#}",
+    "top": r"\overline{#}",
+    "bottom": r"\underline{#}",
+}
+
+
+def enclosed(inside: str, notation: str) -> str:
+    """Return a formula with what `<menclose>`'s notations draw through, over, under and round it."""
+    drawn = set(notation.lower().split())
+    if drawn & {"box", "roundedbox"} or drawn >= {"left", "right", "top", "bottom"}:
+        drawn -= {"left", "right", "top", "bottom"}
+        inside = f"\\boxed{{{inside}}}"
+    if drawn >= {"updiagonalstrike", "downdiagonalstrike"}:
+        drawn -= {"updiagonalstrike", "downdiagonalstrike"}
+        inside = f"\\xcancel{{{inside}}}"
+    for stroke, shape in _ENCLOSURES.items():
+        inside = shape.replace("#", inside, 1) if stroke in drawn else inside
+    left, right = ("|" if side in drawn else "." for side in ("left", "right"))
+    return inside if left == right == "." else joined([f"\\left{left}", f" {inside}", f"\\right{right}"])

@@ -9,6 +9,7 @@ Elements may be namespaced, upper case (lxml's HTML parser) or broken. What is u
 LaTeX, nesting is followed to a depth and no exception leaves this module.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from nemo_lab.curation.formulas.marks import (
     STYLES,
     UNDER,
     WIDE,
+    enclosed,
     is_operator,
     joined,
     letters,
@@ -30,12 +32,18 @@ from nemo_lab.curation.formulas.marks import (
 from nemo_lab.curation.formulas.symbols import FUNCTIONS
 from nemo_lab.curation.formulas.tree import tag_of
 
+_SPELLED = re.compile(r"(?:\\mathrm\{[A-Za-z]\}){2,}")
 _DEPTH = 60  # elements; deeper ones are malformed or hostile, their text is kept flat
 
 
 def to_latex(math: Any) -> str:
     """Return the LaTeX of a `<math>` element (lxml), without delimiters; empty when there is nothing in it."""
-    return " ".join(_convert(math, 0).split())
+    return _SPELLED.sub(_one_word, " ".join(_convert(math, 0).split()))
+
+
+def _one_word(letters: re.Match[str]) -> str:
+    """Return upright letters, one element each, as the word that they are."""
+    return f"\\mathrm{{{letters[0].replace('}', '').replace(chr(92) + 'mathrm{', '')}}}"
 
 
 def _convert(element: Any, depth: int) -> str:
@@ -180,8 +188,8 @@ def _over(element: Any, depth: int) -> str:
     base, mark = _parts(element, depth, 2)
     children = _children(element)
     accent = ACCENTS.get(_text(children[1])) if len(children) > 1 else None
-    if accent and not is_operator(base):
-        wide = len(base) > 1 and not base.startswith("\\")
+    if accent and (not is_operator(base) or base.startswith("\\operatorname")):
+        wide = len(base) > 1 and (base[0] != "\\" or base.startswith("\\operatorname"))
         return f"\\{WIDE.get(accent, accent) if wide else accent}{{{base}}}"
     return limits(base, "", mark)
 
@@ -262,13 +270,7 @@ def _pair(scripts: list[Any], depth: int) -> tuple[str, str]:
 
 
 def _enclosed(element: Any, depth: int) -> str:
-    notation = element.get("notation", "longdiv")
-    inside = _row(element, depth)
-    if "box" in notation:
-        return f"\\boxed{{{inside}}}"
-    if "strike" in notation:
-        return f"\\cancel{{{inside}}}"
-    return f"\\sqrt{{{inside}}}" if "radical" in notation else inside
+    return enclosed(_row(element, depth), element.get("notation", "longdiv"))
 
 
 def _phantom(element: Any, depth: int) -> str:

@@ -3,18 +3,31 @@ r"""Where a page keeps its formulas, and the LaTeX of each: the pre-pass's knowl
 Lynx prints MathML as raw tags, leaves out MathJax's scripts and `data-` attributes and writes `b<sup>n+1</sup>`
 as `b^n+1` (measured, section 2 of notebook 01). Each form below is a function from an element to its formula;
 `formula_of` asks them in an order in which a formula that is there twice (KaTeX, Wikipedia, MathJax 3 show one
-and carry another for screen readers) is taken once, and from its TeX source where the page has that.
+and carry another for screen readers) is taken once, and from its TeX source where the page has that. An element
+that is a formula and cannot be read gives a formula without LaTeX: it is counted, and marked in the text.
 """
 
+import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
+from nemo_lab.curation.formulas import word
+from nemo_lab.curation.formulas.asciimath import asciimath_to_latex
+from nemo_lab.curation.formulas.formula import (
+    LATEX_LOOK,
+    Formula,
+    is_symbols,
+    is_tex,
+    parsed,
+    read,
+    source_of,
+    unwrapped,
+)
+from nemo_lab.curation.formulas.images import image_formula
 from nemo_lab.curation.formulas.latex import strip_delimiters
-from nemo_lab.curation.formulas.mathml import to_latex
-from nemo_lab.curation.formulas.tree import tag_of
+from nemo_lab.curation.formulas.renderings import classed, mathjax3, rendered, svg_formula
+from nemo_lab.curation.formulas.tree import UnreadableError, tag_of
 
 _TEX_ATTRIBUTES = (
     "data-latex",
@@ -23,143 +36,105 @@ _TEX_ATTRIBUTES = (
     "data-katex",
     "data-formula",
     "data-equation",
+    "data-equation-content",
     "data-raw-text",
     "data-expr",
     "data-tex-source",
     "data-original-tex",
+    "data-latex-source",
+    "data-katex-source",
+    "data-mathtex",
 )
-_MATH_CLASS = re.compile(
-    r"(?:^|[\s_-])(?:math|tex|latex|formula\w*|equation|mwe-math\S*|eqn?)(?=$|[\s_-])", re.IGNORECASE
+_JSON_ATTRIBUTES = ("data-attrs", "data-module", "data-props")
+_JSON_KEYS = ("persistentExpression", "latex", "katex", "tex")
+_LONGEST_ATTRIBUTE = 20_000
+_WRITTEN = frozenset(
+    ("mathjax", "tex-math", "la-tex", "d-math", "dt-math", "math-field", "math-span", "math-div", "stem")
 )
-_MATH_SOURCE = re.compile(
-    r"latex\.php|codecogs|mathtex|mimetex|cht=tx|/math/|/tex/|texrendr|l\.wordpress\.com|\?(?:math|tex|latex)=",
-    re.IGNORECASE,
-)
-_LATEX_LOOK = re.compile(r"\\[A-Za-z]+|[\^_]\{|[A-Za-z0-9)]\^[A-Za-z0-9]|\\[(\[]|^\s*\$.+\$\s*$")
-_PROSE = re.compile(r"(?<![\\\w{])[A-Za-z]{3,}(?![\w}])")
-_STRUCTURE = frozenset(
-    (
-        "mfrac",
-        "msup",
-        "msub",
-        "msubsup",
-        "msqrt",
-        "mroot",
-        "mover",
-        "munder",
-        "munderover",
-        "mtable",
-        "mmultiscripts",
-    )
-)
-
-
-@dataclass(frozen=True)
-class Formula:
-    """A formula found in a page: LaTeX without delimiters (empty: a node without a formula), and its layout."""
-
-    latex: str
-    display: bool
-    form: str  # which markup it came from
 
 
 def formula_of(element: Any, tag: str) -> Formula | None:
     """Return the formula that this element stands for, or None when it is not one."""
     if tag in _BY_TAG:
         return _BY_TAG[tag](element)
-    classes = element.get("class")
-    if classes:
-        found = _by_class(element, set(classes.split()))
+    if tag in _WRITTEN:
+        return _written(element)
+    if element.get("class"):
+        classes = classed(element)
+        found = rendered(element, classes) or _by_class(element, classes)
         if found:
             return found
     return _data(element) if any(name.startswith("data-") for name in element.keys()) else None  # noqa: SIM118
 
 
-def _by_class(element: Any, classes: set[str]) -> Formula | None:
-    if classes & {"katex", "katex-display", "katex-block"}:
-        return _katex(element, "katex" not in classes)
-    if "katex-html" in classes and (before := element.getprevious()) is not None:
-        return Formula("", False, "rendering of a script") if "katex-mathml" in (before.get("class") or "") else None
-    if "mwe-math-element" in classes:
-        return _wikipedia(element)
-    if classes & {"MathJax", "MathJax_Display", "MathJax_SVG", "MathJax_CHTML", "MathJax_Preview"}:
-        return _mathjax2(element)
+def _by_class(element: Any, classes: frozenset[str]) -> Formula | None:
     if ("math" in classes and classes & {"inline", "display", "notranslate"}) or "language-math" in classes:
         return _math_class(element, "display" in classes or tag_of(element) in ("div", "pre"))
-    if classes == {"math"} and not len(element) and _is_tex(element.text or ""):
-        return _math_class(element, tag_of(element) == "div")
+    if classes == {"math"} and not len(element):
+        text = element.text or ""
+        return _math_class(element, tag_of(element) == "div") if is_tex(text) or _is_short(text) else None
+    if "math-container" in classes and not len(element) and strip_delimiters(element.text or "")[1] is not None:
+        return _math_class(element, False)  # Stack Exchange, where any text between dollars is a formula
+    if "asciimath" in classes and not len(element):
+        return _ascii(element.text or "", tag_of(element) == "div")
     if "ql-formula" in classes and element.get("data-value"):  # Quill, the editor
-        return Formula(_unwrapped(element.get("data-value")), False, "data attribute")
+        return Formula(unwrapped(element.get("data-value")), False, "data attribute")
     return None
 
 
-def _is_tex(text: str) -> bool:
-    """Return whether a text looks like LaTeX and not like a sentence about it."""
-    return bool(_LATEX_LOOK.search(text)) and ("\\" in text or len(_PROSE.findall(text)) < 3)
+def _is_short(text: str) -> bool:
+    """Return whether a text is a few signs, as `n - 1` is, and no word."""
+    return is_symbols(text) and len(text) < 40 and not re.search(r"[A-Za-z]{3}", text)
 
 
 def _script(element: Any) -> Formula | None:
     kind = (element.get("type") or "").lower()
     source = element.text or ""
     if kind.startswith("math/tex"):
-        return Formula(_unwrapped(source), "mode=display" in kind.replace(" ", ""), "MathJax 2 script")
+        return Formula(unwrapped(source), "mode=display" in kind.replace(" ", ""), "MathJax 2 script")
     if kind.startswith("math/mml"):
-        return Formula(_parsed(source), 'display="block"' in source, "MathJax 2 script")
+        return Formula(parsed(source), 'display="block"' in source, "MathJax 2 script")
+    if kind.startswith("math/asciimath"):
+        return _ascii(source, "mode=display" in kind.replace(" ", ""))
     return None
 
 
-def _mathjax2(element: Any) -> Formula | None:
-    """Return the rendering that MathJax 2 left in a saved page; its script, if it follows, has the source."""
-    following = element.getnext()
-    if following is not None and tag_of(following) == "script":
-        return Formula("", False, "rendering of a script")
-    source = element.get("data-mathml") or next(
-        (e.get("data-mathml") for e in element.iter() if e.get("data-mathml")), ""
-    )
-    display = "Display" in (element.get("class") or "") or 'display="block"' in source
-    if source:
-        return Formula(_parsed(source), display, "data-mathml")
-    math = next((inner for inner in element.iter() if tag_of(inner) == "math"), None)  # for screen readers
-    return None if math is None else Formula(_source_of(math), display or math.get("display") == "block", "MathML")
+def _ascii(source: str, display: bool) -> Formula:
+    """Return a formula written in AsciiMath, between its delimiters or without."""
+    source = source.strip()
+    for sign in ("`", "#", "$$", "$", "\\$"):
+        if source.startswith(sign) and source.endswith(sign) and len(source) > 2 * len(sign):
+            source = source[len(sign) : -len(sign)]
+            break
+    try:
+        return Formula(asciimath_to_latex(source), display, "AsciiMath")
+    except UnreadableError:
+        return Formula("", display, "AsciiMath")
 
 
-def _katex(element: Any, display: bool) -> Formula | None:
-    math = next((inner for inner in element.iter() if tag_of(inner) == "math"), None)
-    if math is None:
-        return None
-    return Formula(_source_of(math), display or math.get("display") == "block", "KaTeX")
-
-
-def _mathjax3(element: Any) -> Formula:
-    display = element.get("display") in ("true", "block")
-    for inner in element.iter():
-        if source := inner.get("data-latex"):
-            return Formula(_unwrapped(source), display, "MathJax data-latex")
-        if tag_of(inner) == "math":
-            return Formula(_source_of(inner), display, "MathJax 3")
-    return Formula("", display, "MathJax 3")
+def _written(element: Any) -> Formula | None:
+    """Return the formula that an element of a site's own is there for; two of them write AsciiMath."""
+    if any(
+        tag_of(inner) in ("math", "mjx-container", "script") or "katex" in classed(inner) for inner in element.iter()
+    ):
+        return None  # drawn already
+    text, tag = "".join(element.itertext()).strip(), tag_of(element)
+    display = element.get("block") is not None or tag == "math-div"
+    if tag in ("mathjax", "stem") and "\\" not in text:
+        return _ascii(text, display)
+    inside, delimited = strip_delimiters(text)
+    return Formula(unwrapped(inside), display or bool(delimited), "math element") if text else None
 
 
 def _math(element: Any) -> Formula:
     display = element.get("display") == "block" or element.get("mode") == "display"
-    return Formula(_source_of(element), display, "MathML")
+    return Formula(source_of(element), display, "MathML")
 
 
-def _source_of(math: Any) -> str:
-    """Return a `<math>` element's TeX: annotation, `data-latex`, `alttext` that is TeX, else converted MathML."""
-    for inner in math.iter():
-        if tag_of(inner) == "annotation" and "tex" in (inner.get("encoding") or "").lower():
-            return _unwrapped("".join(inner.itertext()))
-    if source := math.get("data-latex"):
-        return _unwrapped(source)
-    alternative = math.get("alttext") or ""
-    if alternative and (_LATEX_LOOK.search(alternative) or not _structured(math)):
-        return _unwrapped(alternative)
-    return to_latex(math)
-
-
-def _structured(math: Any) -> bool:
-    return any(tag_of(inner) in _STRUCTURE for inner in math.iter())
+def _word(element: Any) -> Formula:
+    above = element.getparent()
+    display = above is not None and tag_of(above) == "omathpara"
+    return Formula(read(word.mathml_of, element), display, "Word")
 
 
 def equation_table(table: Any) -> Formula | None:
@@ -179,109 +154,78 @@ def equation_table(table: Any) -> Formula | None:
 
 
 def _cell(math: Any) -> str:
-    return re.sub(r"^\\displaystyle(?![A-Za-z])\s*", "", _source_of(math))
-
-
-def _wikipedia(element: Any) -> Formula:
-    for inner in element.iter():
-        if tag_of(inner) == "math":
-            return Formula(_source_of(inner), inner.get("display") == "block", "Wikipedia")
-        if tag_of(inner) == "img" and inner.get("alt"):
-            return Formula(_unwrapped(inner.get("alt")), "display" in (inner.get("class") or ""), "Wikipedia")
-    return Formula("", False, "Wikipedia")
-
-
-def _image(element: Any) -> Formula | None:
-    """Return an image's formula when its class, source or text says that it shows one."""
-    text = element.get("alt") or element.get("title") or ""
-    classes, source = element.get("class") or "", element.get("src") or ""
-    display = "Dsp" in classes or "display" in classes or text.strip().startswith(("\\[", "\\begin{displaymath}"))
-    if "Wirisformula" in classes and element.get("data-mathml"):
-        return Formula(_parsed(element.get("data-mathml").translate(_WIRIS)), False, "data-mathml")
-    if _MATH_SOURCE.search(source):
-        latex = text if _LATEX_LOOK.search(text) else _query(source) or text
-        return Formula(_unwrapped(latex), display, "image")
-    if text and (_MATH_CLASS.search(classes) or _is_tex(text)):
-        return Formula(_unwrapped(text), display, "image")
-    return None
-
-
-_WIRIS = str.maketrans("«»¨§", '<>"&')  # how the editor of many course pages writes markup in an attribute
-
-
-def _query(source: str) -> str:
-    """Return the TeX in the address of an image that a service draws: `…?latex=`, `…?\\frac{1}{2}`, `chl=`."""
-    query = urlsplit(source).query if len(source) < 10_000 else ""
-    named = dict(parse_qsl(query))
-    return next((named[key] for key in ("latex", "chl", "tex", "eq", "math") if key in named), unquote(query))
+    return re.sub(r"^\\displaystyle(?![A-Za-z])\s*", "", source_of(math))
 
 
 def _data(element: Any) -> Formula | None:
     """Return the formula of a `data-` attribute; such an element shows a rendering or waits for a script."""
     for name in _TEX_ATTRIBUTES:
         source = element.get(name)
-        if source and source.strip() and len(source) < 20_000:
-            display = tag_of(element) == "div" or "display" in (element.get("class") or "")
-            display = display or element.get("data-display") == "true" or element.get("data-math-style") == "display"
-            return Formula(_unwrapped(source), display, "data attribute")
+        if source and source.strip() and len(source) < _LONGEST_ATTRIBUTE:
+            return Formula(unwrapped(source), _shows_display(element), "data attribute")
     if element.get("data-mathml"):
-        return Formula(_parsed(element.get("data-mathml")), False, "data-mathml")
+        return Formula(parsed(element.get("data-mathml")), False, "data-mathml")
     if element.get("data-math-style"):
-        return Formula(
-            _unwrapped("".join(element.itertext())), element.get("data-math-style") == "display", "math class"
-        )
+        display = element.get("data-math-style") == "display"
+        return Formula(unwrapped("".join(element.itertext())), display, "math class")
+    return _in_json(element)
+
+
+def _shows_display(element: Any) -> bool:
+    named = tag_of(element) == "div" or "display" in (element.get("class") or "") or element.get("data-eeimg") == "2"
+    return named or element.get("data-display") == "true" or element.get("data-math-style") == "display"
+
+
+def _in_json(element: Any) -> Formula | None:
+    """Return the formula in the properties that an editor wrote as JSON into an attribute."""
+    for name in _JSON_ATTRIBUTES:
+        text = element.get(name) or ""
+        if not any(f'"{key}"' in text for key in _JSON_KEYS) or len(text) > _LONGEST_ATTRIBUTE:
+            continue
+        try:
+            source = _value(json.loads(text))
+        except (ValueError, RecursionError):
+            return Formula("", True, "data attribute")
+        if source:
+            return Formula(unwrapped(source), tag_of(element) not in ("span", "a"), "data attribute")
     return None
+
+
+def _value(properties: Any) -> str:
+    """Return the first formula among properties and the properties in these."""
+    for held in (properties, *(properties.values() if isinstance(properties, dict) else ())):
+        if isinstance(held, dict):
+            found = next((held[key] for key in _JSON_KEYS if isinstance(held.get(key), str)), "")
+            if found:
+                return str(found)
+    return ""
 
 
 def _math_class(element: Any, display: bool) -> Formula | None:
     """Return the TeX in `<span class="math inline">`, or what its `<em>` and `<sup>` amount to."""
-    if any(
-        tag_of(inner) in ("math", "script", "img") or "katex" in (inner.get("class") or "") for inner in element.iter()
-    ):
+    if any(tag_of(inner) in _RENDERED or "katex" in (inner.get("class") or "") for inner in element.iter()):
         return None  # a wrapper; the formula is inside
     text = "".join(element.itertext()).strip()
     numbered = _NUMBERED.match(text)  # Sphinx puts an equation's number before it
     inside, delimited = strip_delimiters(text[numbered.end() :] if numbered else text)
     if delimited is not None:
-        return Formula(_unwrapped(inside), delimited or display, "delimiters")
-    if len(element) and not _LATEX_LOOK.search(text):
+        return Formula(unwrapped(inside), delimited or display, "delimiters")
+    if len(element) and not LATEX_LOOK.search(text):
         from nemo_lab.curation.formulas.scripts import html_formula
 
         return Formula(html_formula(element), display, "HTML")
-    return Formula(_unwrapped(text), display, "math class") if text else None
+    return Formula(unwrapped(text), display, "math class") if text else None
 
 
 _NUMBERED = re.compile(r"\([\w.-]{1,12}\)[¶#\uf0c1]?\s*(?=\\\[)")
-
-
-def _parsed(markup: str) -> str:
-    """Return the LaTeX of MathML in a string."""
-    import lxml.etree
-    import lxml.html
-
-    if len(markup) > 200_000:
-        return ""
-    try:
-        fragment = lxml.html.fragment_fromstring(markup, create_parent="div")
-    except (lxml.etree.LxmlError, ValueError):
-        return ""
-    math = next((inner for inner in fragment.iter() if tag_of(inner) == "math"), None)
-    return "" if math is None else _source_of(math)
-
-
-def _unwrapped(latex: str) -> str:
-    r"""Strip delimiters, CDATA and Wikipedia's `{\displaystyle …}`."""
-    latex = re.sub(r"^\s*(?:%\s*)?<!\[CDATA\[|(?:%\s*)?\]\]>\s*$", "", latex)
-    latex = strip_delimiters(latex)[0]
-    named = re.fullmatch(r"\\begin\{(displaymath|equation\*?|math)\}(.*)\\end\{\1\}", latex, re.DOTALL)
-    latex = named[2].strip() if named else latex
-    wrapped = re.fullmatch(r"\{\\(?:displaystyle|textstyle)(?![A-Za-z])\s*(.*)\}", latex, re.DOTALL)
-    return wrapped[1].strip() if wrapped else latex
-
+_RENDERED = frozenset(("math", "script", "img", "svg", "mjx-container", "mjx-math", "omath"))
 
 _BY_TAG: dict[str, Callable[[Any], Formula | None]] = {
     "script": _script,
-    "mjx-container": _mathjax3,
+    "mjx-container": mathjax3,
+    "mjx-math": mathjax3,
     "math": _math,
-    "img": _image,
+    "img": image_formula,
+    "svg": svg_formula,
+    "omath": _word,
 }

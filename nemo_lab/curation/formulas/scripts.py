@@ -1,8 +1,7 @@
-r"""Formulas that are only HTML: `<i>x</i><sup>n+1</sup>`, and TeX between delimiters in running text.
+r"""Formulas that are only HTML: `<i>x</i><sup>n+1</sup>`.
 
 `<sup>` and `<sub>` become `^{…}` and `_{…}`, whose braces say how far the script reaches; what is not
-mathematics (ordinals, footnotes, trade marks) is left alone. Text between `\(…\)`, `\[…\]`, `$$…$$`, in AMS
-environments and in forum tags is a formula as it stands. A single `$` is one only where no price can be meant.
+mathematics (ordinals, footnotes, trade marks) is left alone.
 """
 
 import re
@@ -14,18 +13,6 @@ from nemo_lab.curation.formulas.symbols import FUNCTIONS, command_for
 from nemo_lab.curation.formulas.tree import tag_of
 
 _NOT_SCRIPTS = re.compile(r"(?:st|nd|rd|th|e|er|re|o|a|tm|sm|®|™|\*+|[\[(†‡§¶].*|\d+\s*[,;]\s*\d+)", re.IGNORECASE)
-# No formula holds its own opener, so each search stops at the next one and the whole stays linear.
-_TEXT_MATH = re.compile(
-    r"(?<!\\)\\\((?P<inline>(?:(?!\\\().)+?)\\\)|(?<!\\)\\\[(?P<display>(?:(?!\\\[).)+?)\\\]"
-    r"|\$(?P<ticks>`[^`$\n]{1,400}`)\$|\$\$(?P<dollars>[^$](?:[^$]|\$(?!\$))*?)\$\$"
-    r"|\\begin\{(?P<name>(?:equation|align|alignat|eqnarray|gather|multline|displaymath)\*?)\}"
-    r"(?P<body>(?:(?!\\begin\{(?:equation|align\*?\}|alignat|eqnarray|gather\*?\}|multline|displaymath)).)+?)\\end\{(?P=name)\}"
-    r"|\[(?P<tag>i?tex|latex|math)\](?P<forum>(?:(?!\[(?:i?tex|latex|math)\]).)+?)\[/(?P=tag)\]"
-    r"|(?<![\\$\w])\$(?P<single>[^\s$](?:(?:[^$\n]|\n(?!\s*\n)){0,400}?[^\s$\\])?)\$(?![\w$])",
-    re.DOTALL,
-)
-_CHEAP = re.compile(r"\\[(\[]|\$|\\begin|\[/(?:i?tex|latex|math)\]")
-_MATHEMATICAL = re.compile(r"\\[A-Za-z]+|[\^_=<>+]|^[A-Za-z]$|^[A-Za-z]\(|^-?\d+$|^[A-Za-z],\s?[A-Za-z]$")
 
 
 def is_script(element: Any) -> bool:
@@ -91,44 +78,3 @@ def _inside(element: Any, spell: Callable[[str], str], depth: int) -> str:
             inner = ("^" if tag == "sup" else "_") + "{" + inner.strip() + "}"
         pieces += [inner if tag else "", spell(child.tail or "")]
     return "".join(pieces)
-
-
-def is_open(text: str) -> bool:
-    """Return whether a display formula begins in the text and does not end in it."""
-    if "$$" in text and text.count("$$") % 2:
-        return True
-    return text.count("\\[") > text.count("\\]") or text.count("\\begin{") > text.count("\\end{")
-
-
-def hold_text_math(text: str, keep: Callable[[str, bool], str]) -> str:
-    """Return the text with each delimited formula replaced by `keep(latex, display)`."""
-    if not _CHEAP.search(text):
-        return text
-
-    def held(found: re.Match[str]) -> str:
-        if found["single"] is not None:
-            return keep(found["single"].removeprefix("latex "), False) if _is_formula(found["single"]) else found[0]
-        if found["name"]:
-            return keep(_environment(found["name"], found["body"]), True)
-        inline = found["inline"] or found["forum"] or (found["ticks"] or "").strip("`")
-        return keep(inline or found["display"] or found["dollars"].strip("`"), not inline)
-
-    return _TEXT_MATH.sub(held, text)
-
-
-def _is_formula(text: str) -> bool:
-    """Return whether the text between two dollars is a formula and not the words between two prices."""
-    if "\n" in text or len(text) > 80:
-        return bool(re.search(r"\\[A-Za-z]+|[\^_]\{|\w[\^_]\w", text))
-    return bool(_MATHEMATICAL.search(text))
-
-
-def _environment(name: str, body: str) -> str:
-    """Return an environment's content; alignments stay environments, since `&` needs one."""
-    bare = name.rstrip("*")
-    if bare in ("equation", "displaymath"):
-        return body
-    if bare == "alignat":
-        bare, body = "align", re.sub(r"^\s*\{\d+\}", "", body)
-    inner = "aligned" if bare in ("align", "eqnarray") else "gathered"
-    return f"\\begin{{{inner}}}{body}\\end{{{inner}}}"

@@ -18,7 +18,7 @@ _ROWS = """
 ≤ leq ≥ geq ≠ neq ≡ equiv ∼ sim ≃ simeq ≈ approx ≅ cong ∝ propto ≪ ll ≫ gg ≺ prec ≻ succ ⪯ preceq ⪰ succeq
 ⩽ leqslant ⩾ geqslant ≲ lesssim ≳ gtrsim ≜ triangleq ≐ doteq ≍ asymp ∣ mid ∤ nmid ∥ parallel ∦ nparallel
 ⊂ subset ⊃ supset ⊆ subseteq ⊇ supseteq ⊈ nsubseteq ⊊ subsetneq ∈ in ∋ ni ∉ notin ⊢ vdash ⊣ dashv ⊨ models
-⊲ triangleleft
+⊲ triangleleft ≁ nsim ≇ ncong ≮ nless ≯ ngtr ≰ nleq ≱ ngeq ⊉ nsupseteq ⊬ nvdash
 ⋉ ltimes ⋊ rtimes ⋈ bowtie ⌢ frown ⌣ smile ≔ coloneqq
 ← leftarrow → rightarrow ↔ leftrightarrow ⇐ Leftarrow ⇒ Rightarrow ⇔ Leftrightarrow ↑ uparrow ↓ downarrow ↦ mapsto
 ⟵ longleftarrow ⟶ longrightarrow ⟷ longleftrightarrow ⟹ Longrightarrow ⟸ Longleftarrow ⟺ Longleftrightarrow
@@ -48,6 +48,7 @@ PLAIN: Mapping[str, str] = {
     "ⅆ": "d",
     "ⅇ": "e",
     "ⅈ": "i",
+    "ℎ": "h",
     "\u2009": " ",
     "\u200a": " ",
     "\u2003": " ",
@@ -106,7 +107,19 @@ _ALPHABETS = {
     "SANS-SERIF BOLD": "mathsf",
     "MONOSPACE": "mathtt",
 }
-_CASES = (" CAPITAL ", " SMALL ", " DIGIT ")
+_CASES = (
+    " CAPITAL ",
+    " SMALL ",
+    " DIGIT ",
+    " PHI ",
+    " THETA ",
+    " EPSILON ",
+    " RHO ",
+    " KAPPA ",
+    " PI ",
+    " PARTIAL ",
+    " NABLA",
+)
 
 
 def command_for(character: str) -> str:
@@ -115,6 +128,9 @@ def command_for(character: str) -> str:
         return f"\\{COMMANDS[character]}"
     if character in PLAIN:
         return PLAIN[character]
+    relation, struck, _ = unicodedata.normalize("NFD", character).partition("\u0338")
+    if struck and relation:
+        return f"\\not{command_for(relation)}"
     return character if character.isascii() else _styled_letter(character)
 
 

@@ -14,9 +14,13 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nemo_lab.curation.formulas import nodes, scripts
+from nemo_lab.curation.formulas import images, nodes, scripts
+from nemo_lab.curation.formulas.delimiters import Delimiters, declared, hold_text_math, is_open
+from nemo_lab.curation.formulas.formula import Formula
 from nemo_lab.curation.formulas.latex import LONGEST
+from nemo_lab.curation.formulas.renderings import COPY
 from nemo_lab.curation.formulas.tree import tag_of
+from nemo_lab.curation.formulas.word import uncommented
 from nemo_lab.curation.pages import code_blocks, code_language, math_signs, tables
 from nemo_lab.curation.pages.chrome import drop_chrome, is_panel
 from nemo_lab.curation.pages.math_signs import Evidence
@@ -37,6 +41,7 @@ _CONTROL_REFERENCE = re.compile(
 )
 _BLANK = re.compile(r"\s+")
 _LINES = 200  # of one formula
+UNREADABLE = "[formula]"  # stands in the text where a formula was that could not be read
 DEPTH = 200  # nested elements; the content of deeper ones is kept, flat
 
 
@@ -53,6 +58,7 @@ class Prepared:
         shelf: formulas and code by the words that stand for them.
         title: the page's title.
         math_nodes, code_blocks: how many the page has; `forms` counts formulas by markup.
+        delimiters: what the page's own scripts look for round formulas.
         evidence: signs of mathematics in the raw page, those of removed parts not counted.
         in_furniture: formulas and blocks of code in parts that were removed as furniture or are never seen.
     """
@@ -63,6 +69,7 @@ class Prepared:
     math_nodes: int = 0
     code_blocks: int = 0
     forms: Counter[str] = field(default_factory=Counter)
+    delimiters: Delimiters = field(default_factory=Delimiters)
     evidence: Evidence = field(default_factory=Evidence)
     in_furniture: int = 0
 
@@ -79,9 +86,10 @@ def prepare(page: str) -> Prepared:
     Raises:
         PageError: there is no HTML in it.
     """
-    root = _tree(page)
-    prepared = Prepared("", Shelf.for_page(page), title=_title(root))
+    root = _tree(uncommented(page))
+    prepared = Prepared("", Shelf.for_page(page), title=_title(root), delimiters=declared(root))
     prepared.evidence = math_signs.count(page)
+    images.drop_copies(root)
     for part in drop_chrome(root):
         if part.tag != "a":
             prepared.set_aside(part)
@@ -184,13 +192,13 @@ def _holds_formula(element: Any) -> bool:
     )
 
 
-def _hold_formula(element: Any, formula: nodes.Formula, prepared: Prepared) -> int:
-    if formula.form == "rendering of a script":
+def _hold_formula(element: Any, formula: Formula, prepared: Prepared) -> int:
+    if formula.form == COPY:
         return _drop(element)
     prepared.math_nodes += 1
     prepared.forms[formula.form] += 1
     if not formula.latex.strip() or len(formula.latex) > LONGEST:
-        return _replace(element, _BLANK.sub(" ", "".join(element.itertext())) if tag_of(element) != "script" else "")
+        return _replace(element, UNREADABLE)
     word = prepared.shelf.keep(DISPLAY if formula.display else INLINE, formula.latex)
     return _replace(element, word, block=formula.display)
 
@@ -222,22 +230,24 @@ def _hold_text(element: Any, tag: str, prepared: Prepared) -> None:
     def keep(latex: str, display: bool) -> str:
         prepared.math_nodes += 1
         prepared.forms["delimiters"] += 1
+        if not latex.strip():
+            return UNREADABLE
         word = prepared.shelf.keep(DISPLAY if display else INLINE, latex)
         return f"\n{word}\n" if display else word
 
     places = [(element, "text"), *((child, "tail") for child in element)]
     for owner, name in places:
         text = getattr(owner, name)
-        if text and ("$" in text or "\\" in text or "[/" in text) and not _in_code(element, tag):
-            if scripts.is_open(text):
+        if text and prepared.delimiters.look.search(text) and not _in_code(element, tag):
+            if is_open(text):
                 text = _joined(text, next(iter(element), None) if name == "text" else owner.getnext())
-            setattr(owner, name, scripts.hold_text_math(text, keep))
+            setattr(owner, name, hold_text_math(text, keep, prepared.delimiters))
 
 
 def _joined(text: str, following: Any) -> str:
     """Return an open formula with its further lines, whose authors put `<br>` between them; those are taken out."""
     for _ in range(_LINES):
-        if following is None or tag_of(following) != "br" or len(text) > LONGEST or not scripts.is_open(text):
+        if following is None or tag_of(following) != "br" or len(text) > LONGEST or not is_open(text):
             break
         line, text = following, f"{text}\n{following.tail or ''}"
         following, line.tail = line.getnext(), None
