@@ -139,7 +139,10 @@ class _Reader:
 
     def _parts(self, left: str) -> tuple[list[str], list[_Group | None]]:
         """Read up to a closing bracket or the end: what is between commas, and whether that is one group."""
-        parts, groups, pieces, only = [], [], [], []
+        parts: list[str] = []
+        groups: list[_Group | None] = []
+        pieces: list[str] = []
+        only: list[_Group | None] = []
         while self._peek() not in ("", *_CLOSE) and not (left == "|" and self._peek() == "|"):
             if self._peek() == "," and self._take():
                 parts, groups, pieces, only = [*parts, joined(pieces)], [*groups, _single(only)], [], []

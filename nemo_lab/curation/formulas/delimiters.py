@@ -21,7 +21,7 @@ _TAGS = r"i?tex|latex|i?math|mathjax(?:inline)?"
 _TEXT_MATH = re.compile(
     r"(?<!\\)\\\((?P<inline>(?:(?!\\\().)+?)\\\)|(?<!\\)\\\[(?P<display>(?:(?!\\\[).)+?)\\\]"
     r"|\$(?P<ticks>`[^`$\n]{1,400}`)\$|(?<!\$)\${6}(?P<six>[^$]+)\${6}(?!\$)|(?<!\$)\${3}(?P<three>[^$\s](?:[^$]*[^$\s])?)\${3}(?!\$)"
-    r"|\$\$(?P<dollars>[^$](?:[^$]|\$(?!\$))*?)\$\$"
+    r"|(?<!\$)\$\$(?P<dollars>[^$](?:[^$]|\$(?!\$))*?)\$\$"
     r"|\\begin\{(?P<name>(?:equation|align|alignat|eqnarray|gather|multline|displaymath)\*?)\}"
     r"(?P<body>(?:(?!\\begin\{(?:equation|align\*?\}|alignat|eqnarray|gather\*?\}|multline|displaymath)).)+?)\\end\{(?P=name)\}"
     rf"|\[(?P<tag>(?i:{_TAGS}))\](?P<forum>(?:(?!\[(?i:{_TAGS})\]).)+?)\[/(?P=tag)\]"
@@ -32,6 +32,7 @@ _TEXT_MATH = re.compile(
 _CHEAP = rf"\\[(\[]|\$|\\begin|\[/(?i:{_TAGS})\]|##"
 _MATHEMATICAL = re.compile(r"\\[A-Za-z]+|[\^_=<>+]|^[A-Za-z]$|^[A-Za-z]\(|^-?\d+$|^[A-Za-z],\s?[A-Za-z]$")
 _HASHED = re.compile(r"\\[A-Za-z]+|(?<![A-Za-z])[A-Za-z]\s?[\^_]|[^=!<>]=[^=]|^\s*[A-Za-z]\s*$|^\s*[A-Za-z]\(")
+_PROGRAM = re.compile(r"\b(?:kill|echo|pid|ps|bash|tmp|exec|trap|SELECT|BEGIN|RETURN)\b|[;&]\s*[A-Za-z]{2}")
 _STANDARD = frozenset(("$", "$$", r"\(", r"\[", r"\)", r"\]", r"\begin{equation}"))
 _QUOTED = r"""(?:"((?:[^"\\]|\\.){1,24})"|'((?:[^'\\]|\\.){1,24})')"""
 _LIST = re.compile(r"(?P<key>inlineMath|displayMath|delimiters)[\"']?\s*:\s*\[(?P<pairs>[^;]{0,600}?\])\s*\]")
@@ -146,12 +147,24 @@ def _held(found: re.Match[str], keep: Keep, dollars: bool) -> str:
         formula = _is_formula(single) or (dollars and is_symbols(single))
         return keep(single.removeprefix("latex "), False) if formula else found[0]
     if (doubtful := found["hashes"] or found["three"]) is not None:
-        formula = not is_prose(doubtful) and (found["three"] or _HASHED.search(doubtful))
+        formula = not is_prose(doubtful) and bool(found["three"] or _HASHED.search(doubtful))
         return keep(doubtful, False) if formula else found[0]
+    if found["dollars"] is not None and not _is_displayed(found):
+        return found[0]
     if found["name"]:
         return keep(_environment(found["name"], found["body"]), True)
     inline = found["inline"] or found["forum"] or (found["ticks"] or "").strip("`")
     return keep(inline or found["display"] or found["six"] or found["dollars"].strip("`"), not inline)
+
+
+def _is_displayed(found: re.Match[str]) -> bool:
+    """Return whether `$$…$$` is a formula, and not two numbers of a process, two variables or a quoted program."""
+    text = found["dollars"]
+    if re.search(r"\\[A-Za-z]|[\^_]\{|\w[\^_]\w|`", text):
+        return True
+    glued = re.match(r"[A-Za-z0-9]", found.string[found.end() : found.end() + 1])
+    words = re.search(r"[A-Za-z]{2}", text) and not re.search(r"[=^_<>]", text)
+    return not glued and not words and not _PROGRAM.search(text) and not is_prose(text)
 
 
 def _is_formula(text: str) -> bool:

@@ -15,7 +15,6 @@ _LONGEST_MARKUP = 200_000  # characters of MathML in a string
 _STRUCTURE = frozenset(
     ("mfrac", "msup", "msub", "msubsup", "msqrt", "mroot", "mover", "munder", "munderover", "mtable", "mmultiscripts")
 ) | {"menclose"}
-_DOCUMENT = re.compile(r"\\begin\{document\}(.*)\\end\{document\}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,8 @@ def parsed(markup: str) -> str:
 def unwrapped(latex: str) -> str:
     r"""Strip delimiters, CDATA, a document round it and Wikipedia's `{\displaystyle …}`."""
     latex = re.sub(r"^\s*(?:%\s*)?<!\[CDATA\[|(?:%\s*)?\]\]>\s*$", "", latex)
-    document = _DOCUMENT.search(latex) if "\\begin{document}" in latex else None
-    latex = strip_delimiters(document[1] if document else latex)[0]
+    latex = latex.partition(r"\begin{document}")[2].partition(r"\end{document}")[0] or latex
+    latex = strip_delimiters(latex)[0]
     named = re.fullmatch(r"\\begin\{(displaymath|equation\*?|math)\}(.*)\\end\{\1\}", latex, re.DOTALL)
     latex = named[2].strip() if named else latex
     wrapped = re.fullmatch(r"\{\\(?:displaystyle|textstyle)(?![A-Za-z])\s*(.*)\}", latex, re.DOTALL)

@@ -14,8 +14,8 @@ from nemo_lab.curation.formulas.asciimath import asciimath_to_latex
 from nemo_lab.curation.formulas.formula import LATEX_LOOK, Formula, is_prose, is_tex, parsed, unwrapped
 from nemo_lab.curation.formulas.tree import UnreadableError, tag_of
 
-_CLASS = re.compile(
-    r"(?:^|[\s_-])(?:math|tex|latex|formula\w*|equation|mwe-math\S*|eqn?|latexcenter|texrender|mathtype)(?=$|[\s_-])"
+CLASS = re.compile(
+    r"(?:^|[\s_-])(?:math|kdmath|arithmatex|tex|latex|formula\w*|equation|mwe-math\S*|eqn?|latexcenter|texrender|mathtype)(?=$|[\s_-])"
     r"|equation_image",
     re.IGNORECASE,
 )
@@ -52,7 +52,7 @@ def image_formula(image: Any) -> Formula | None:
     if _SERVICE.search(source):
         latex = text if LATEX_LOOK.search(text) and not is_prose(text) else _in_address(source) or text
         return Formula(_cleaned(latex), _is_display(image, latex), "image")
-    if _CLASS.search(classes) or image.get("role") == "math" or image.get("eeimg") or is_tex(text):
+    if CLASS.search(classes) or image.get("role") == "math" or image.get("eeimg") or is_tex(text):
         return Formula("" if is_prose(text) and not is_tex(text) else _cleaned(text), _is_display(image, text), "image")
     if text and _FOLDER.search(source) and not re.search(r"[A-Za-z]{3}", text):
         return Formula(_cleaned(text), False, "image")
@@ -66,8 +66,11 @@ def text_of(image: Any) -> str:
 
 
 def address_of(image: Any) -> str:
-    """Return where an image is, also when it is loaded only on sight."""
-    return next((image.get(name) for name in _LAZY if image.get(name)), image.get("src") or "")
+    """Return where an image is, also when it is loaded only on sight; editors link a copy to the page that drew it."""
+    source = next((image.get(name) for name in _LAZY if image.get(name)), image.get("src") or "")
+    above = image.getparent()
+    link = "" if above is None else above.get("href") or ""
+    return link if "eqnedit.php?" in link and not _SERVICE.search(source) else source
 
 
 def _is_display(image: Any, text: str) -> bool:
@@ -100,7 +103,7 @@ def _in_address(address: str) -> str:
         lambda word: {"plus": "%2B", "amp": "%26", "hash": "%23"}.get(word[1], _CHARACTERS[word[1]]), address
     )
     parts = urlsplit(address) if "[" not in address.partition("?")[0] else urlsplit("?" + address.partition("?")[2])
-    if found := _IN_PATH.search(parts.path):
+    if found := _IN_PATH.search(parts.netloc + parts.path):
         return unquote(unquote(found[1] or found[2]))
     named = dict(parse_qsl(parts.query))
     whole = parts.query + (f"#{parts.fragment}" if parts.fragment else "")

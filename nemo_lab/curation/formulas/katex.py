@@ -27,7 +27,7 @@ _NOTHING = frozenset(
         "arraycolsep",
     )
 )
-_NOTHING_OF_PAGES = frozenset(("katex-mathml", "tag", "eqn-num", "vertical-separator", "newline"))
+_NOTHING_OF_PAGES = frozenset(("mathml", "tag", "eqn-num", "vertical-separator", "newline"))
 _STYLES = {
     "mathbf": "bold",
     "textbf": "bold",
@@ -48,10 +48,10 @@ _STYLES = {
 _OPERATORS = frozenset(("mbin", "mrel", "mopen", "mclose", "mpunct", "op-symbol", "delimsizing", "minner"))
 # How the paths of KaTeX's tall brackets and wide accents begin, and in pairs how those of one beginning differ.
 _PICTURES = (
-    (re.compile(r"M403 1759 V84 .*v1759 h347"), "["),
+    (re.compile(r"M403 1759 V84 .*v1759 (?:v84 )?h347"), "["),
     (re.compile(r"M347 1759 V0 .*v1759 H0 v84"), "]"),
-    (re.compile(r"M403 1759 V84 .*v602 h84"), "⌈"),
-    (re.compile(r"M347 1759 V0 .*v602 h84"), "⌉"),
+    (re.compile(r"M403 1759 V84 .*v602 (?:v84 )?h84"), "⌈"),
+    (re.compile(r"M347 1759 V0 .*v602 (?:v84 )?h84"), "⌉"),
     (re.compile(r"M319 602 V0 .*v1715 h263"), "⌊"),
     (re.compile(r"M319 602 V0 .*v1799 H0"), "⌋"),
     (re.compile(r"M145 15 .*M367 15"), "∥"),
@@ -91,7 +91,8 @@ def _negated(nodes: list[Any]) -> list[Any]:
 
 
 def _classes(box: Any) -> frozenset[str]:
-    return frozenset((box.get("class") or "").split())
+    """Return a box's classes; newer versions put their own name before those that other programs use too."""
+    return frozenset(name.removeprefix("katex-") for name in (box.get("class") or "").split())
 
 
 def _inside(box: Any, depth: int) -> list[Any]:
@@ -99,10 +100,13 @@ def _inside(box: Any, depth: int) -> list[Any]:
     if depth > _DEPTH:
         raise UnreadableError("too deep")
     drawn: list[Any] = []
+    scripted = False
     for child in box:
         named = _classes(child)
         if "msupsub" in named:
-            drawn = [_scripted(_row(drawn), child, depth)]
+            if scripted:
+                raise UnreadableError("scripts of scripts")
+            scripted, drawn = True, [_scripted(_row(drawn), child, depth)]
         else:
             drawn += _drawn(child, named, depth + 1)
     return drawn

@@ -65,6 +65,10 @@ _FONTS = {
     "MJXc-TeX-script-R": "script",
     "MJXc-TeX-sans-R": "sans-serif",
     "MJXc-TeX-type-R": "monospace",
+    **dict.fromkeys(("TEX-C", "TEX-CB", "TEX-SC", "NCM-C", "NCM-CB"), "script"),
+    **dict.fromkeys(("TEX-FR", "TEX-FRB"), "fraktur"),
+    "TEX-B": "bold",
+    "TEX-T": "monospace",
     "mjx-n": "normal",
     "MJXc-TeX-main-R": "normal",
 }
@@ -110,7 +114,9 @@ def _nodes_in(box: Any, depth: int) -> list[Any]:
 
 def _parts(box: Any, inside: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (slot, box) of the nearest named boxes below; a node that is in no slot has an empty one."""
-    for child in box:
+    waiting = list(reversed(box))
+    while waiting:
+        child = waiting.pop()
         name = name_of(child)
         if name in _UNREADABLE:
             raise UnreadableError(name)
@@ -119,7 +125,7 @@ def _parts(box: Any, inside: str = "") -> Iterator[tuple[str, Any]]:
         elif name in _NODES and not (inside == "munderover" and name in ("munder", "mover") and _has_base(child)):
             yield "", child
         elif name != "assistive-mml":
-            yield from _parts(child, inside)
+            waiting += reversed(child)
 
 
 def _has_base(box: Any) -> bool:
@@ -227,12 +233,14 @@ def _fraction(box: Any, depth: int) -> Any:
 
 def _has_bar(box: Any) -> bool:
     """Return whether a fraction's own layout, not that of its parts, draws a bar."""
-    for child in box:
+    waiting = list(box)
+    while waiting:
+        child = waiting.pop()
         name = name_of(child)
         if name == "line" or tag_of(child) == "rect":
             return True
-        if name not in _NODES and name not in ("num", "den", "numerator", "denominator") and _has_bar(child):
-            return True
+        if name not in _NODES and name not in ("num", "den", "numerator", "denominator"):
+            waiting += child
     return False
 
 
@@ -261,10 +269,7 @@ def _token(box: Any, name: str) -> Any:
 
 
 def _font(box: Any) -> str:
-    names = [
-        *(box.get("class") or "").split(),
-        *(one for inner in box.iter("span") for one in (inner.get("class") or "").split()),
-    ]
+    names = [name for inner in box.iter() for name in (inner.get("class") or "").split()]
     if "MJXc-TeX-ams-R" in names and "".join(_glyphs(box)).isalpha():
         return "double-struck"
     return next((_FONTS[one] for one in reversed(names) if one in _FONTS), "")
@@ -272,7 +277,9 @@ def _font(box: Any) -> str:
 
 def _glyphs(box: Any) -> Iterator[str]:
     """Yield a token's characters, from codes of glyphs or as they are written."""
-    for child in box:
+    waiting = list(reversed(box))
+    while waiting:
+        child = waiting.pop()
         code = child.get("data-c") or (_CODE.search(child.get("class") or "") or ["", ""])[1]
         if code:
             yield _character(code)
@@ -281,7 +288,7 @@ def _glyphs(box: Any) -> Iterator[str]:
         elif tag_of(child) in ("mjx-utext", "text") or "mjx-char" in (child.get("class") or "").split():
             yield "".join(child.itertext()).strip("\u200b")
         else:
-            yield from _glyphs(child)
+            waiting += reversed(child)
 
 
 def _character(code: str) -> str:

@@ -24,10 +24,10 @@ from nemo_lab.curation.formulas.formula import (
     source_of,
     unwrapped,
 )
-from nemo_lab.curation.formulas.images import image_formula
+from nemo_lab.curation.formulas.images import CLASS, image_formula
 from nemo_lab.curation.formulas.latex import strip_delimiters
-from nemo_lab.curation.formulas.renderings import classed, mathjax3, rendered, svg_formula
-from nemo_lab.curation.formulas.tree import UnreadableError, tag_of
+from nemo_lab.curation.formulas.renderings import mathjax3, rendered, svg_formula
+from nemo_lab.curation.formulas.tree import UnreadableError, classed, is_nested, tag_of
 
 _TEX_ATTRIBUTES = (
     "data-latex",
@@ -47,6 +47,7 @@ _TEX_ATTRIBUTES = (
 )
 _JSON_ATTRIBUTES = ("data-attrs", "data-module", "data-props")
 _JSON_KEYS = ("persistentExpression", "latex", "katex", "tex")
+_NAMED = re.compile(r"math|katex|mjx|mjpage|mwe-|tex|formula|equation|eqn?$", re.IGNORECASE)
 _LONGEST_ATTRIBUTE = 20_000
 _WRITTEN = frozenset(
     ("mathjax", "tex-math", "la-tex", "d-math", "dt-math", "math-field", "math-span", "math-div", "stem")
@@ -58,13 +59,18 @@ def formula_of(element: Any, tag: str) -> Formula | None:
     if tag in _BY_TAG:
         return _BY_TAG[tag](element)
     if tag in _WRITTEN:
-        return _written(element)
+        return None if is_nested(element) else _written(element)
     if element.get("class"):
         classes = classed(element)
-        found = rendered(element, classes) or _by_class(element, classes)
+        found = (rendered(element, classes) or _by_class(element, classes)) if _of_formula(element, classes) else None
         if found:
             return found
     return _data(element) if any(name.startswith("data-") for name in element.keys()) else None  # noqa: SIM118
+
+
+def _of_formula(element: Any, classes: frozenset[str]) -> bool:
+    """Return whether an element's class may say that it is a formula: that of most elements does not."""
+    return any(_NAMED.search(one) for one in classes) and not is_nested(element)
 
 
 def _by_class(element: Any, classes: frozenset[str]) -> Formula | None:
@@ -73,13 +79,21 @@ def _by_class(element: Any, classes: frozenset[str]) -> Formula | None:
     if classes == {"math"} and not len(element):
         text = element.text or ""
         return _math_class(element, tag_of(element) == "div") if is_tex(text) or _is_short(text) else None
-    if "math-container" in classes and not len(element) and strip_delimiters(element.text or "")[1] is not None:
-        return _math_class(element, False)  # Stack Exchange, where any text between dollars is a formula
+    if not len(element) and "$" in (element.text or "") and _is_delimited(element):
+        return _math_class(element, False)  # of Stack Exchange, kramdown: any text between their dollars is a formula
+    if "texhtml" in classes and all(tag_of(inner) in _SIMPLE for inner in element.iter()):
+        return _math_class(element, False)  # Wikipedia's formulas in plain HTML
     if "asciimath" in classes and not len(element):
         return _ascii(element.text or "", tag_of(element) == "div")
     if "ql-formula" in classes and element.get("data-value"):  # Quill, the editor
         return Formula(unwrapped(element.get("data-value")), False, "data attribute")
     return None
+
+
+def _is_delimited(element: Any) -> bool:
+    """Return whether an element that is called a formula is all between delimiters."""
+    inside, display = strip_delimiters(element.text or "")
+    return display is not None and "$" not in inside and CLASS.search(element.get("class")) is not None
 
 
 def _is_short(text: str) -> bool:
@@ -218,6 +232,7 @@ def _math_class(element: Any, display: bool) -> Formula | None:
 
 
 _NUMBERED = re.compile(r"\([\w.-]{1,12}\)[¶#\uf0c1]?\s*(?=\\\[)")
+_SIMPLE = frozenset(("span", "i", "em", "var", "b", "strong", "sup", "sub"))
 _RENDERED = frozenset(("math", "script", "img", "svg", "mjx-container", "mjx-math", "omath"))
 
 _BY_TAG: dict[str, Callable[[Any], Formula | None]] = {

@@ -12,7 +12,7 @@ from typing import Any
 from nemo_lab.curation.formulas import katex, mathjax
 from nemo_lab.curation.formulas.formula import Formula, is_symbols, is_tex, parsed, read, source_of, unwrapped
 from nemo_lab.curation.formulas.latex import strip_delimiters
-from nemo_lab.curation.formulas.tree import tag_of
+from nemo_lab.curation.formulas.tree import classed, tag_of
 
 COPY = "rendering of a script"  # the form of what stands in the page a second time
 _NOT_PRINTED = re.compile(r"[\s\u200b\u2061-\u2064\u00a0]+")
@@ -29,11 +29,6 @@ _OF_2 = _SHOWN_BY_2 | {
     "mjx-math",
 }
 _MAIN = ("mjx-container", "mjx-math")
-
-
-def classed(element: Any) -> frozenset[str]:
-    """Return an element's classes."""
-    return frozenset((element.get("class") or "").split())
 
 
 def rendered(element: Any, classes: frozenset[str]) -> Formula | None:

@@ -140,6 +140,12 @@ def _styled_letter(character: str) -> str:
     for case in _CASES:
         style, found, _ = name.partition(case)
         if found and style in _ALPHABETS:
-            plain = command_for(unicodedata.normalize("NFKC", character))
+            plain = command_for(_plain(character))
             return f"\\{_ALPHABETS[style]}{{{plain}}}" if _ALPHABETS[style] else plain
     return character
+
+
+def _plain(character: str) -> str:
+    """Return the letter of which this one is a font's form; its own variants (ϑ of θ) are kept apart."""
+    font, _, code = unicodedata.decomposition(character).rpartition(" ")
+    return chr(int(code, 16)) if font == "<font>" else character

@@ -1,8 +1,13 @@
 """What every reader of markup asks of a node of lxml's tree, and how readers of renderings write MathML."""
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 from typing import Any
+
+_WINDOW, _NESTED = 40, 6  # ancestors that are looked at, and how many of them may be of formulas
+_OF_FORMULAS = re.compile(r"katex|math|mjx|mjpage|stem|svg|omath", re.IGNORECASE)
 
 
 class UnreadableError(ValueError):
@@ -17,6 +22,24 @@ def tag_of(element: Any) -> str:
 @lru_cache(4096)  # a page has few names and asks for them thousands of times
 def _bare(tag: str) -> str:
     return tag.rpartition("}")[2].rpartition(":")[2].lower()
+
+
+def classed(element: Any) -> frozenset[str]:
+    """Return an element's classes."""
+    return frozenset((element.get("class") or "").split())
+
+
+def is_nested(element: Any) -> bool:
+    """Return whether many elements of formulas stand round this one, which only a hostile page does.
+
+    A wrapper is searched down to its leaves, so wrappers in wrappers would cost the square of their number.
+    """
+    around = 0
+    for above in islice(element.iterancestors(), _WINDOW):
+        around += bool(_OF_FORMULAS.search(above.get("class") or tag_of(above)))
+        if around > _NESTED:
+            return True
+    return False
 
 
 def mathml(name: str, children: Iterable[Any] = (), text: str = "", **attributes: str) -> Any:

@@ -24,12 +24,13 @@ def uncommented(page: str) -> str:
         return page
     pieces: list[str] = []
     inside: list[str] = []  # the conditions that are open here
-    start = 0
+    start = hidden = 0
     for mark in _CONDITION.finditer(page):
-        pieces.append("" if "picture" in inside else page[start : mark.start()])
+        pieces.append("" if hidden else page[start : mark.start()])
         start = mark.end()
         kind = _condition(mark["test"]) if mark["test"] else inside.pop() if inside else "other"
-        pieces.append(mark[0] if kind == "other" and "picture" not in inside else "")
+        hidden += (kind == "picture") * (1 if mark["test"] else -1)
+        pieces.append(mark[0] if kind == "other" and not hidden else "")
         inside += [kind] if mark["test"] else []
     return page if inside else "".join([*pieces, page[start:]])
 
@@ -78,11 +79,13 @@ def _part(box: Any, name: str, depth: int) -> Any:
 
 def _named(box: Any, name: str) -> Any:
     """Return the first part of that name, through markup of text."""
-    for child in box:
+    waiting = list(reversed(box))
+    while waiting:
+        child = waiting.pop()
         if tag_of(child) == name:
             return child
-        if tag_of(child) in ("span", "i", "b", "em", "strong", "font") and (found := _named(child, name)) is not None:
-            return found
+        if tag_of(child) in ("span", "i", "b", "em", "strong", "font"):
+            waiting += reversed(child)
     return None
 
 
@@ -97,7 +100,7 @@ def _value(box: Any, name: str, default: str) -> str:
 
 def _run(run: Any) -> list[Any]:
     """Return letters, numbers and signs of a run, one element each; upright letters are one word."""
-    text = "".join(_texts(run))
+    text = "".join(run.itertext())
     if _value(run, "nor", "absent") not in ("absent", "0", "off"):
         return [mathml("mtext", text=text)]
     style = _ALPHABETS.get(_value(run, "scr", ""), _STYLES.get(_value(run, "sty", ""), ""))
@@ -105,14 +108,6 @@ def _run(run: Any) -> list[Any]:
     if style == "normal" and len(text.strip()) > 1 and text.strip().isalpha():
         return [mathml("mi", text=text.strip())]
     return [mathml(_kind(piece), text=piece, **(variant if piece.isalnum() else {})) for piece in _PIECES.findall(text)]
-
-
-def _texts(run: Any) -> list[str]:
-    pieces = [run.text or ""]
-    for child in run:
-        pieces += [] if tag_of(child).endswith("pr") else _texts(child)
-        pieces.append(child.tail or "")
-    return pieces
 
 
 def _kind(piece: str) -> str:
