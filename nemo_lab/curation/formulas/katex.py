@@ -14,36 +14,18 @@ from nemo_lab.curation.formulas.mathjax import PIECES
 from nemo_lab.curation.formulas.tree import UnreadableError, mathml, tag_of
 
 _DEPTH = 100  # spans in spans; deeper ones are hostile
-_NOTHING = frozenset(
-    (
-        "strut",
-        "pstrut",
-        "vlist-s",
-        "nulldelimiter",
-        "frac-line",
-        "overline-line",
-        "underline-line",
-        "hline",
-        "arraycolsep",
-    )
-)
-_NOTHING_OF_PAGES = frozenset(("mathml", "tag", "eqn-num", "vertical-separator", "newline"))
+# Layout, and what is no part of the formula; the MathML beside a rendering is read elsewhere.
+_NOTHING = frozenset(("strut", "pstrut", "vlist-s", "nulldelimiter", "frac-line", "overline-line", "underline-line"))
+_NOTHING |= {"hline", "arraycolsep", "mathml", "tag", "eqn-num", "vertical-separator", "newline"}
 _STYLES = {
-    "mathbf": "bold",
-    "textbf": "bold",
+    **dict.fromkeys(("mathbf", "textbf"), "bold"),
+    **dict.fromkeys(("mathbb", "textbb"), "double-struck"),
+    **dict.fromkeys(("mathcal", "mathscr"), "script"),
+    **dict.fromkeys(("mathsf", "mathboldsf"), "sans-serif"),
+    **dict.fromkeys(("mathtt", "texttt"), "monospace"),
+    **dict.fromkeys(("mathrm", "textrm"), "normal"),
     "boldsymbol": "bold-italic",
-    "mathboldsf": "sans-serif",
-    "mathbb": "double-struck",
-    "textbb": "double-struck",
-    "amsrm": "",
-    "mathcal": "script",
-    "mathscr": "script",
     "mathfrak": "fraktur",
-    "mathsf": "sans-serif",
-    "mathtt": "monospace",
-    "texttt": "monospace",
-    "mathrm": "normal",
-    "textrm": "normal",
 }
 _OPERATORS = frozenset(("mbin", "mrel", "mopen", "mclose", "mpunct", "op-symbol", "delimsizing", "minner"))
 # How the paths of KaTeX's tall brackets and wide accents begin, and in pairs how those of one beginning differ.
@@ -117,7 +99,7 @@ def _row(nodes: list[Any]) -> Any:
 
 
 def _drawn(box: Any, named: frozenset[str], depth: int) -> list[Any]:
-    if named & _NOTHING or named & _NOTHING_OF_PAGES:
+    if named & _NOTHING:
         return []
     if tag_of(box) == "svg":
         return [mathml("mo", text=_picture(box))]

@@ -99,7 +99,7 @@ def styled(style: str, inside: str) -> str:
 
 def _base(text: str) -> str:
     """Brace what is more than one symbol, so that a script belongs to all of it."""
-    single = len(text) <= 1 or not text.strip("'") or (text[0] == "\\" and text[1:].isalpha())
+    single = len(text) <= 1 or text == "{}" or not text.strip("'") or (text[0] == "\\" and text[1:].isalpha())
     closed = text.startswith("\\") and text.endswith("}") and _one_command(text)
     return text if single or closed else f"{{{text}}}"
 

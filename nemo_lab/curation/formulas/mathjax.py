@@ -53,6 +53,9 @@ PIECES = {
     **dict.fromkeys("∣⏐", "|"),
     "∥": "∥",
 }
+_LONG = frozenset("¯‾–—⏞⏟")
+_BRACES = {"\ue150": "⏞", "\ue152": "⏟", **dict.fromkeys("\ue151\ue153\ue154\ue155\ue156", "")}  # by the piece that comes first
+_FONT = re.compile(r"(?:TEX|NCM)-[A-Z]+")
 _CODE = re.compile(r"(?:^|\s)mjx-c([0-9A-F]{2,6})(?=$|\s)")
 _SHIFT = re.compile(r"translate\(\s*(-?[\d.]+)(?:[\s,]+(-?[\d.]+))?")
 _FONTS = {
@@ -69,6 +72,7 @@ _FONTS = {
     **dict.fromkeys(("TEX-FR", "TEX-FRB"), "fraktur"),
     "TEX-B": "bold",
     "TEX-T": "monospace",
+    "TEX-N": "normal",
     "mjx-n": "normal",
     "MJXc-TeX-main-R": "normal",
 }
@@ -83,16 +87,19 @@ def mathml_of(rendering: Any) -> Any:
     math = mathml("math", _nodes_in(rendering, 0))
     if not "".join(math.itertext()).strip():
         raise UnreadableError("no glyph")
-    _mark_upright(math)
+    _mark_upright(math, next(rendering.iter("path"), None) is not None)
     return math
 
 
-def _mark_upright(math: Any) -> None:
-    """Call plain letters upright where others are drawn from an italic alphabet; older SVG has one code for both."""
+def _mark_upright(math: Any, drawn: bool) -> None:
+    """Call plain letters upright where others are of an italic alphabet; older SVG has one code for both.
+
+    A capital that is only drawn may as well be calligraphic, and stays as it is.
+    """
     letters = [letter for letter in math.iter("mi") if not letter.get("mathvariant")]
     if any("\U0001d434" <= (letter.text or "") <= "\U0001d467" for letter in letters):
         for letter in letters:
-            if (letter.text or "").isascii():
+            if (letter.text or "").isascii() and not (drawn and (letter.text or "").isupper()):
                 letter.set("mathvariant", "normal")
 
 
@@ -169,7 +176,8 @@ def _scripted(box: Any, name: str, depth: int) -> Any:
         slots["base"], slots[""] = slots[""][:1], slots[""][1:]
     _share_by_height(slots, name)
     base, lower, upper = (_one(slots[slot], depth) for slot in ("base", "lower", "upper"))
-    if base is None:
+    marks = [part for part in (lower, upper) if part is not None and name in ("munder", "mover", "munderover")]
+    if base is None or not all("".join(mark.itertext()).strip() for mark in marks):
         raise UnreadableError(name)
     family = _SCRIPTED["msub" if box.get("limits") == "false" else name]
     if lower is None or upper is None:
@@ -259,8 +267,8 @@ def _radical(box: Any, depth: int) -> Any:
 
 def _token(box: Any, name: str) -> Any:
     text = "".join(_glyphs(box))
-    if name == "mo" and len(text) > 1 and len(set(text)) == 1 and not text.isascii():
-        text = text[0]  # a long line, drawn bit by bit
+    if name == "mo" and text[:1] in _LONG:
+        text = text[0]  # a line or a brace, drawn bit by bit
     if name == "mo" and text and all(piece in PIECES for piece in text):
         text = PIECES[text[0]]
     font = _font(box)
@@ -270,6 +278,8 @@ def _token(box: Any, name: str) -> Any:
 
 def _font(box: Any) -> str:
     names = [name for inner in box.iter() for name in (inner.get("class") or "").split()]
+    links = [inner.get("xlink:href") or inner.get("href") or "" for inner in box.iter("use")]
+    names += [found[0] for link in links if (found := _FONT.search(link))]
     if "MJXc-TeX-ams-R" in names and "".join(_glyphs(box)).isalpha():
         return "double-struck"
     return next((_FONTS[one] for one in reversed(names) if one in _FONTS), "")
@@ -286,19 +296,23 @@ def _glyphs(box: Any) -> Iterator[str]:
         elif tag_of(child) in ("path", "use", "mjx-c"):
             raise UnreadableError("a glyph without a code")
         elif tag_of(child) in ("mjx-utext", "text") or "mjx-char" in (child.get("class") or "").split():
-            yield "".join(child.itertext()).strip("\u200b")
+            yield "".join(map(_known, "".join(child.itertext()).strip("\u200b")))
         else:
             waiting += reversed(child)
 
 
 def _character(code: str) -> str:
     try:
-        character = chr(int(code, 16))
+        return _known(chr(int(code, 16)))
     except (ValueError, OverflowError):
         raise UnreadableError(f"glyph {code}") from None
-    if "\ue000" <= character <= "\uf8ff":
-        raise UnreadableError(f"glyph {code} of the font's own")
-    return character
+
+
+def _known(character: str) -> str:
+    """Return a character, the brace that its piece begins, or nothing for a brace's other pieces."""
+    if "\ue000" <= character <= "\uf8ff" and character not in _BRACES:
+        raise UnreadableError(f"glyph {ord(character):X} of the font's own")
+    return _BRACES.get(character, character)
 
 
 def _width(box: Any) -> str:

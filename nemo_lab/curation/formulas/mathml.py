@@ -172,16 +172,17 @@ def _square_root(element: Any, depth: int) -> str:
 
 def _sub(element: Any, depth: int) -> str:
     base, lower = _parts(element, depth, 2)
-    return scripts(base, lower, "")
+    return scripts(base or "{}", lower, "")  # or it would be a script of what stands before
 
 
 def _sup(element: Any, depth: int) -> str:
     base, upper = _parts(element, depth, 2)
-    return scripts(base, "", upper)
+    return scripts(base or "{}", "", upper)
 
 
 def _subsup(element: Any, depth: int) -> str:
-    return scripts(*_parts(element, depth, 3))
+    base, lower, upper = _parts(element, depth, 3)
+    return scripts(base or "{}", lower, upper)
 
 
 def _over(element: Any, depth: int) -> str:
