@@ -32,6 +32,7 @@ _TEXT_MATH = re.compile(
 _CHEAP = rf"\\[(\[]|\$|\\begin|\[/(?i:{_TAGS})\]|##"
 _MATHEMATICAL = re.compile(r"\\[A-Za-z]+|[\^_=<>+]|^[A-Za-z]$|^[A-Za-z]\(|^-?\d+$|^[A-Za-z],\s?[A-Za-z]$")
 _HASHED = re.compile(r"\\[A-Za-z]+|(?<![A-Za-z])[A-Za-z]\s?[\^_]|[^=!<>]=[^=]|^\s*[A-Za-z]\s*$|^\s*[A-Za-z]\(")
+_PRICE = re.compile(r"\d[\d,]*(?:\.\d+)?[,;.]?\s+[A-Za-z]")
 _PROGRAM = re.compile(r"\b(?:kill|echo|pid|ps|bash|tmp|exec|trap|SELECT|BEGIN|RETURN)\b|[;&]\s*[A-Za-z]{2}")
 _STANDARD = frozenset(("$", "$$", r"\(", r"\[", r"\)", r"\]", r"\begin{equation}"))
 _QUOTED = r"""(?:"((?:[^"\\]|\\.){1,24})"|'((?:[^'\\]|\\.){1,24})')"""
@@ -144,7 +145,7 @@ def _kept_ascii(found: re.Match[str], keep: Keep) -> str:
 
 def _held(found: re.Match[str], keep: Keep, dollars: bool) -> str:
     if (single := found["single"]) is not None:
-        formula = _is_formula(single) or (dollars and is_symbols(single))
+        formula = _is_formula(single) or (dollars and is_symbols(single) and not _PRICE.match(single))
         return keep(single.removeprefix("latex "), False) if formula else found[0]
     if (doubtful := found["hashes"] or found["three"]) is not None:
         formula = not is_prose(doubtful) and bool(found["three"] or _HASHED.search(doubtful))

@@ -1,4 +1,4 @@
-"""Scripts and delimiters of plain HTML: what is a formula there, and what is a price, an ordinal or a footnote."""
+"""Scripts of plain HTML: what is a formula there, and what is an ordinal or a footnote."""
 
 import pytest
 
@@ -31,14 +31,6 @@ def test_scripts_say_how_far_they_reach(markup: str, shown: str) -> None:
     assert shown in text
     if not shown:
         assert prepared.shelf.held[0].content == "x^{2}"
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["from $5 to $10 a day", "$HOME and $PATH", "a cost of $3.50, then $4", "<code>$x$</code>", "<pre>\\(x\\)</pre>"],
-)
-def test_prices_and_code_are_no_formulas(text: str) -> None:
-    assert prepare(page(f"<p>{text}</p>")).math_nodes == 0
 
 
 def test_what_stands_above_the_line_is_a_power_unless_it_is_an_ordinal_or_a_reference() -> None:
