@@ -87,9 +87,13 @@ def parsed(markup: str) -> str:
 def unwrapped(latex: str) -> str:
     r"""Strip delimiters, CDATA, a document round it and Wikipedia's `{\displaystyle …}`."""
     latex = re.sub(r"^\s*(?:%\s*)?<!\[CDATA\[|(?:%\s*)?\]\]>\s*$", "", latex)
-    latex = latex.partition(r"\begin{document}")[2].partition(r"\end{document}")[0] or latex
-    latex = strip_delimiters(latex)[0]
+    latex = strip_delimiters(body_of(latex))[0]
     named = re.fullmatch(r"\\begin\{(displaymath|equation\*?|math)\}(.*)\\end\{\1\}", latex, re.DOTALL)
     latex = named[2].strip() if named else latex
     wrapped = re.fullmatch(r"\{\\(?:displaystyle|textstyle)(?![A-Za-z])\s*(.*)\}", latex, re.DOTALL)
     return wrapped[1].strip() if wrapped else latex
+
+
+def body_of(latex: str) -> str:
+    """Return what a whole document prints, as journals write one round each formula; anything else as it is."""
+    return latex.partition(r"\begin{document}")[2].partition(r"\end{document}")[0] or latex

@@ -54,7 +54,11 @@ PIECES = {
     "∥": "∥",
 }
 _LONG = frozenset("¯‾–—⏞⏟")
-_BRACES = {"\ue150": "⏞", "\ue152": "⏟", **dict.fromkeys("\ue151\ue153\ue154\ue155\ue156", "")}  # by the piece that comes first
+_BRACES = {
+    "\ue150": "⏞",
+    "\ue152": "⏟",
+    **dict.fromkeys("\ue151\ue153\ue154\ue155\ue156", ""),
+}  # by the piece that comes first
 _FONT = re.compile(r"(?:TEX|NCM)-[A-Z]+")
 _CODE = re.compile(r"(?:^|\s)mjx-c([0-9A-F]{2,6})(?=$|\s)")
 _SHIFT = re.compile(r"translate\(\s*(-?[\d.]+)(?:[\s,]+(-?[\d.]+))?")

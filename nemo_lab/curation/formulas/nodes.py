@@ -17,6 +17,7 @@ from nemo_lab.curation.formulas.asciimath import asciimath_to_latex
 from nemo_lab.curation.formulas.formula import (
     LATEX_LOOK,
     Formula,
+    body_of,
     is_symbols,
     is_tex,
     parsed,
@@ -136,7 +137,7 @@ def _written(element: Any) -> Formula | None:
     display = element.get("block") is not None or tag == "math-div"
     if tag in ("mathjax", "stem") and "\\" not in text:
         return _ascii(text, display)
-    inside, delimited = strip_delimiters(text)
+    inside, delimited = strip_delimiters(body_of(text))
     return Formula(unwrapped(inside), display or bool(delimited), "math element") if text else None
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 _WINDOW, _NESTED = 40, 6  # ancestors that are looked at, and how many of them may be of formulas
-_OF_FORMULAS = re.compile(r"katex|math|mjx|mjpage|stem|svg|omath", re.IGNORECASE)
+_OF_FORMULAS = re.compile(r"tex|math|mj[xp]|stem|svg", re.IGNORECASE)
 
 
 class UnreadableError(ValueError):

@@ -62,6 +62,8 @@ def test_formulas_look_like_formulas(text: str) -> None:
     assert looks_like_asciimath(text)
 
 
-@pytest.mark.parametrize("text", ["npm install", "foo()", "git commit", "", " ", "the code", "a\n\nb", "x" * 500, "..."])
+@pytest.mark.parametrize(
+    "text", ["npm install", "foo()", "git commit", "", " ", "the code", "a\n\nb", "x" * 500, "..."]
+)
 def test_commands_and_words_do_not(text: str) -> None:
     assert not looks_like_asciimath(text)

@@ -15,32 +15,80 @@ def held(body: str) -> list[tuple[str, str]]:
 
 
 IMAGES = {
-    "Canvas": (r'<img class="equation_image" title="\frac{x}{2}=1" src="/equation_images/%255Cfrac?scale=1" alt="LaTeX: \frac{x}{2}=1" data-equation-content="\frac{x}{2}=1">', "i", r"\frac{x}{2}=1"),
+    "Canvas": (
+        r'<img class="equation_image" title="\frac{x}{2}=1" src="/equation_images/%255Cfrac?scale=1" alt="LaTeX: \frac{x}{2}=1" data-equation-content="\frac{x}{2}=1">',
+        "i",
+        r"\frac{x}{2}=1",
+    ),
     "Canvas, text only": ('<img class="equation_image" alt="LaTeX: x_i">', "i", "x_i"),
-    "Canvas, address only": ('<img class="equation_image" src="/equation_images/%255Cfrac%257B1%257D%257B2%257D">', "i", r"\frac{1}{2}"),
-    "Canvas, a word": ('<img class="equation_image" title="Log_216" src="/equation_images/Log_216" alt="Log_216">', "i", "Log_216"),
-    "codecogs, inline": (r'<img src="https://latex.codecogs.com/gif.latex?\inline&space;x^2&plus;\frac{1}{2}">', "i", r"x^2+\frac{1}{2}"),
+    "Canvas, address only": (
+        '<img class="equation_image" src="/equation_images/%255Cfrac%257B1%257D%257B2%257D">',
+        "i",
+        r"\frac{1}{2}",
+    ),
+    "Canvas, a word": (
+        '<img class="equation_image" title="Log_216" src="/equation_images/Log_216" alt="Log_216">',
+        "i",
+        "Log_216",
+    ),
+    "codecogs, inline": (
+        r'<img src="https://latex.codecogs.com/gif.latex?\inline&space;x^2&plus;\frac{1}{2}">',
+        "i",
+        r"x^2+\frac{1}{2}",
+    ),
     "codecogs, size": (r'<img src="https://latex.codecogs.com/svg.image?\large&space;a&plus;b=c" />', "i", "a+b=c"),
-    "codecogs, ground and font": (r'<img src="http://latex.codecogs.com/gif.latex?\dpi{120}&space;\bg_white&space;\fn_jvn&space;x_1">', "i", "x_1"),
-    "codecogs, coded": ('<img src="https://latex.codecogs.com/svg.latex?%5CLarge%20x%3D%5Cfrac%7B1%7D%7B2%7D">', "i", r"x=\frac{1}{2}"),
-    "codecogs, title": (r'<img src="https://latex.codecogs.com/gif.latex?\inline&space;\hat{u}_{j|i}" title="\hat{u}_{j|i}">', "i", r"\hat{u}_{j|i}"),
-    "codecogs, linked copy": ('<a href="https://www.codecogs.com/eqnedit.php?latex=%20x%5E2#0"><img src="https://lh3.example.com/abc"></a>', "i", "x^2"),
+    "codecogs, ground and font": (
+        r'<img src="http://latex.codecogs.com/gif.latex?\dpi{120}&space;\bg_white&space;\fn_jvn&space;x_1">',
+        "i",
+        "x_1",
+    ),
+    "codecogs, coded": (
+        '<img src="https://latex.codecogs.com/svg.latex?%5CLarge%20x%3D%5Cfrac%7B1%7D%7B2%7D">',
+        "i",
+        r"x=\frac{1}{2}",
+    ),
+    "codecogs, title": (
+        r'<img src="https://latex.codecogs.com/gif.latex?\inline&space;\hat{u}_{j|i}" title="\hat{u}_{j|i}">',
+        "i",
+        r"\hat{u}_{j|i}",
+    ),
+    "codecogs, linked copy": (
+        '<a href="https://www.codecogs.com/eqnedit.php?latex=%20x%5E2#0"><img src="https://lh3.example.com/abc"></a>',
+        "i",
+        "x^2",
+    ),
     "GitHub": ('<img src="https://render.githubusercontent.com/render/math?math=e%5E%7Bi%5Cpi%7D">', "i", r"e^{i\pi}"),
     "upmath": ('<img src="https://i.upmath.me/svg/x%5E2">', "i", "x^2"),
     "math.now": ('<img src="https://math.now.sh?from=x%5E3">', "i", "x^3"),
     "Google's charts": ('<img src="https://chart.googleapis.com/chart?cht=tx&chl=x_0">', "i", "x_0"),
-    "WordPress": ('<img class="latex" src="https://s0.wp.com/latex.php?latex=x%5E2&#038;bg=ffffff" alt="x^2">', "i", "x^2"),
+    "WordPress": (
+        '<img class="latex" src="https://s0.wp.com/latex.php?latex=x%5E2&#038;bg=ffffff" alt="x^2">',
+        "i",
+        "x^2",
+    ),
     "Zhihu": ('<img src="https://www.zhihu.com/equation?tex=x%5E2" alt="x^2" eeimg="1">', "i", "x^2"),
     "Zhihu, display": (r'<img src="https://www.zhihu.com/equation?tex=y" alt="y \\" eeimg="2">', "d", "y"),
     "AoPS": ('<img class="latex" src="//latex.artofproblemsolving.com/a/b.png" alt="$n - 1$">', "i", "n - 1"),
-    "AoPS, display": (r'<img class="latexcenter" src="//latex.artofproblemsolving.com/a/b.png" alt="\[x^2\]">', "d", "x^2"),
+    "AoPS, display": (
+        r'<img class="latexcenter" src="//latex.artofproblemsolving.com/a/b.png" alt="\[x^2\]">',
+        "d",
+        "x^2",
+    ),
     "Moodle": ('<img class="texrender" title="x^2" alt="x^2" src="/filter/tex/pix.php/a.gif">', "i", "x^2"),
     "Sphinx": (r'<img class="math" src="_images/math/abc.png" alt="\sqrt{x}">', "i", r"\sqrt{x}"),
-    "MathWorld": ('<img src="/images/equations/X/Inline1.svg" class="inlineformula" alt="x^2+y^2=1">', "i", "x^{2}+y^{2}=1"),
+    "MathWorld": (
+        '<img src="/images/equations/X/Inline1.svg" class="inlineformula" alt="x^2+y^2=1">',
+        "i",
+        "x^{2}+y^{2}=1",
+    ),
     "MathWorld, number set": ('<img class="inlineformula" alt="{x_i}">', "i", r"\{x_{i}\}"),
     "MathWorld, numbered": ('<img class="numberedequation" alt="sum_(k=1)^nk^2">', "d", r"\sum_{k=1}^{n}k^{2}"),
     "MathWorld, integral": ('<img class="displayformula" alt="int_a^bf(x)dx">', "d", r"\int_{a}^{b}f(x)dx"),
-    "Wikipedia, image alone": (r'<img class="mwe-math-fallback-image-inline" alt="{\displaystyle x^{2}}" src="https://wikimedia.org/api/rest_v1/media/math/render/svg/a">', "i", "x^{2}"),
+    "Wikipedia, image alone": (
+        r'<img class="mwe-math-fallback-image-inline" alt="{\displaystyle x^{2}}" src="https://wikimedia.org/api/rest_v1/media/math/render/svg/a">',
+        "i",
+        "x^{2}",
+    ),
     "a role": ('<img role="math" alt="n" src="a.png">', "i", "n"),
 }
 
@@ -90,7 +138,10 @@ def test_pictures_are_none(image: str) -> None:
 
 @pytest.mark.parametrize(
     "image",
-    ['<img class="equation" src="e.png" alt="the quadratic formula for its roots">', '<img class="formula" src="e.png">'],
+    [
+        '<img class="equation" src="e.png" alt="the quadratic formula for its roots">',
+        '<img class="formula" src="e.png">',
+    ],
 )
 def test_a_formula_that_only_an_image_shows_is_counted_and_marked(image: str) -> None:
     prepared = prepare(page(f"<p>So {image} holds.</p>"))

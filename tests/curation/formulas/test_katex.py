@@ -56,7 +56,10 @@ SPANS = {
     "letters that stand together": ('<span class="mord mathnormal">ab</span>', "ab"),
     "function": ('<span class="mop">sin</span>' + X, r"\sin x"),
     "upright letter": ('<span class="mord mathrm">d</span>' + X, r"\mathrm{d}x"),
-    "box": (f'<span class="mord">{rows(row(-3.1, f"<span class=boxpad>{X}</span>"), row(-2.8, "<span class=fbox></span>"))}</span>', r"\boxed{x}"),
+    "box": (
+        f'<span class="mord">{rows(row(-3.1, f"<span class=boxpad>{X}</span>"), row(-2.8, "<span class=fbox></span>"))}</span>',
+        r"\boxed{x}",
+    ),
     "stroke": (f'<span class="mord">{rows(row(-3, X), row(-2.8, "<svg><line></line></svg>"))}</span>', r"\cancel{x}"),
     "not equal": ('<span class="mrel"><span class="mord vbox">\ue020</span>=</span>', r"\neq"),
     "not in": ('<span class="mrel"><span>∈</span><span>/</span></span>', r"\notin"),
@@ -65,8 +68,14 @@ SPANS = {
         f'<span class="mrel x-arrow">{rows(row(-3.3, X), row(-2.7, PATH.format("M0 241v40h399891c-47.3")).replace("<span style", "<span class=svg-align style"))}</span>',
         r"\overset{x}{\rightarrow}",
     ),
-    "wide hat": (f'<span class="mord accent">{rows(row(-3, X), row(-3.5, PATH.format("M529 0h5l519 115c5")))}</span>', r"\hat{x}"),
-    "tall bracket": (f'<span class="mopen"><span class="delimsizing mult">{PATH.format("M319 602 V0 H403 V602 v0 v1715 h263 v84 H319z")}</span></span>', r"\lfloor"),
+    "wide hat": (
+        f'<span class="mord accent">{rows(row(-3, X), row(-3.5, PATH.format("M529 0h5l519 115c5")))}</span>',
+        r"\hat{x}",
+    ),
+    "tall bracket": (
+        f'<span class="mopen"><span class="delimsizing mult">{PATH.format("M319 602 V0 H403 V602 v0 v1715 h263 v84 H319z")}</span></span>',
+        r"\lfloor",
+    ),
     "tag of an equation": (f'{X}<span class="tag"><span class="eqn-num">(1)</span></span>', "x"),
 }
 

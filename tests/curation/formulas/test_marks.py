@@ -3,12 +3,14 @@
 import pytest
 from matplotlib.mathtext import MathTextParser
 
+from nemo_lab.curation.formulas.latex import parses
 from nemo_lab.curation.formulas.marks import (
     ACCENTS,
     FENCES,
     STYLES,
     UNDER,
     WIDE,
+    enclosed,
     joined,
     letters,
     limits,
@@ -34,6 +36,41 @@ def test_a_control_word_keeps_apart_from_the_letter_behind_it(parts: list[str], 
 
 def test_characters_are_escaped_and_named() -> None:
     assert letters("{αb} 5%_$") == r"\{\alpha b\} 5\%\_\$"
+
+
+def test_a_stroke_through_a_relation_stands_before_it() -> None:
+    assert letters("a=\u0338b") == r"a\not=b"
+    assert letters("∈\u0338") == r"\not\in"
+
+
+@pytest.mark.parametrize(
+    ("notation", "latex"),
+    [
+        ("top", r"\overline{x}"),
+        ("bottom", r"\underline{x}"),
+        ("top bottom", r"\underline{\overline{x}}"),
+        ("box", r"\boxed{x}"),
+        ("roundedbox", r"\boxed{x}"),
+        ("left right top bottom", r"\boxed{x}"),
+        ("updiagonalstrike", r"\cancel{x}"),
+        ("downdiagonalstrike", r"\bcancel{x}"),
+        ("updiagonalstrike downdiagonalstrike", r"\xcancel{x}"),
+        ("horizontalstrike", r"\enclose{horizontalstrike}{x}"),
+        ("circle", r"\enclose{circle}{x}"),
+        ("actuarial", r"\overline{x|}"),
+        ("longdiv", r"\overline{)x}"),
+        ("radical", r"\sqrt{x}"),
+        ("phasorangle", r"\angle x"),
+        ("left right", r"\left| x\right|"),
+        ("left", r"\left| x\right."),
+        ("TOP", r"\overline{x}"),
+        ("unheard-of", "x"),
+        ("", "x"),
+    ],
+)
+def test_what_is_drawn_round_a_formula(notation: str, latex: str) -> None:
+    assert enclosed("x", notation) == latex
+    assert parses(enclosed(r"\frac{a#}{b}".replace("#", r"\#"), notation))
 
 
 def test_an_alphabet_is_not_put_on_twice() -> None:

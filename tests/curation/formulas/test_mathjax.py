@@ -37,7 +37,9 @@ def test_formulas_are_read_off_their_glyphs(row: dict[str, str], kind: str) -> N
 def test_nearly_all_formulas_of_two_manuals_are_read_off_mathjax_4() -> None:
     """The others differ in what a rendering does not say: an environment in another, what a font is put round."""
     rows = format_matrix.rendered("MathJax 4")
-    bare = [(tex, re.sub(r' data-latex="[^"]*"|<mjx-assistive-mml.*?</mjx-assistive-mml>', "", html)) for tex, html in rows]
+    bare = [
+        (tex, re.sub(r' data-latex="[^"]*"|<mjx-assistive-mml.*?</mjx-assistive-mml>', "", html)) for tex, html in rows
+    ]
     right = sum(normal_form(latex(html)) == normal_form(tex) for tex, html in bare)
     assert right >= 0.97 * len(rows)
 
@@ -53,12 +55,18 @@ BOXES = {
     "calligraphic": (glyph("mi", "4C", "TEX-C", "mjx-cal mjx-i"), r"\mathcal{L}"),
     "blackboard": (glyph("mi", "211D", "TEX-A"), r"\mathbb{R}"),
     "unknown to the font": ("<mjx-mtext><mjx-utext>数</mjx-utext></mjx-mtext>", r"\text{数}"),
-    "tall bracket": ('<mjx-mo><mjx-stretchy-v class="mjx-c7B"><mjx-beg><mjx-c></mjx-c></mjx-beg></mjx-stretchy-v></mjx-mo>', r"\{"),
+    "tall bracket": (
+        '<mjx-mo><mjx-stretchy-v class="mjx-c7B"><mjx-beg><mjx-c></mjx-c></mjx-beg></mjx-stretchy-v></mjx-mo>',
+        r"\{",
+    ),
     "limits beside": (
         f'<mjx-munderover limits="false">{glyph("mo", "2211")}<mjx-script>{TWO}<mjx-spacer></mjx-spacer>{X}</mjx-script></mjx-munderover>',
         r"\sum_{x}^{2}",
     ),
-    "fraction without a bar": (f"<mjx-mfrac><mjx-frac><mjx-num>{X}</mjx-num><mjx-den>{TWO}</mjx-den></mjx-frac></mjx-mfrac>", r"{x \atop 2}"),
+    "fraction without a bar": (
+        f"<mjx-mfrac><mjx-frac><mjx-num>{X}</mjx-num><mjx-den>{TWO}</mjx-den></mjx-frac></mjx-mfrac>",
+        r"{x \atop 2}",
+    ),
     "struck": (f"<mjx-menclose><mjx-box>{X}</mjx-box><mjx-ustrike></mjx-ustrike></mjx-menclose>", r"\cancel{x}"),
     "SVG, lower before upper": (
         '<svg><g data-mml-node="msubsup"><g data-mml-node="mi"><path data-c="1D465"></path></g>'
@@ -66,7 +74,10 @@ BOXES = {
         '<g data-mml-node="mn" transform="translate(605,363) scale(0.707)"><path data-c="32"></path></g></g></svg>',
         "x_{1}^{2}",
     ),
-    "SVG with fonts in links": ('<svg><g data-mml-node="mi"><use data-c="4C" xlink:href="#MJX-1-TEX-C-4C"></use></g></svg>', r"\mathcal{L}"),
+    "SVG with fonts in links": (
+        '<svg><g data-mml-node="mi"><use data-c="4C" xlink:href="#MJX-1-TEX-C-4C"></use></g></svg>',
+        r"\mathcal{L}",
+    ),
 }
 
 
@@ -94,5 +105,7 @@ def test_what_is_not_known_is_not_guessed(name: str) -> None:
 
 
 def test_boxes_are_named_in_three_ways() -> None:
-    div = lxml.html.fromstring('<div><mjx-mi></mjx-mi><g data-mml-node="TeXAtom"></g><span class="a mjx-mrow"></span><b class="mjx-mi"></b></div>')
+    div = lxml.html.fromstring(
+        '<div><mjx-mi></mjx-mi><g data-mml-node="TeXAtom"></g><span class="a mjx-mrow"></span><b class="mjx-mi"></b></div>'
+    )
     assert list(map(name_of, div)) == ["mi", "texatom", "mrow", ""]

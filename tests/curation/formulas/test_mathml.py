@@ -48,6 +48,14 @@ CASES = [
     ),
     (f'<menclose notation="box">{X}</menclose>', r"\boxed{x}"),
     ("<mo>{</mo><mi>x</mi><mo>}</mo>", r"\{x\}"),
+    ('<menclose notation="top"><mi>A</mi><mi>B</mi></menclose><mo>=</mo><mn>5</mn>', r"\overline{AB}=5"),
+    ('<menclose notation="bottom"><mi>y</mi></menclose>', r"\underline{y}"),
+    ('<menclose notation="box circle"><mi>y</mi></menclose>', r"\enclose{circle}{\boxed{y}}"),
+    ('<mi mathvariant="normal">R</mi><mi mathvariant="normal">e</mi><mi>x</mi>', r"\mathrm{Re}x"),
+    ("<mover><mi>Cl</mi><mo>˜</mo></mover>", r"\widetilde{\operatorname{Cl}}"),
+    ("<mover><mi>x</mi><mo>–</mo></mover>", r"\bar{x}"),
+    ("<msup><mi>e</mi><mi>z</mi></msup><msub><mrow></mrow><mn>1</mn></msub><mi>F</mi>", "e^{z}{}_{1}F"),
+    ("<mi>x</mi><mo>≢</mo><mi>y</mi>", r"x\not\equiv y"),
     ("<semantics><mi>x</mi><annotation>ignored</annotation></semantics>", "x"),
 ]
 

@@ -3,6 +3,7 @@
 # ruff: noqa: E501  markup stays on one line
 
 import html
+import json
 
 import pytest
 
@@ -54,6 +55,27 @@ FORMS = {
     "Quill": f'<span class="ql-formula" data-value="{html.escape(TEX)}">a/b</span>',
     "Wiris": f'<img class="Wirisformula" alt="a over b" data-mathml="{MATHML_OF_WIRIS}">',
     "LaTeX2HTML, display": f'<img src="img2.png" alt="\\begin{{displaymath}}{html.escape(TEX)}\\end{{displaymath}}">',
+    "Canvas": f'<img class="equation_image" title="x" alt="LaTeX: x" data-equation-content="{html.escape(TEX)}">',
+    "Stack Exchange": f'<span class="math-container">${html.escape(TEX)}$</span>',
+    "Stack Exchange, display": f'<span class="math-container">$${html.escape(TEX)}$$</span>',
+    "kramdown, display": f'<div class="kdmath">$${html.escape(TEX)}$$</div>',
+    "MkDocs": f'<span class="arithmatex">\\({html.escape(TEX)}\\)</span>',
+    "Zhihu": f'<span class="ztext-math" data-eeimg="1" data-tex="{html.escape(TEX)}">a/b</span>',
+    "Zhihu, display": f'<span class="ztext-math" data-eeimg="2" data-tex="{html.escape(TEX)}">a/b</span>',
+    "TipTap": f'<span data-type="inline-math" data-latex="{html.escape(TEX)}"></span>',
+    "Substack, display": f'<div class="latex-rendered" data-attrs="{html.escape(json.dumps({"persistentExpression": TEX, "id": "A"}))}"></div>',
+    "Naver, display": f'<div class="se-module" data-module="{html.escape(json.dumps({"type": "v2_formula", "data": {"latex": TEX}}))}"><svg></svg></div>',
+    "JATS, display": f"<tex-math>\\documentclass{{a}}\\begin{{document}}$${TEX}$$\\end{{document}}</tex-math>",
+    "distill": f"<d-math>{html.escape(TEX)}</d-math>",
+    "distill, display": f"<d-math block>{html.escape(TEX)}</d-math>",
+    "MathLive": f"<math-field>{html.escape(TEX)}</math-field>",
+    "MediaWiki's element": f"<math>{html.escape(TEX)}</math>",
+    "AsciiMath script": '<script type="math/asciimath">a/b <= x^(n+1)</script>',
+    "AsciiMath script, display": '<script type="math/asciimath; mode=display">a/b <= x^(n+1)</script>',
+    "AsciiMath of Discourse": '<span class="asciimath">a/b &lt;= x^(n+1)</span>',
+    "Socratic": "<mathjax>#a/b <= x^(n+1)#</mathjax>",
+    "Socratic, TeX": f"<mathjax>${html.escape(TEX)}$</mathjax>",
+    "Metanorma": "<stem type='AsciiMath'>a/b &lt;= x^(n+1)</stem>",
     "broken lines, display": f"$$<br>\n{BROKEN}<br>$$",
 }
 
@@ -78,6 +100,42 @@ def test_a_formula_of_wikipedia_is_known_without_its_image() -> None:
     alone = prepare(page(f'<p>Before <span class="mwe-math-element">{image}</span> after.</p>'))
     assert alone.forms == {"Wikipedia": 1}
     assert [normal_form(held.content) for held in alone.shelf.held] == [normal_form(TEX)]
+
+
+@pytest.mark.parametrize(
+    ("markup", "latex"),
+    [
+        ('<span class="math-container">$n - 1$</span>', "n - 1"),
+        ('<span class="math-inline">$(a, b)$</span>', "(a, b)"),
+        ('<span class="math">n</span>', "n"),
+        ('<span class="math">n - 1</span>', "n - 1"),
+        ('<span class="texhtml"><i>x</i><sup>2</sup> + sin <i>y</i></span>', r"x^{2} + \sin y"),
+        ('<span class="texhtml mvar" style="font-style:italic;">n</span>', "n"),
+        ('<span class="texhtml"><b>A</b><sub>1</sub></span>', r"\mathbf{A}_{1}"),
+    ],
+)
+def test_what_a_site_calls_a_formula_is_one_without_a_command(markup: str, latex: str) -> None:
+    prepared = prepare(page(f"<p>Take {markup} of them.</p>"))
+    assert [(held.kind, held.content) for held in prepared.shelf.held] == [("i", latex)]
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        '<div data-attrs="{&quot;latex&quot;: [[[">x</div>',
+        "<mathjax>#" + "(" * 100 + "#</mathjax>",
+        '<span class="MathJax" data-mathml="&lt;math&gt;&lt;/math&gt;">x</span>',
+    ],
+)
+def test_a_source_that_cannot_be_read_is_counted_and_marked(markup: str) -> None:
+    prepared = prepare(page(f"<p>So {markup} it is.</p>"))
+    assert (prepared.math_nodes, prepared.shelf.held) == (1, [])
+    assert "[formula]" in prepared.html
+
+
+def test_other_properties_in_json_are_no_formula() -> None:
+    attributes = html.escape(json.dumps({"src": "a.png", "latex": 5}))
+    assert prepare(page(f'<div data-attrs="{attributes}">Words</div><p data-props="[1]">x</p>')).math_nodes == 0
 
 
 def test_what_is_only_said_about_formulas_is_none() -> None:

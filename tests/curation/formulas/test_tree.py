@@ -4,7 +4,7 @@ import lxml.etree
 import lxml.html
 import pytest
 
-from nemo_lab.curation.formulas.tree import tag_of
+from nemo_lab.curation.formulas.tree import classed, is_nested, mathml, tag_of
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,17 @@ def test_a_prefix_without_a_namespace_goes() -> None:
 def test_what_is_no_element_has_no_name() -> None:
     assert tag_of(lxml.etree.Comment("math")) == ""
     assert tag_of(lxml.etree.ProcessingInstruction("math")) == ""
+
+
+def test_new_elements_have_children_or_a_text() -> None:
+    row = mathml("mrow", [mathml("mi", text="x"), mathml("mo", text="+")], id="a")
+    assert lxml.etree.tostring(row) == b'<mrow id="a"><mi>x</mi><mo>+</mo></mrow>'
+
+
+def test_wrappers_in_wrappers_are_nested_and_a_page_is_not() -> None:
+    deep = lxml.html.fromstring('<div class="post">' + '<span class="katex">' * 10 + "x")
+    chain = [deep, *deep.iterdescendants()]
+    assert [is_nested(one) for one in chain] == [False] * 8 + [True] * 3
+    plain = lxml.html.fromstring("<div>" * 100 + "<b class='math'>x</b>")
+    assert not is_nested(next(plain.iter("b")))
+    assert classed(lxml.html.fromstring("<b class=' a b '>x</b>")) == {"a", "b"}

@@ -24,16 +24,31 @@ def latex(inside: str) -> str:
 PLAIN = '<m:sty m:val="p"/>'
 STRUCTURES = {
     "fraction": (f"<m:f><m:num>{run('a+1')}</m:num><m:den>{run('b')}</m:den></m:f>", r"\frac{a+1}{b}"),
-    "linear fraction": (f'<m:f><m:fPr><m:type m:val="lin"/></m:fPr><m:num>{run("a")}</m:num><m:den>{run("b")}</m:den></m:f>', "a/b"),
+    "linear fraction": (
+        f'<m:f><m:fPr><m:type m:val="lin"/></m:fPr><m:num>{run("a")}</m:num><m:den>{run("b")}</m:den></m:f>',
+        "a/b",
+    ),
     "power": (f"{run('E=m')}<m:sSup><m:e>{run('c')}</m:e><m:sup>{run('2')}</m:sup></m:sSup>", "E=mc^{2}"),
-    "both scripts": (f"<m:sSubSup><m:e>{run('x')}</m:e><m:sub>{run('i')}</m:sub><m:sup>{run('2')}</m:sup></m:sSubSup>", "x_{i}^{2}"),
-    "scripts before": (f"<m:sPre><m:sub>{run('1')}</m:sub><m:sup>{run('2')}</m:sup><m:e>{run('F')}</m:e></m:sPre>", "{}_{1}^{2}F"),
+    "both scripts": (
+        f"<m:sSubSup><m:e>{run('x')}</m:e><m:sub>{run('i')}</m:sub><m:sup>{run('2')}</m:sup></m:sSubSup>",
+        "x_{i}^{2}",
+    ),
+    "scripts before": (
+        f"<m:sPre><m:sub>{run('1')}</m:sub><m:sup>{run('2')}</m:sup><m:e>{run('F')}</m:e></m:sPre>",
+        "{}_{1}^{2}F",
+    ),
     "sum": (
         f'<m:nary><m:naryPr><m:chr m:val="∑"/></m:naryPr><m:sub>{run("i=1")}</m:sub><m:sup>{run("n")}</m:sup><m:e>{run("i")}</m:e></m:nary>',
         r"\sum_{i=1}^{n}i",
     ),
-    "integral by default": (f"<m:nary><m:sub>{run('0')}</m:sub><m:sup>{run('1')}</m:sup><m:e>{run('x')}</m:e></m:nary>", r"\int_{0}^{1}x"),
-    "square root": (f'<m:rad><m:radPr><m:degHide m:val="1"/></m:radPr><m:deg/><m:e>{run("x")}</m:e></m:rad>', r"\sqrt{x}"),
+    "integral by default": (
+        f"<m:nary><m:sub>{run('0')}</m:sub><m:sup>{run('1')}</m:sup><m:e>{run('x')}</m:e></m:nary>",
+        r"\int_{0}^{1}x",
+    ),
+    "square root": (
+        f'<m:rad><m:radPr><m:degHide m:val="1"/></m:radPr><m:deg/><m:e>{run("x")}</m:e></m:rad>',
+        r"\sqrt{x}",
+    ),
     "cube root": (f"<m:rad><m:deg>{run('3')}</m:deg><m:e>{run('x')}</m:e></m:rad>", r"\sqrt[3]{x}"),
     "brackets by default": (f"{run('f')}<m:d><m:e>{run('x')}</m:e></m:d>", "f(x)"),
     "matrix": (
@@ -46,7 +61,10 @@ STRUCTURES = {
         r"\begin{cases}x \\ y\end{cases}",
     ),
     "function": (f"<m:func><m:fName>{run('sin', PLAIN)}</m:fName><m:e>{run('θ')}</m:e></m:func>", r"\sin\theta"),
-    "limit": (f"<m:limLow><m:e>{run('lim', PLAIN)}</m:e><m:lim>{run('n→∞')}</m:lim></m:limLow>", r"\lim_{n\rightarrow\infty}"),
+    "limit": (
+        f"<m:limLow><m:e>{run('lim', PLAIN)}</m:e><m:lim>{run('n→∞')}</m:lim></m:limLow>",
+        r"\lim_{n\rightarrow\infty}",
+    ),
     "hat by default": (f"<m:acc><m:e>{run('x')}</m:e></m:acc>", r"\hat{x}"),
     "bar": (f'<m:bar><m:barPr><m:pos m:val="top"/></m:barPr><m:e>{run("y")}</m:e></m:bar>', r"\bar{y}"),
     "brace below": (f"<m:groupChr><m:e>{run('a+b')}</m:e></m:groupChr>", r"\underbrace{a+b}"),
