@@ -14,7 +14,7 @@ FORMULAS = {
     "x=(-b +- sqrt(b^2 - 4ac))/(2a)": r"x=\frac{-b\pm\sqrt{b^{2}-4ac}}{2a}",
     "sqrt sqrt root3x": r"\sqrt{\sqrt{\sqrt[3]{x}}}",
     "[[a,b],[c,d]]((n),(k))": r"\begin{bmatrix}a & b \\ c & d\end{bmatrix}\begin{pmatrix}n \\ k\end{pmatrix}",
-    "x/x={(1,if x!=0),(0,if x=0):}": r"\frac{x}{x}=\begin{cases}1 & \text{ if }x\neq 0 \\ 0 & \text{ if }x=0\end{cases}",
+    "y={(1,if x!=0),(0,if x=0):}": r"y=\begin{cases}1 & \text{ if }x\neq 0 \\ 0 & \text{ if }x=0\end{cases}",
     "a//b": "a/b",
     "(a,b]={x in RR | a < x <= b}": r"(a,b]=\{x\in\mathbb{R}|a<x\leq b\}",
     "x^2+y_1+z_12^34": "x^{2}+y_{1}+z_{12}^{34}",

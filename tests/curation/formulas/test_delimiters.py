@@ -1,7 +1,5 @@
 """What stands between delimiters is a formula where a page's scripts or its content say so, and a price is none."""
 
-# ruff: noqa: E501  markup stays on one line
-
 import time
 
 import pytest
@@ -130,7 +128,9 @@ def test_a_formula_in_asciimath_that_cannot_be_read_is_counted_and_marked() -> N
 
 
 def test_open_displays_and_the_empty_configuration() -> None:
-    assert is_open("$$x") and is_open(r"\[x") and not is_open("$$x$$")
+    assert is_open("$$x")
+    assert is_open(r"\[x")
+    assert not is_open("$$x$$")
     assert hold_text_math("no sign", lambda latex, display: "?") == "no sign"
     import lxml.html
 

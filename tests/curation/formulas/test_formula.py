@@ -35,10 +35,18 @@ def test_wrappers(wrapped: str, latex: str) -> None:
 
 
 def test_looks() -> None:
-    assert is_tex(r"\frac{a}{b}") and is_tex("x^2") and is_tex("$n - 1$")
-    assert not is_tex("a plot") and not is_tex("the value of x^2 over the line")
-    assert is_prose("the whole line") and not is_prose("sin x") and not is_prose(r"\alpha\beta\gamma\delta")
-    assert is_symbols("n - 1") and is_symbols("(a, b)") and not is_symbols("some words") and not is_symbols(" ")
+    assert is_tex(r"\frac{a}{b}")
+    assert is_tex("x^2")
+    assert is_tex("$n - 1$")
+    assert not is_tex("a plot")
+    assert not is_tex("the value of x^2 over the line")
+    assert is_prose("the whole line")
+    assert not is_prose("sin x")
+    assert not is_prose(r"\alpha\beta\gamma\delta")
+    assert is_symbols("n - 1")
+    assert is_symbols("(a, b)")
+    assert not is_symbols("some words")
+    assert not is_symbols(" ")
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,8 @@ def test_the_parts_of_an_image() -> None:
     image = lxml.html.fromstring('<img alt="TeX: y" data-lazy-src="b.png" src="a.png">')
     assert (text_of(image), address_of(image)) == ("y", "b.png")
     assert image_formula(image) is None
-    assert CLASS.search("post-equation") and not CLASS.search("mathew")
+    assert CLASS.search("post-equation")
+    assert not CLASS.search("mathew")
     root = lxml.html.fromstring("<div><noscript>x</noscript></div>")
     drop_copies(root)
     assert len(root) == 1

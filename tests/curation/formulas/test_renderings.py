@@ -138,7 +138,8 @@ def test_what_is_only_called_so_is_no_rendering() -> None:
     icons = "<svg><title>Close</title><path d='M0'></path></svg><div class='MathJax'>Words and \\(x\\).</div>"
     prepared = prepare(page(f"{icons}<div class='katex'><p>More words \\(y\\).</p></div>"))
     assert [held.content for held in prepared.shelf.held] == ["x", "y"]
-    assert "Words and" in prepared.html and "More words" in prepared.html
+    assert "Words and" in prepared.html
+    assert "More words" in prepared.html
 
 
 NESTED = (
@@ -163,7 +164,8 @@ def test_renderings_in_renderings_cost_no_more_than_their_number(opener: str) ->
 def test_parts_say_what_they_are() -> None:
     html = lxml.html.fromstring(f'<p><span class="katex-mathml">x</span>{SHOWN}</p>')
     found = rendered(html[1], frozenset({"katex-html"}))
-    assert found is not None and found.form == COPY
+    assert found is not None
+    assert found.form == COPY
     assert rendered(html, frozenset({"other"})) is None
     assert mathjax3(lxml.html.fromstring(f"<mjx-container>{GLYPH}</mjx-container>")).latex == "x"
     assert svg_formula(lxml.html.fromstring("<svg></svg>")) is None
