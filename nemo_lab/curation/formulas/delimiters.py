@@ -29,7 +29,8 @@ _TEXT_MATH = re.compile(
     r"|(?<![\\$\w])\$(?P<single>[^\s$](?:(?:[^$\n]|\n(?!\s*\n)){0,400}?[^\s$\\])?)\$(?![\w$])",
     re.DOTALL,
 )
-_CHEAP = rf"\\[(\[]|\$|\\begin|\[/(?i:{_TAGS})\]|##"
+_FIRST = r"[$\\\[#]"
+_CHEAP = re.compile(rf"\\[(\[]|\$|\\begin|\[/(?i:{_TAGS})\]|##")
 _MATHEMATICAL = re.compile(r"\\[A-Za-z]+|[\^_=<>+]|^[A-Za-z]$|^[A-Za-z]\(|^-?\d+$|^[A-Za-z],\s?[A-Za-z]$")
 _HASHED = re.compile(r"\\[A-Za-z]+|(?<![A-Za-z])[A-Za-z]\s?[\^_]|[^=!<>]=[^=]|^\s*[A-Za-z]\s*$|^\s*[A-Za-z]\(")
 _PRICE = re.compile(r"\d[\d,]*(?:\.\d+)?[,;.]?\s+[A-Za-z]")
@@ -64,12 +65,12 @@ class Delimiters:
     """What stands round formulas in a page's text.
 
     Attributes:
-        look: finds texts that may hold a formula.
+        look: finds texts that may hold a formula, by the first character of what stands before one.
         pairs: signs that the page declares besides the usual ones, with the pattern of each.
         dollars: whether the page declares the single dollar.
     """
 
-    look: re.Pattern[str] = re.compile(_CHEAP)
+    look: re.Pattern[str] = re.compile(_FIRST)
     pairs: tuple[tuple[_Pair, re.Pattern[str]], ...] = ()
     dollars: bool = False
 
@@ -89,7 +90,7 @@ def declared(root: Any) -> Delimiters:
     if ascii_ and not any(pair.ascii for pair in pairs.values()):
         pairs["`"] = _Pair("`", "`", False, True)
     longest = sorted(pairs.values(), key=lambda pair: -len(pair.left))
-    look = "|".join([_CHEAP, *(re.escape(pair.left) for pair in longest)])
+    look = "|".join([_FIRST, *(re.escape(pair.left[0]) for pair in longest)])
     return Delimiters(re.compile(look), tuple((pair, pair.pattern()) for pair in longest), dollars)
 
 
@@ -120,10 +121,10 @@ def is_open(text: str) -> bool:
 def hold_text_math(text: str, keep: Keep, delimiters: Delimiters | None = None) -> str:
     """Return the text with each delimited formula replaced by `keep(latex, display)`."""
     delimiters = delimiters or Delimiters()
-    if not delimiters.look.search(text):
-        return text
     for pair, pattern in delimiters.pairs:
         text = pattern.sub(lambda found, pair=pair: _declared_formula(found, pair, keep), text)  # type: ignore[misc]
+    if not _CHEAP.search(text):
+        return text
     return _TEXT_MATH.sub(lambda found: _held(found, keep, delimiters.dollars), text)
 
 

@@ -48,7 +48,7 @@ _TEX_ATTRIBUTES = (
 )
 _JSON_ATTRIBUTES = ("data-attrs", "data-module", "data-props")
 _JSON_KEYS = ("persistentExpression", "latex", "katex", "tex")
-_NAMED = re.compile(r"math|katex|mjx|mjpage|mwe-|tex|formula|equation|eqn?$", re.IGNORECASE)
+_NAMED = re.compile(r"math|katex|mjx|mjpage|mwe-|(?:la)?tex(?!t)|formula|equation|eqn?\b", re.IGNORECASE)
 _LONGEST_ATTRIBUTE = 20_000
 _WRITTEN = frozenset(
     ("mathjax", "tex-math", "la-tex", "d-math", "dt-math", "math-field", "math-span", "math-div", "stem")
@@ -61,17 +61,12 @@ def formula_of(element: Any, tag: str) -> Formula | None:
         return _BY_TAG[tag](element)
     if tag in _WRITTEN:
         return None if is_nested(element) else _written(element)
-    if element.get("class"):
+    if _NAMED.search(element.get("class") or "") and not is_nested(element):
         classes = classed(element)
-        found = (rendered(element, classes) or _by_class(element, classes)) if _of_formula(element, classes) else None
+        found = rendered(element, classes) or _by_class(element, classes)
         if found:
             return found
     return _data(element) if any(name.startswith("data-") for name in element.keys()) else None  # noqa: SIM118
-
-
-def _of_formula(element: Any, classes: frozenset[str]) -> bool:
-    """Return whether an element's class may say that it is a formula: that of most elements does not."""
-    return any(_NAMED.search(one) for one in classes) and not is_nested(element)
 
 
 def _by_class(element: Any, classes: frozenset[str]) -> Formula | None:
