@@ -49,6 +49,9 @@ _TEX_ATTRIBUTES = (
 _JSON_ATTRIBUTES = ("data-attrs", "data-module", "data-props")
 _JSON_KEYS = ("persistentExpression", "latex", "katex", "tex")
 _NAMED = re.compile(r"math|katex|mjx|mjpage|mwe-|(?:la)?tex(?!t)|formula|equation|eqn?\b", re.IGNORECASE)
+_DELIMITER = re.compile(
+    r"\$|\\[(\[]|\\begin\{(?:equation|align|gather|multline|eqnarray)|\\(?:documentclass|usepackage)"
+)
 _LONGEST_ATTRIBUTE = 20_000
 _WRITTEN = frozenset(
     ("mathjax", "tex-math", "la-tex", "d-math", "dt-math", "math-field", "math-span", "math-div", "stem")
@@ -79,6 +82,8 @@ def _by_class(element: Any, classes: frozenset[str]) -> Formula | None:
         return _math_class(element, False)  # of Stack Exchange, kramdown: any text between their dollars is a formula
     if "texhtml" in classes and all(tag_of(inner) in _SIMPLE for inner in element.iter()):
         return _math_class(element, False)  # Wikipedia's formulas in plain HTML
+    if not len(element) and "\\" in (element.text or "") and _is_bare_tex(element):
+        return Formula(unwrapped(element.text), tag_of(element) == "div", "math class")
     if "asciimath" in classes and not len(element):
         return _ascii(element.text or "", tag_of(element) == "div")
     if "ql-formula" in classes and element.get("data-value"):  # Quill, the editor
@@ -90,6 +95,12 @@ def _is_delimited(element: Any) -> bool:
     """Return whether an element that is called a formula is all between delimiters."""
     inside, display = strip_delimiters(element.text or "")
     return display is not None and "$" not in inside and CLASS.search(element.get("class")) is not None
+
+
+def _is_bare_tex(element: Any) -> bool:
+    """Return whether an element that is called a formula is nothing but TeX, without delimiters or a program."""
+    named = tag_of(element) in ("span", "div", "p") and CLASS.search(element.get("class")) is not None
+    return named and is_tex(element.text) and is_symbols(element.text) and not _DELIMITER.search(element.text)
 
 
 def _is_short(text: str) -> bool:

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from nemo_lab.curation import extract_html
 from nemo_lab.curation.pages.prepass import prepare
 from nemo_lab.studies.math_extraction.same_formula import normal_form
 from tests.curation.made_pages import page
@@ -108,6 +109,8 @@ def test_a_formula_of_wikipedia_is_known_without_its_image() -> None:
         ('<span class="math-container">$n - 1$</span>', "n - 1"),
         ('<span class="math-inline">$(a, b)$</span>', "(a, b)"),
         ('<span class="math">n</span>', "n"),
+        (r'<span class="render_latex">\alpha + 1</span>', r"\alpha + 1"),
+        (r'<span class="tex">\sqrt{x}</span>', r"\sqrt{x}"),
         ('<span class="math">n - 1</span>', "n - 1"),
         ('<span class="texhtml"><i>x</i><sup>2</sup> + sin <i>y</i></span>', r"x^{2} + \sin y"),
         ('<span class="texhtml mvar" style="font-style:italic;">n</span>', "n"),
@@ -131,6 +134,28 @@ def test_a_source_that_cannot_be_read_is_counted_and_marked(markup: str) -> None
     prepared = prepare(page(f"<p>So {markup} it is.</p>"))
     assert (prepared.math_nodes, prepared.shelf.held) == (1, [])
     assert "[formula]" in prepared.html
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        r'<p class="latex">Write \usepackage to load a package of commands.</p>',
+        r'<code class="latex">\alpha</code>',
+        r'<div class="context">\alpha</div>',
+        r'<pre class="tex">\documentclass{article}</pre>',
+    ],
+)
+def test_tex_that_is_talked_about_is_none(markup: str) -> None:
+    assert prepare(page(markup)).math_nodes == 0
+
+
+def test_a_text_shows_what_was_read_and_marks_what_was_not() -> None:
+    lost = '<mjx-container display="true"><svg></svg></mjx-container>'
+    found = extract_html(
+        page(f"<p>Let $$$n$$$ be known.</p><p>Then</p><p>{lost}</p><p>holds for $$$1 \\le n$$$ and all.</p>")
+    )
+    assert found.text == "Let $n$ be known.\n\nThen\n\n[formula]\n\nholds for $1 \\le n$ and all."
+    assert (found.losses.math_spans, found.losses.math_nodes) == (2, 3)
 
 
 def test_other_properties_in_json_are_no_formula() -> None:
