@@ -144,6 +144,8 @@ def _rows(box: Any) -> list[tuple[float, Any]]:
     if vlist is None:
         raise UnreadableError("no rows")
     rows = [(-_top(row) - _em(row, "pstrut"), row) for row in vlist if len(row)]
+    if not rows:
+        raise UnreadableError("empty rows")
     return sorted(rows, key=lambda row: -row[0])
 
 

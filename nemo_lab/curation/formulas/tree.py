@@ -43,10 +43,17 @@ def is_nested(element: Any) -> bool:
 
 
 def mathml(name: str, children: Iterable[Any] = (), text: str = "", **attributes: str) -> Any:
-    """Return a new MathML element with children or a text."""
+    """Return a new MathML element with children or a text.
+
+    Raises:
+        UnreadableError: the text has a control character.
+    """
     from lxml import etree
 
     element = etree.Element(name, attributes)
-    element.text = text or None
+    try:
+        element.text = text or None
+    except ValueError:
+        raise UnreadableError("a control character") from None
     element.extend(list(children))
     return element

@@ -92,6 +92,7 @@ UNREADABLE = {
     "a sign of the font's own": '<span class="mord">\ue123</span>',
     "rows that nothing calls for": f'<span class="mord">{rows(row(-3, X), row(-2, TWO))}</span>',
     "a script without rows": f'<span class="mord">{X}<span class="msupsub"></span></span>',
+    "a script with empty rows": f'<span class="mord">{X}<span class="msupsub">{rows("<span></span>")}</span></span>',
     "many scripts": f'<span class="mord">{X}{2 * f"<span class=msupsub>{rows(row(-3.4, TWO))}</span>"}</span>',
     "too deep": '<span class="mord">' * 300 + X + "</span>" * 300,
 }

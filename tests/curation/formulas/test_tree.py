@@ -4,7 +4,7 @@ import lxml.etree
 import lxml.html
 import pytest
 
-from nemo_lab.curation.formulas.tree import classed, is_nested, mathml, tag_of
+from nemo_lab.curation.formulas.tree import UnreadableError, classed, is_nested, mathml, tag_of
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,11 @@ def test_what_is_no_element_has_no_name() -> None:
 def test_new_elements_have_children_or_a_text() -> None:
     row = mathml("mrow", [mathml("mi", text="x"), mathml("mo", text="+")], id="a")
     assert lxml.etree.tostring(row) == b'<mrow id="a"><mi>x</mi><mo>+</mo></mrow>'
+
+
+def test_a_control_character_is_unreadable() -> None:
+    with pytest.raises(UnreadableError):
+        mathml("mi", text="\x01")
 
 
 def test_wrappers_in_wrappers_are_nested_and_a_page_is_not() -> None:

@@ -120,3 +120,9 @@ def test_what_cannot_be_read_says_so() -> None:
     ):
         with pytest.raises(PageError, match=reason):
             prepare(text)
+
+
+def test_control_characters_go_and_their_page_stays() -> None:
+    prepared = prepare(page("<p>Let $x^2$ be\x0b &#1;&#xE;&#x0c;&#31; known&#x41;&#32;&#xE9;\fto \x01all</p>"))
+    assert len(prepared.shelf.held) == 1
+    assert "be  knownA é to all" in prepared.html.replace("&#233;", "é")
