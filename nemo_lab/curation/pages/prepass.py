@@ -39,6 +39,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]")
 _CONTROL_REFERENCE = re.compile(
     r"\x0c|&#0*(?:[0-8]|1[124-9]|2\d|3[01]|6553[45])(?!\d);?|&#[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]|[fF]{3}[eEfF])(?![0-9a-fA-F]);?"
 )
+_END = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)  # browsers show what follows it; the parser would not keep it
 _BLANK = re.compile(r"\s+")
 _LINES = 200  # of one formula
 UNREADABLE = "[formula]"  # stands in the text where a formula was that could not be read
@@ -110,7 +111,7 @@ def prepare(page: str) -> Prepared:
 def _tree(page: str) -> Any:
     import lxml.etree
 
-    page = _CONTROL_REFERENCE.sub(" ", _CONTROL.sub("", page))
+    page = _END.sub("", _CONTROL_REFERENCE.sub(" ", _CONTROL.sub("", page)))
     page = re.sub(r"^\s*<\?xml[^>]*\?>", "", page, count=1)
     if _LONG_TAG.search(page):  # the parser's time grows with the square of the attributes
         page = _DATA.sub("data:", page)

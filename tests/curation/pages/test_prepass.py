@@ -126,3 +126,10 @@ def test_control_characters_go_and_their_page_stays() -> None:
     prepared = prepare(page("<p>Let $x^2$ be\x0b &#1;&#xE;&#x0c;&#31; known&#x41;&#32;&#xE9;\fto \x01all</p>"))
     assert len(prepared.shelf.held) == 1
     assert "be  knownA é to all" in prepared.html.replace("&#233;", "é")
+
+
+@pytest.mark.parametrize("end", ["</body>", "</html>", "</body></html>", "</BODY >"])
+def test_what_follows_the_end_of_the_body_is_shown_as_browsers_show_it(end: str) -> None:
+    prepared = prepare(f"<html><body><p>Before</p>{end}<p>after $x^2$</p><img class=math alt=y> tail</html>")
+    assert [held.content for held in prepared.shelf.held] == ["x^2", "y"]
+    assert "tail" in prepared.html
