@@ -125,7 +125,7 @@ def test_what_cannot_be_read_says_so() -> None:
 def test_control_characters_go_and_their_page_stays() -> None:
     prepared = prepare(page("<p>Let $x^2$ be\x0b &#1;&#xE;&#x0c;&#31; known&#x41;&#32;&#xE9;\fto \x01all</p>"))
     assert len(prepared.shelf.held) == 1
-    assert "be  knownA é to all" in prepared.html.replace("&#233;", "é")
+    assert "be knownA é to all" in " ".join(prepared.html.replace("&#233;", "é").split())
 
 
 @pytest.mark.parametrize("end", ["</body>", "</html>", "</body></html>", "</BODY >"])
