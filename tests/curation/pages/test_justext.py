@@ -59,3 +59,38 @@ def test_what_is_no_page_and_no_language_is_one_sentence():
             extract(b"<p>text</p>", "Englsh")
         with pytest.raises(LabError, match="html is None, expected the content of a page"):
             extract(None)
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [("en", "English"), ("de", "German"), ("no", "Norwegian_Bokmal"), ("he", "Hebrew"), ("fil", "Tagalog"), ("ja", "")],
+)
+def test_stop_words_by_code(code, name):
+    assert web.stop_words_of(code) == name
+
+
+def test_without_stop_words_length_and_links_decide():
+    japanese = page(f"<ul>{MENU}</ul><p>{'すべて人は、休息及び余暇をもつ権利を有する。' * 20}</p>")
+    assert web.by_justext(japanese, "") == "すべて人は、休息及び余暇をもつ権利を有する。" * 20
+    assert not web.by_justext(japanese)
+
+
+@pytest.mark.parametrize(
+    ("html", "too_much"),
+    [
+        (PAGE.decode(), False),
+        ("<div>" * 200 + TEXT, False),
+        ("<div>" * 300 + TEXT, True),
+        ("<p>" + TEXT * 60_000, True),
+        (f"<img src='data:image/png;base64,{'A' * 100_000}'><p>{TEXT}", False),
+        (f"<p data-page='{'a ' * 50_000}'>{TEXT}", False),
+        (f"<p {' '.join(f'a{n}=1' for n in range(20_000))}>{TEXT}", True),
+        ("", False),
+        ("<?xml version='1.0' encoding='utf-8'?><html><p>x</p></html>", False),
+    ],
+    ids=range(9),
+)
+def test_what_the_parser_would_not_see_is_told(html, too_much):
+    assert web.overflows(html) == too_much
+    if not too_much:
+        assert (TEXT[:40] in web.by_justext(html)) == (TEXT in html)
