@@ -71,7 +71,7 @@ class Failure:
     reason: str
 
 
-class _TimeUp(Exception):
+class TimeUp(Exception):
     """A page took too long before or after rendering."""
 
 
@@ -110,7 +110,7 @@ def extract_html(html: str | bytes) -> Extraction:
 def _prepared(page: Page, limits: Limits) -> Extraction | Failure | prepass.Prepared:
     """Decode and route; HTML comes back prepared for the renderer, the other kinds finished."""
     try:
-        with _time_limit(limits.seconds):
+        with time_limit(limits.seconds):
             text = decoding.decode(page.content, page.charset)
             kind = decoding.kind_of(text, page.content_type)
             if kind == decoding.HTML:
@@ -118,7 +118,7 @@ def _prepared(page: Page, limits: Limits) -> Extraction | Failure | prepass.Prep
             text = decoding.notebook_text(text) if kind == decoding.NOTEBOOK else text.replace("\r\n", "\n")
             cleaned = cleaning.clean(text)
             return Extraction(cleaned.text, kind, losses=Losses(boilerplate_lines=cleaned.dropped_lines))
-    except _TimeUp:
+    except TimeUp:
         return Failure(f"took more than {limits.seconds:g} s before rendering")
     except Exception as error:  # whatever a page makes a parser raise costs this page and has to be told
         return Failure(_reason(error))
@@ -132,9 +132,9 @@ def _finished(
         return Failure(str(rendered))
     assert isinstance(page, prepass.Prepared)
     try:
-        with _time_limit(limits.seconds):
+        with time_limit(limits.seconds):
             return _restored(page, rendered)
-    except _TimeUp:
+    except TimeUp:
         return Failure(f"took more than {limits.seconds:g} s after rendering")
     except Exception as error:
         return Failure(_reason(error))
@@ -166,14 +166,14 @@ def _restored(page: prepass.Prepared, rendered: str) -> Extraction:
 
 
 @contextlib.contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise _TimeUp in the block after so many seconds; only in a main thread, where signals arrive."""
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeUp in the block after so many seconds; only in a main thread, where signals arrive."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
 
     def stop(*_: object) -> None:
-        raise _TimeUp
+        raise TimeUp
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)

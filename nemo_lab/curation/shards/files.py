@@ -1,11 +1,9 @@
 """The files of `nemo-lab extract`: work shards, final shards and the report, and what is decided over all of them.
 
-Parquet with fixed schemas; each file is written under another name and renamed. Duplicates are found band by
-band: the key of one band for all pages (8 bytes each) is sorted, equal keys are joined, and the next band is
-read, so that a million pages take tens of megabytes.
+Parquet with fixed schemas; each file is written under another name and renamed. Duplicates are found by `copies`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from nemo_lab.corpora.groups import Groups
 from nemo_lab.curation.duplicates.near import BANDS
+from nemo_lab.curation.shards import copies
 from nemo_lab.files import replaced
 
 KEPT, DUPLICATE, CONTAMINATED, LOW = "kept", "near-duplicate", "quotes a test", "below the score"
@@ -90,9 +88,9 @@ def write(path: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None
 
 
 @contextmanager
-def report_to(path: Path) -> Iterator[pq.ParquetWriter]:
+def report_to(path: Path, schema: pa.Schema = REPORT_SCHEMA) -> Iterator[pq.ParquetWriter]:
     """Yield the writer of the report, which is written a shard at a time and put in place at the end."""
-    with replaced(path) as temporary, pq.ParquetWriter(temporary, REPORT_SCHEMA, compression="zstd") as writer:
+    with replaced(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         yield writer
 
 
@@ -109,33 +107,13 @@ def duplicate_roots(pieces: Sequence[Path], min_score: float = 0.0) -> NDArray[n
     because a copy of it was left out, nor because of one that is like a page left out that is like another.
     """
     stays = np.concatenate([_passing(piece, min_score) for piece in pieces]) if pieces else np.zeros(0, dtype=bool)
-    groups = Groups(len(stays))
-    for band in range(BANDS):
-        keys, numbers = _band(pieces, band, stays)
-        order = np.argsort(keys, kind="stable")
-        keys, numbers = keys[order], numbers[order]
-        for at in np.flatnonzero(keys[1:] == keys[:-1]):
-            groups.join(int(numbers[at]), int(numbers[at + 1]))
-    return np.array(groups.roots(), dtype=np.int64)
+    return copies.first_of(pieces, "bands", BANDS, stays)
 
 
 def _passing(piece: Path, min_score: float) -> NDArray[np.bool_]:
     """Return for each record of a work shard whether it stays if it has no copy."""
     rows = pq.read_table(piece, columns=["failure", "quoted", "score"]).to_pylist()
     return np.array([_alone(row, min_score) == KEPT for row in rows], dtype=bool)
-
-
-def _band(pieces: Iterable[Path], band: int, stays: NDArray[np.bool_]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Return the 8-byte keys of one band and the numbers of their records, of those that stay by themselves."""
-    keys, numbers, start = bytearray(), [], 0
-    for piece in pieces:
-        column = pq.read_table(piece, columns=["bands"])["bands"].to_pylist()
-        for number, value in enumerate(column, start):
-            if value and stays[number]:
-                keys += value[8 * band : 8 * band + 8]
-                numbers.append(number)
-        start += len(column)
-    return np.frombuffer(bytes(keys), dtype=np.uint64), np.array(numbers, dtype=np.int64)
 
 
 def judged(

@@ -12,7 +12,6 @@ column `suspected` names pages whose raw markup shows far more formulas than cam
 Memory holds one record a worker slot and 8 bytes a page and band in the second stage.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -24,18 +23,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from nemo_lab.curation.shards import files as shards
-from nemo_lab.curation.shards import records, workers
+from nemo_lab.curation.shards import folder, records, workers
 from nemo_lab.errors import LabError, check_number, check_path, check_texts, check_whole
 from nemo_lab.files import write_text
 from nemo_lab.progress import progress
 
-WORK, REPORT, SUMMARY, STATE = ".work", "report.parquet", "summary.json", "run.json"
-LOCK = "lock"
-_TRIES = 100  # to take the lock while others come and go
-_BUSY = "Another run writes to {!r}; wait for it or choose another --out."
+REPORT, SUMMARY = "report.parquet", "summary.json"
 
 
 @dataclass(frozen=True)
@@ -118,10 +114,7 @@ def extract_to(
     out, keep_out = check_path("out", out), check_texts("keep_out", keep_out)
     start = time.perf_counter()
     files = records.inputs(paths)
-    state = _state(files, options, keep_out)
-    _check_out(out, state)
-    with _alone_in(out) as work:
-        _begin(out, state)
+    with folder.held(out, _state(files, options, keep_out), "extract") as work:
         return _run(files, out, work, options, keep_out, jobs, stop, records.others(paths), start)
 
 
@@ -156,49 +149,6 @@ def _run(
     return summary
 
 
-@contextlib.contextmanager
-def _alone_in(out: Path) -> Iterator[Path]:
-    """Hold and yield the folder of work shards, which the kernel gives back when this process ends, whatever ends it.
-
-    A run that ends takes the folder away, and with it the lock that others may be waiting at the door with: a lock
-    holds only if the file is still the one in the folder.
-    """
-    work = out / WORK
-    for _ in range(_TRIES):
-        try:
-            work.mkdir(parents=True, exist_ok=True)
-            lock = (work / LOCK).open("a")
-        except FileNotFoundError:  # taken away between the two
-            continue
-        except OSError as error:
-            raise LabError(f"{str(out)!r} cannot be written to ({error.strerror}); choose another --out.") from error
-        with lock:
-            _hold(lock, out)
-            if _is_at(lock, work / LOCK):
-                yield work
-                return
-    raise LabError(_BUSY.format(str(out)))
-
-
-def _hold(lock: TextIO, out: Path) -> None:
-    try:
-        import fcntl
-
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:  # no such locks on this system
-        pass
-    except OSError:
-        raise LabError(_BUSY.format(str(out))) from None
-
-
-def _is_at(lock: TextIO, path: Path) -> bool:
-    """Return whether an open file is still the one of that name."""
-    try:
-        return os.path.samestat(os.fstat(lock.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
 def _skip_finished(stream: Iterator[Any], work: Path, options: Options) -> int:
     """Read past the records of finished work shards; return how many shards there are."""
     done = len(shards.list_in(work))
@@ -207,37 +157,13 @@ def _skip_finished(stream: Iterator[Any], work: Path, options: Options) -> int:
     return done
 
 
-def _state(files: list[Path], options: Options, keep_out: Sequence[str]) -> str:
+def _state(files: list[Path], options: Options, keep_out: Sequence[str]) -> dict[str, Any]:
     """Return what an output belongs to: the inputs, the options and the tests kept out."""
-    state = {
-        "inputs": [[str(file), file.stat().st_size, file.stat().st_mtime_ns] for file in files],
+    return {
+        "inputs": folder.inputs_state(files),
         "options": dataclasses.asdict(options),
         "keep_out": hashlib.sha256("\0".join(keep_out).encode()).hexdigest(),
     }
-    return json.dumps(state, indent=1)
-
-
-def _check_out(out: Path, state: str) -> None:
-    """Refuse a folder that is not of this very run; nothing is written."""
-    if out.exists() and not out.is_dir():
-        raise LabError(f"{str(out)!r} is a file; --out is the folder that the result is written to.")
-    place = out / STATE
-    if place.is_file():
-        if place.read_text(encoding="utf-8") != state:
-            raise LabError(
-                f"{str(out)!r} holds the result of other inputs or options; choose another --out or remove it."
-            )
-    elif out.is_dir() and any(file.name != WORK for file in out.iterdir()):
-        raise LabError(f"{str(out)!r} is not empty and no result of extract; choose another --out.")
-
-
-def _begin(out: Path, state: str) -> None:
-    """Look again, now that no other run can write here, and note what this run is of."""
-    _check_out(out, state)
-    try:
-        write_text(out / STATE, state)
-    except OSError as error:
-        raise LabError(f"{str(out)!r} cannot be written to ({error.strerror}); choose another --out.") from error
 
 
 def _finish(out: Path, work: Path, options: Options, passed: dict[str, int], seconds: float) -> Summary:

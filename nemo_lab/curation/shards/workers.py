@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
@@ -39,14 +39,24 @@ _EMPTY: dict[str, Any] = {
     "suspected": False,
 }
 _here: dict[str, Any] = {}  # what a worker was started with
+Work = Callable[[list[Record]], list[dict[str, Any]]]
+Lost = Callable[[Record, str], dict[str, Any]]
 
 
 class Pool:
-    """So many workers; `options` has `batch` and `page_seconds`."""
+    """So many workers; `options` has `batch` and `page_seconds`.
 
-    def __init__(self, jobs: int, options: Any, keep_out: Sequence[str] = ()) -> None:
-        executable()  # a missing lynx is one sentence here, not a traceback of a worker
+    `work` says what is done: rows of a batch of records, in a worker. `lost` makes the row of a record that killed its
+    process. By default both are those of `extract`.
+    """
+
+    def __init__(
+        self, jobs: int, options: Any, keep_out: Sequence[str] = (), work: Work | None = None, lost: Lost | None = None
+    ) -> None:
+        if work is None:
+            executable()  # a missing lynx is one sentence here, not a traceback of a worker
         self._jobs, self._batch = jobs, options.batch
+        self._work, self._lost = work or rows_of, lost or _lost
         self._arguments = (Limits(seconds=options.page_seconds), tuple(keep_out))
         self._pool = self._start(jobs)
 
@@ -78,7 +88,7 @@ class Pool:
 
     def _submit(self, batch: list[Record]) -> "Future[list[dict[str, Any]]]":
         try:
-            return self._pool.submit(rows_of, batch)
+            return self._pool.submit(self._work, batch)
         except BrokenProcessPool as error:
             broken: Future[list[dict[str, Any]]] = Future()
             broken.set_exception(error)
@@ -88,9 +98,9 @@ class Pool:
         for record in batch:
             with contextlib.closing(_Closing(self._start(1))) as alone:
                 try:
-                    yield from alone.pool.submit(rows_of, [record]).result()
+                    yield from alone.pool.submit(self._work, [record]).result()
                 except BrokenProcessPool:
-                    yield _row(record, Failure("its worker process died"))
+                    yield self._lost(record, "its worker process died")
 
     def _start(self, jobs: int) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")  # no fork of a process that may hold threads
@@ -165,13 +175,23 @@ def _row(record: Record, result: Extraction | Failure) -> dict[str, Any]:
             "title": result.title,
             "kind": result.kind,
             "score": math_quality.score(result.text),
-            "quoted": _here["tests"].match(result.text) if _here else "",
-            "bands": _bands(result.text),
+            "quoted": quoted(result.text),
+            "bands": bands(result.text),
             "forms": ", ".join(f"{name} {count}" for name, count in losses.forms.items()),
         }
     )
 
 
-def _bands(text: str) -> bytes:
+def _lost(record: Record, reason: str) -> dict[str, Any]:
+    return _row(record, Failure(reason))
+
+
+def quoted(text: str) -> str:
+    """Return the test item that a text quotes, of those that this worker was started with, or ''."""
+    return str(_here["tests"].match(text)) if _here else ""
+
+
+def bands(text: str) -> bytes:
+    """Return the keys of the bands of a text's signature, 8 bytes each."""
     keys = near.band_keys(near.signature(text))
     return b"".join(near.hash_key(key) for key in keys)

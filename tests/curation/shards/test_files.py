@@ -56,7 +56,7 @@ def work_row(name: str, *shared: str, **change: object) -> dict[str, object]:
     bands = "".join([*(key.ljust(8) for key in shared), *own]).encode()
     row = dict.fromkeys(files.WORK_SCHEMA.names, 0)
     texts = ("url", "place", "text", "title", "kind", "failure", "quoted", "forms")
-    return row | dict.fromkeys(texts, "") | {"score": 2.0, "bands": bands} | change
+    return row | dict.fromkeys(texts, "") | {"score": 2.0, "bands": bands, "suspected": False} | change
 
 
 @pytest.mark.parametrize(

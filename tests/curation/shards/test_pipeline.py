@@ -16,8 +16,8 @@ import pytest
 from nemo_lab.cli import main
 from nemo_lab.curation import Options, extract_to
 from nemo_lab.curation.duplicates.near import duplicate_groups
-from nemo_lab.curation.shards import pipeline
-from nemo_lab.curation.shards.pipeline import LOCK, WORK
+from nemo_lab.curation.shards import folder
+from nemo_lab.curation.shards.folder import LOCK, WORK
 from nemo_lab.errors import LabError
 from tests.curation.made_pages import article, page, write_warc
 
@@ -218,14 +218,14 @@ def test_the_lock_is_taken_before_anything_is_written(tmp_path: Path) -> None:
 
 def test_a_lock_that_another_run_took_away_is_taken_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that ends removes the folder between our opening the lock and our locking it."""
-    hold, lost = pipeline._hold, []
+    hold, lost = folder._hold, []
 
     def late(lock, out: Path) -> None:
         if not lost:
             lost.append(shutil.rmtree(out / WORK))
         hold(lock, out)
 
-    monkeypatch.setattr(pipeline, "_hold", late)
+    monkeypatch.setattr(folder, "_hold", late)
     (tmp_path / "a.html").write_text(article(1))
     assert extract_to([tmp_path / "a.html"], tmp_path / "out", jobs=1).outcomes == {"kept": 1}
     assert lost
@@ -235,14 +235,14 @@ def test_a_second_run_cannot_change_what_the_first_is_of(tmp_path: Path, monkeyp
     """Another run with other options came and went between our first look and our lock."""
     (tmp_path / "a.html").write_text(article(1))
     out = tmp_path / "out"
-    hold, others = pipeline._hold, []
+    hold, others = folder._hold, []
 
-    def late(lock, folder: Path) -> None:
+    def late(lock, out: Path) -> None:
         if not others:
             others.append((out / "run.json").write_text("another run's", encoding="utf-8"))
-        hold(lock, folder)
+        hold(lock, out)
 
-    monkeypatch.setattr(pipeline, "_hold", late)
+    monkeypatch.setattr(folder, "_hold", late)
     with pytest.raises(LabError, match="holds the result of other inputs or options"):
         extract_to([tmp_path / "a.html"], out, jobs=1)
     assert (out / "run.json").read_text() == "another run's"
