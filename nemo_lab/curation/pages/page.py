@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+TEXT_TYPE = "text/x-column"  # content type of a text that is out of its page already, whatever it looks like
+
 
 @dataclass(frozen=True)
 class Page:

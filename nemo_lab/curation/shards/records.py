@@ -8,14 +8,14 @@ counted by what they are. Nothing is held longer than one record, and no record 
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from nemo_lab.charsets import charset_of
 from nemo_lab.corpora import compressed, warc
 from nemo_lab.corpora.tables import rows
-from nemo_lab.curation.pages.page import Damaged, Page, Record
+from nemo_lab.curation.pages.page import TEXT_TYPE, Damaged, Page, Record
 from nemo_lab.errors import LabError, check_path
 
 LIMIT = 16 * 2**20  # bytes of one page
@@ -27,9 +27,14 @@ _KNOWN = f".warc, .warc.gz, .warc.zst, .parquet and {', '.join(sorted(_PAGES))}"
 _URL_COLUMNS = ("url", "uri", "warc_target_uri", "id")
 _PAGE_TYPES = re.compile(r"html|text/plain|text/markdown|ipynb|^$", re.IGNORECASE)
 
+Also = Callable[[Path], bool]
 
-def inputs(paths: Sequence[str | Path]) -> list[Path]:
+
+def inputs(paths: Sequence[str | Path], also: Also = lambda _: False) -> list[Path]:
     """Return the files to read, those of folders in the order of their names.
+
+    Args:
+        also: says of a file that is none of these whether it is taken as well.
 
     Raises:
         LabError: no path, one that is not there or of no known kind, or a folder without pages.
@@ -39,7 +44,7 @@ def inputs(paths: Sequence[str | Path]) -> list[Path]:
     found: list[Path] = []
     for path in (check_path("path", one) for one in paths):
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if _is_input(file))
+            inside = sorted(file for file in path.rglob("*") if _is_input(file, also))
             if not inside:
                 raise LabError(f"No page under {str(path)!r}; readable are {_KNOWN}.")
             found += inside
@@ -47,22 +52,24 @@ def inputs(paths: Sequence[str | Path]) -> list[Path]:
             raise LabError(
                 f"There is no file or folder {str(path)!r}; give WARC files, parquet files, pages or folders of them."
             )
-        elif not _kind(path):
+        elif not _kind(path) and not also(path):
             raise LabError(f"{path.name!r} is of no known kind; readable are {_KNOWN}.")
         else:
             found.append(path)
     return found
 
 
-def others(paths: Sequence[str | Path]) -> Counter[str]:
-    """Return how many files under the folders among the paths are not read, by what they are."""
+def others(paths: Sequence[str | Path], also: Also = lambda _: False) -> Counter[str]:
+    """Return how many files under folders among the paths are not read, by what they are; `also` as for `inputs`."""
     folders = [path for path in map(Path, paths) if path.is_dir()]
-    found = (file for folder in folders for file in folder.rglob("*") if not file.is_dir() and not _is_input(file))
+    found = (
+        file for folder in folders for file in folder.rglob("*") if not file.is_dir() and not _is_input(file, also)
+    )
     return Counter(_other_kind(file) for file in found)
 
 
-def _is_input(file: Path) -> bool:
-    return file.is_file() and not file.is_symlink() and bool(_kind(file))
+def _is_input(file: Path, also: Also) -> bool:
+    return file.is_file() and not file.is_symlink() and (bool(_kind(file)) or also(file))
 
 
 def _other_kind(file: Path) -> str:
@@ -206,14 +213,16 @@ def _parquet(file: Path, limit: int) -> Iterator[Record]:
                 f"{file.name} has no column of pages; its columns are {', '.join(names)}, "
                 f"expected one of {', '.join(_HTML_COLUMNS)}."
             )
+        kind = TEXT_TYPE if column == "text" else ""
         for number, row in enumerate(rows(table, [column, *([address] if address else [])], 64), 1):
-            yield _row(row[column], str(row[address] or "") if address else "", f"{file.name}#{number}", limit)
+            url = str(row[address] or "") if address else ""
+            yield _row(row[column], url, f"{file.name}#{number}", limit, kind)
     except (pa.ArrowException, OSError) as error:
         yield Damaged("", file.name, f"file not readable from here on ({type(error).__name__})")
 
 
-def _row(value: Any, url: str, place: str, limit: int) -> Record:
+def _row(value: Any, url: str, place: str, limit: int, kind: str = "") -> Record:
     if not isinstance(value, str | bytes):
         return Damaged(url, place, "no page in this row")
     content = value.encode("utf-8", "replace") if isinstance(value, str) else value
-    return _limited(Page(content, url, place), limit)
+    return _limited(Page(content, url, place, kind), limit)
