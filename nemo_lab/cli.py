@@ -1,4 +1,4 @@
-"""The command `nemo-lab`: run, report, ledger, verify, doctor, fetch, extract, climbmix.
+"""The command `nemo-lab`: run, report, ledger, verify, doctor, fetch, extract, curate, climbmix.
 
 Thin on purpose: it reads arguments, calls one function of `nemo_lab.lab` (or `corpora`) and prints. Every
 import is made inside the command that needs it, so `nemo-lab --help` answers at once. A user's mistake
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"nemo-lab: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        onward = "the same command goes on" if command in (_climbmix, _extract) else "go on with --resume"
+        onward = "the same command goes on" if command in (_climbmix, _curate, _extract) else "go on with --resume"
         print(f"\nnemo-lab: stopped; what was finished is kept, {onward}.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output (head, less) has gone
@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     fetch = add("fetch", _fetch, "fetch corpora now, so that later runs need no network")
     fetch.add_argument("names", nargs="*", metavar="NAME", help="corpora (default: all)")
     _extract_arguments(add("extract", _extract, "web pages to clean, scored text: WARC files, parquet or folders"))
+    _curate_arguments(add("curate", _curate, "web pages to text with quality labels, as Nemotron-CC: the same inputs"))
     _climbmix_arguments(add("climbmix", _climbmix, "find the mixture of texts that serves a goal, as a dataset"))
     return parser
 
@@ -140,6 +141,17 @@ def _extract_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="test items, one a line or a jsonl or parquet file with a column text; pages that quote one are left out",
     )
+    _jobs_argument(parser)
+
+
+def _curate_arguments(parser: argparse.ArgumentParser) -> None:
+    from nemo_lab.curation.shards.web_command import add_arguments
+
+    add_arguments(parser)
+    _jobs_argument(parser)
+
+
+def _jobs_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=_count, default=os.cpu_count() or 1, metavar="N", help="processes (default: all cores)"
     )
@@ -285,6 +297,14 @@ def _extract(options: argparse.Namespace) -> int:
         print(f"nemo-lab: {told} and are not looked for, such as {short[0][:60]!r}; {advice}.", file=sys.stderr)
     choices = Options(min_score=options.min_score, deduplicate=not options.keep_duplicates)
     print(extract_to(options.inputs, options.out, choices, keep_out=items, jobs=options.jobs).lines())
+    return 0
+
+
+def _curate(options: argparse.Namespace) -> int:
+    from nemo_lab.curation.shards.web_command import curate
+    from nemo_lab.mixing.embedding import embedded
+
+    print(curate(options, embedded).lines())
     return 0
 
 

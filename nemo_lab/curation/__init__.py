@@ -1,6 +1,7 @@
 """Web pages to clean, scored text: Nemotron-CC-Math's and Nemotron-CC's steps, from bytes to a report of what was lost.
 
-`extract_html` takes one page, `extract` several, `extract_to` whole archives (`nemo-lab extract`). The rooms:
+`extract_html` takes one page, `extract` several, `extract_to` whole archives (`nemo-lab extract`); `curate_to` takes
+archives as well and says how good each page is (`nemo-lab curate`). The rooms:
 
 formulas     markup of formulas to LaTeX
 pages        a page's bytes to clean text
@@ -18,10 +19,13 @@ _HOMES = {
     "Damaged": "pages.page",
     "Extraction": "pages.extraction",
     "Failure": "pages.extraction",
+    "Guidance": "shards.web",
     "Losses": "pages.extraction",
     "Options": "shards.pipeline",
     "Page": "pages.page",
     "Summary": "shards.pipeline",
+    "WebOptions": "shards.web",
+    "curate_to": "shards.web",
     "extract": "pages.extraction",
     "extract_html": "pages.extraction",
     "extract_to": "shards.pipeline",
