@@ -36,7 +36,8 @@ from nemo_lab.corpora.packages import archives, fetch
 from nemo_lab.curation.pages.page import Page
 from nemo_lab.curation.shards import records
 from nemo_lab.curation.shards.files import KEPT, name_of
-from nemo_lab.curation.shards.pipeline import WORK, Options, extract_to
+from nemo_lab.curation.shards.folder import WORK
+from nemo_lab.curation.shards.pipeline import Options, extract_to
 from nemo_lab.errors import LabError
 from nemo_lab.memory import peak_mb
 from nemo_lab.studies.performance.sides import TIME_LIMIT, Benchmark, Result, command, main, run_side

@@ -92,7 +92,7 @@ def test_what_is_suspected_and_what_is_no_notebook_is_told(tmp_path: Path) -> No
     folder = tmp_path / "pages"
     folder.mkdir()
     (folder / "lost.html").write_text(
-        "<p>Words before <math-field>x^2</math-field> and behind it.</p>", encoding="utf-8"
+        '<p>Words before <span class="mathquill-static">x2</span> and behind it.</p>', encoding="utf-8"
     )
     (folder / "hidden.html").write_text("<p>Words of prose.</p><div hidden>\\(x^2\\)</div>", encoding="utf-8")
     (folder / "settings.ipynb").write_text('{"theme": "dark"}', encoding="utf-8")
