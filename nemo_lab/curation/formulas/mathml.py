@@ -3,7 +3,8 @@ r"""MathML to LaTeX, for pages whose formulas carry no TeX of their own.
 Presentation MathML says how a formula looks, which is what LaTeX says too, so each element has one rule below.
 Where the source was TeX, common structures are recognised and written as TeX would: brackets round a table are
 a matrix, a bar over a letter is an accent, a fraction without a bar between parentheses is a binomial. Content
-MathML (`<apply>`) is not converted; it is rare on the web and comes with a presentation form.
+MathML (`<apply>`), which says what a formula means, is not read: it is rare on the web and comes with a presentation
+form. Where it stands alone the formula is given up, for its parts in a row would be another formula.
 
 Elements may be namespaced, upper case (lxml's HTML parser) or broken. What is unknown gives its children's
 LaTeX, nesting is followed to a depth and no exception leaves this module.
@@ -37,8 +38,19 @@ _DEPTH = 60  # elements; deeper ones are malformed or hostile, their text is kep
 
 
 def to_latex(math: Any) -> str:
-    """Return the LaTeX of a `<math>` element (lxml), without delimiters; empty when there is nothing in it."""
-    return _SPELLED.sub(_one_word, " ".join(_convert(math, 0).split()))
+    """Return the LaTeX of a `<math>` element (lxml), without delimiters; empty when there is nothing in it to read."""
+    try:
+        return _SPELLED.sub(_one_word, " ".join(_convert(math, 0).split()))
+    except _ContentError:
+        return ""
+
+
+class _ContentError(Exception):
+    """Content MathML stands where presentation was looked for."""
+
+
+def _content(element: Any, depth: int) -> str:
+    raise _ContentError
 
 
 def _one_word(letters: re.Match[str]) -> str:
@@ -320,6 +332,8 @@ _RULES: dict[str, Callable[[Any, int], str]] = {
     "semantics": _first,
     "annotation": _nothing,
     "annotation-xml": _nothing,
+    "apply": _content,
+    "bind": _content,
     "none": _nothing,
     "mprescripts": _nothing,
 }

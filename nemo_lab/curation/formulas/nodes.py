@@ -54,7 +54,19 @@ _DELIMITER = re.compile(
 )
 _LONGEST_ATTRIBUTE = 20_000
 _WRITTEN = frozenset(
-    ("mathjax", "tex-math", "la-tex", "d-math", "dt-math", "math-field", "math-span", "math-div", "stem")
+    [
+        "mathjax",
+        "tex-math",
+        "la-tex",
+        "d-math",
+        "dt-math",
+        "math-field",
+        "math-span",
+        "math-div",
+        "math-jax",
+        "stem",
+        "asciimath",
+    ]
 )
 
 
@@ -134,14 +146,14 @@ def _ascii(source: str, display: bool) -> Formula:
 
 
 def _written(element: Any) -> Formula | None:
-    """Return the formula that an element of a site's own is there for; two of them write AsciiMath."""
+    """Return the formula that an element of a site's own is there for; some write AsciiMath."""
     if any(
         tag_of(inner) in ("math", "mjx-container", "script") or "katex" in classed(inner) for inner in element.iter()
     ):
         return None  # drawn already
     text, tag = "".join(element.itertext()).strip(), tag_of(element)
     display = element.get("block") is not None or tag == "math-div"
-    if tag in ("mathjax", "stem") and "\\" not in text:
+    if tag in ("mathjax", "stem", "asciimath") and "\\" not in text:
         return _ascii(text, display)
     inside, delimited = strip_delimiters(body_of(text))
     return Formula(unwrapped(inside), display or bool(delimited), "math element") if text else None

@@ -113,5 +113,18 @@ def test_malformed_trees_give_balanced_latex(markup: str) -> None:
     assert depth == 0
 
 
+CONTENT = "<apply><eq/><ci>x</ci><cn>2</cn></apply>"
+
+
+@pytest.mark.parametrize("markup", [CONTENT, f"<semantics>{CONTENT}</semantics>", f"<mrow>{X}{CONTENT}</mrow>"])
+def test_content_without_presentation_is_given_up(markup: str) -> None:
+    assert to_latex(math(markup)) == ""
+
+
+def test_content_beside_presentation_does_not_count() -> None:
+    both = f'<semantics>{X}<annotation-xml encoding="MathML-Content">{CONTENT}</annotation-xml></semantics>'
+    assert to_latex(math(both)) == "x"
+
+
 def test_nesting_is_followed_to_a_depth_and_its_text_is_kept() -> None:
     assert "x" in to_latex(math("<mrow>" * 150 + X + "</mrow>" * 150))

@@ -76,6 +76,8 @@ FORMS = {
     "AsciiMath of Discourse": '<span class="asciimath">a/b &lt;= x^(n+1)</span>',
     "Socratic": "<mathjax>#a/b <= x^(n+1)#</mathjax>",
     "Socratic, TeX": f"<mathjax>${html.escape(TEX)}$</mathjax>",
+    "AsciiMath element": "<asciimath>a/b &lt;= x^(n+1)</asciimath>",
+    "an element of its own": f"<math-jax>{html.escape(TEX)}</math-jax>",
     "Metanorma": "<stem type='AsciiMath'>a/b &lt;= x^(n+1)</stem>",
     "broken lines, display": f"$$<br>\n{BROKEN}<br>$$",
 }
