@@ -60,8 +60,23 @@ _PRINTED = bytes([9, 10, 13, *range(32, 127)])
 _LOW = bytes([*range(9), *range(14, 27), *range(28, 32)])  # control characters that no text holds
 _FEW_SIGNS = 64  # bytes beyond ASCII
 _FOREIGN = re.compile(rb"[\x80-\xff]{3}")  # hardly ever in Latin script
+_FOREIGN_RUN = re.compile(rb"[\x80-\xff]{3,}")
+_SIGNS = bytes([0x85, *range(0x91, 0x98), 0xA0, 0xAB, 0xBB])  # of Windows-1252 that stand in rows
 _WESTERN = frozenset("éèêëàâäãáåæçñíîïóôöøœúùûüßÉÈÊÀÂÄÁÅÆÇÑÍÓÖØŒÚÜ“”‘’„‚–—…•«»€£¥©®™°±²³µ·×÷½¼¾§¡¿†\u00a0\u00ad")
 _OLDER = ("mac_roman", "cp850")  # that detection does not know
+_HIGH_CONTROLS = re.compile(rb"[\x80-\x84\x86-\x9f]")
+_WINDOWS = {  # by the part of ISO 8859 whose letters stand at about the same places
+    "iso8859-2": "windows-1250",
+    "iso8859-4": "windows-1257",
+    "iso8859-5": "windows-1251",
+    "iso8859-6": "windows-1256",
+    "iso8859-7": "windows-1253",
+    "iso8859-8": "windows-1255",
+    "iso8859-9": "windows-1254",
+    "iso8859-13": "windows-1257",
+    "iso8859-15": "windows-1252",
+    "iso8859-16": "windows-1250",
+}
 _IN_WORDS = "\u00ad\u2010\u2011\u2013\u2014\u2019\u00b7"  # hyphens, dashes, apostrophe, Catalan's dot
 _BEHIND_LETTER = re.compile(r"(?<=[a-z])([^\x00-\x7f])(.|\Z)")
 _SPACE = re.compile(rb"[ \r\n]")
@@ -107,10 +122,13 @@ def _attempts(content: bytes, charset: str) -> Iterator[str | None]:
     yield _seven_bit(content, names)
     yield _wide(content)
     yield _read(content, "utf-8", 20)
+    doubted = [name for name in names if _foreign_to(content, name)]
     for name in names:
-        yield _read(content, name)
+        yield None if name in doubted else _read(content, name)
     yield _read(content, "utf-8")
     yield _detected(content)
+    for name in doubted:
+        yield _read(content, name)
 
 
 def _declared(content: bytes) -> str:
@@ -121,6 +139,18 @@ def _declared(content: bytes) -> str:
     if codec and codec[0].startswith("utf-16"):
         return "utf-8"
     return "windows-1252" if codec == ("x-user-defined",) else name
+
+
+def _foreign_to(content: bytes, label: str) -> bool:
+    """Return whether a label of the west, which servers give by default, stands before another script.
+
+    In the west signs beyond ASCII are single among letters; elsewhere most have two neighbours of their kind.
+    """
+    if _codecs(label)[:1] not in (("cp1252",), ("iso8859-15",)):
+        return False
+    letters = content[:_DETECT].translate(None, _SIGNS)
+    runs = b"".join(_FOREIGN_RUN.findall(letters))
+    return len(set(runs)) > 7 and 2 * len(runs) > len(letters.translate(None, _ASCII))
 
 
 def _codecs(label: str) -> tuple[str, ...]:
@@ -223,7 +253,7 @@ def _detected(content: bytes) -> str | None:
             return content.decode(best.encoding, "replace")
     guess = (detect_encoding(content, max_len=_DETECT, html5_compatible=False) or "").lower()
     guess = "koi8-u" if guess == "koi8-r" else guess  # has letters where the other draws boxes
-    text = _read(content, guess)
+    text = _read(content, _of_windows(content, guess))
     if text is not None and _misplaced(text[:_SAMPLE]):
         texts = [text, *(other for name in _OLDER if (other := _read(content, name)) is not None)]
         return min(texts, key=lambda text: _misplaced(text[:_SAMPLE]))
@@ -231,6 +261,12 @@ def _detected(content: bytes) -> str | None:
         return text
     best = from_bytes(content[:_DETECT]).best()
     return None if best is None else content.decode(best.encoding, "replace")
+
+
+def _of_windows(content: bytes, guess: str) -> str:
+    """Return the Windows code page of a part of ISO 8859 where bytes 80 to 9F are signs: there that has none."""
+    page = next((_WINDOWS[name] for name in _codecs(guess) if name in _WINDOWS), "")
+    return page if page and _HIGH_CONTROLS.search(content[:_DETECT]) else guess
 
 
 def _western(content: bytes) -> str | None:
@@ -244,9 +280,11 @@ def _western(content: bytes) -> str | None:
 
 
 def _misplaced(text: str) -> int:
-    """Count signs and capitals behind a small letter: Latin text of DOS or a Macintosh taken for Windows'."""
+    """Count signs, capitals and bare accents behind a small letter: text of DOS or a Macintosh read as Windows'."""
     return sum(
-        sign.isupper() or (after.islower() and not sign.isalpha() and sign not in _IN_WORDS)
+        sign.isupper()
+        or unicodedata.category(sign) == "Lm"
+        or (after.islower() and not sign.isalpha() and sign not in _IN_WORDS)
         for sign, after in _BEHIND_LETTER.findall(text)
     )
 

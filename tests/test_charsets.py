@@ -235,3 +235,35 @@ def test_any_bytes_are_text_or_refused(content: bytes, charset: str) -> None:
 )
 def test_a_stray_control_character_makes_no_text_one_of_16_bits(text: str) -> None:
     assert decode(text.encode()) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("El a spus: „Aceasta este o propoziţie în limba română” – şi a plecat la şcoală… ", "cp1250"),
+        ("Jis pasakė: „Šis sakinys“ – ir išėjo… žąsys ėjo. ", "cp1257"),
+        ("El niño comió una manzana mañana, ¿qué pasó en la canción de José? Está aquí. ", "mac_roman"),
+    ],
+)
+def test_quotation_marks_of_windows_and_accents_of_a_macintosh_are_told_from_iso_8859(text: str, encoding: str) -> None:
+    """Their bytes would be control characters in ISO 8859, or bare accents inside words."""
+    assert decode((5 * text).encode(encoding)) == 5 * text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (3 * "Это предложение написано на русском языке. ", "cp1251"),
+        (3 * "中文网页内容测试，今天天气很好。", "gbk"),
+        ('<meta charset="shift_jis"><p>日本語の文章です、東京に行きました。', "cp932"),
+    ],
+)
+def test_the_western_default_of_a_server_does_not_hide_another_script(text: str, encoding: str) -> None:
+    """Apache's `AddDefaultCharset iso-8859-1` is sent with pages in any encoding."""
+    assert decode(text.encode(encoding), "iso-8859-1") == text
+
+
+@pytest.mark.parametrize("text", ["Café – « déjà vu »… à l’Été", "———…… ÀÉÈÊ ÇÀ ———", "ŒUVRE ÉÉÈ"])
+def test_western_text_is_read_by_its_label(text: str) -> None:
+    """Rows of dashes and single accents are no other script."""
+    assert decode(text.encode("cp1252"), "iso-8859-1") == text
