@@ -62,7 +62,7 @@ def _text(record: Any, kind: str, limit: int) -> tuple[str, str]:
         return "", f"content not readable ({type(error).__name__})"
     if len(content) > limit:
         return "", f"longer than {limit:,} bytes"
-    if getattr(record.raw_stream, "limit", 0) > 0:  # what its length promised is not there
+    if _is_cut(record):
         return "", "record cut short"
     try:
         text = decode(content, charset_of(_content_type(record)))
@@ -124,10 +124,10 @@ def _walk(stream: Any, place: str, skip: Skip, start_of_record: re.Pattern[bytes
     start: int | None = 0
     while start is not None:
         stream.seek(start)
-        iterator, last, reason = ArchiveIterator(stream), start, "file cut short"
+        iterator, last, reason, record = ArchiveIterator(stream), start, "file cut short", None
         try:
             for record in iterator:
-                last = int(iterator.offset)
+                last = _checked_place(record, iterator, stream, start_of_record)
                 yield record
         except (ArchiveLoadFailed, zlib.error, EOFError, ValueError, AttributeError) as error:
             reason = f"damaged record ({type(error).__name__})"
@@ -135,9 +135,35 @@ def _walk(stream: Any, place: str, skip: Skip, start_of_record: re.Pattern[bytes
                 yield from _rest_of(stream, last, place, skip)
                 return
         if (bad := max(start, int(iterator.offset))) >= stream.seek(0, 2):  # warcio is silent where a header is cut off
-            return
+            cut = record is not None and start_of_record is _PLAIN_RECORD and _is_cut(record)
+            start = _next_start(stream, last + 1, start_of_record) if cut else None
+            continue
         skip(f"{place} at byte {bad}", reason)
         start = _next_start(stream, bad + 1, start_of_record)
+
+
+def _checked_place(record: Any, iterator: Any, stream: Any, start_of_record: re.Pattern[bytes]) -> int:
+    """Return where a record begins.
+
+    Raises:
+        ValueError: it does not say how long it is, and would take all that follows for its own; or it stands inside
+            a gzip member, of which warcio does not know the place.
+    """
+    place, now = int(iterator.offset), stream.tell()
+    if start_of_record is _GZIP_MEMBER:
+        stream.seek(max(place, 0))
+        is_start = place >= 0 and _GZIP_MEMBER.match(stream.read(3))
+        stream.seek(now)
+        if not is_start:
+            raise ValueError("several records in a member")
+    if record.format == "warc" and not (record.rec_headers.get_header("Content-Length") or "").strip().isdigit():
+        raise ValueError("no length")
+    return place
+
+
+def _is_cut(record: Any) -> bool:
+    """Return whether what a record's length promised is not there, once it is read."""
+    return getattr(record.raw_stream, "limit", 0) > 0
 
 
 def _rest_of(stream: BinaryIO, at: int, place: str, skip: Skip) -> Iterator[Any]:

@@ -235,3 +235,43 @@ def test_pages_that_cannot_be_decoded_are_counted(tmp_path):
     told = load(tmp_path / "a.warc.gz").info.description
     assert told.startswith("1 documents")
     assert "2 records skipped" in told
+
+
+def plain_records(count: int = 5) -> list[bytes]:
+    """Return records of one page each, not compressed."""
+    found = []
+    for number in range(count):
+        stream = io.BytesIO()
+        record(WARCWriter(stream, gzip=False), number, b"<p>page %d</p>" % number)
+        found.append(stream.getvalue())
+    return found
+
+
+def texts_in(tmp_path, content: bytes) -> tuple[list[str], str]:
+    path = tmp_path / "a.warc"
+    path.write_bytes(content)
+    found = load(path)
+    return found["text"][:], found.info.description
+
+
+def test_a_member_of_several_records_between_others_is_read_whole(tmp_path):
+    """As tools that join crawls leave it: a record, some records in one member, a record."""
+    one = plain_records()
+    packed = gzip.compress(one[0]) + gzip.compress(b"".join(one[1:4])) + gzip.compress(one[4])
+    assert texts_in(tmp_path, packed)[0] == [f"page {number}" for number in range(5)]
+
+
+@pytest.mark.parametrize("length", [b"X-Length: ", b"Content-Length: x", b"Content-Length: 9999"])
+def test_a_wrong_length_costs_its_own_record(tmp_path, length):
+    """Without one, or with one beyond the end, a record would take all that follow for its own."""
+    one = plain_records()
+    at = one[1].index(b"Content-Length: ")
+    one[1] = (
+        one[1][:at]
+        + length
+        + one[1][at:].split(b"\r\n", 1)[0][16:] * (b"9999" not in length)
+        + (b"\r\n" + one[1][at:].split(b"\r\n", 1)[1])
+    )
+    texts, said = texts_in(tmp_path, b"".join(one))
+    assert texts == ["page 0", "page 2", "page 3", "page 4"]
+    assert "1 records skipped" in said
