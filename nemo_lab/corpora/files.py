@@ -41,12 +41,17 @@ class Tally:
     broken: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     left: dict[str, list[str]] = field(default_factory=dict)
+    passed: dict[str, int] = field(default_factory=dict)
 
     def skip(self, place: str, reason: str) -> None:
         """Count and log a record that cannot be used; `place` names it for whoever wants to look."""
         self.skipped += 1
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
         _log.warning("Skipped %s: %s", place, reason)
+
+    def pass_over(self, what: str) -> None:
+        """Count a record of an archive that is no page, by what it is."""
+        self.passed[what] = self.passed.get(what, 0) + 1
 
     def leave(self, place: str, reason: str) -> None:
         """Note and log a file that is not read at all."""
@@ -60,6 +65,9 @@ class Tally:
         parts[0] += f" ({why})" if why else ""
         if self.left:
             parts.append(f"{sum(map(len, self.left.values()))} files left out ({self.left_out()})")
+        if self.passed:
+            what = ", ".join(f"{count} × {name}" for name, count in sorted(self.passed.items()))
+            parts.append(f"{sum(self.passed.values())} records that are no pages ({what})")
         if self.broken:
             parts.append(f"{self.broken} documents with broken characters (U+FFFD)")
         return "; ".join(parts)
@@ -234,7 +242,7 @@ def _decoded(content: bytes, spot: str, tally: Tally) -> str | None:
 def _warc(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRecord]:
     from nemo_lab.corpora.warc import pages
 
-    for address, text in pages(file, place, tally.skip, RECORD_LIMIT):
+    for address, text in pages(file, place, tally.skip, RECORD_LIMIT, tally.pass_over):
         yield FileRecord(text, f"{address}, {place}")
 
 

@@ -33,7 +33,9 @@ _HEADER = 2**16  # bytes of a record's header
 _BLANK = 64  # bytes of blank lines that may stand behind a record
 
 
-def pages(file: Path, place: str, skip: Skip, limit: int) -> Iterator[tuple[str, str]]:
+def pages(
+    file: Path, place: str, skip: Skip, limit: int, passed: Callable[[str], None] = lambda _: None
+) -> Iterator[tuple[str, str]]:
     """Yield (address, visible text) of the HTML and plain text pages in a WARC or WET file.
 
     Args:
@@ -41,11 +43,13 @@ def pages(file: Path, place: str, skip: Skip, limit: int) -> Iterator[tuple[str,
         place: how log lines call it.
         skip: called with (where, why) for each record that is damaged, too large or not readable.
         limit: bytes of one record's content that are read at most.
+        passed: called for each record that is no page, with what it is.
     """
     for record in records(file, place, skip):
         address = record.rec_headers.get_header("WARC-Target-URI") or ""
         kind = _kind(record)
         if kind is None:
+            passed(what_else(record))
             continue
         text, reason = _text(record, kind, limit)
         if reason:
@@ -80,14 +84,26 @@ def _kind(record: Any) -> str | None:
     if record.rec_type not in ("response", "resource", "conversion") or not status.startswith("2"):
         return None
     content_type = _content_type(record).lower()
-    if "html" in content_type:
+    if "html" in content_type or not content_type.strip():
         return "html"
-    return "text" if content_type.startswith("text/plain") else None
+    return "text" if content_type.startswith(("text/plain", "text/markdown")) else None
+
+
+def what_else(record: Any) -> str:
+    """Return what a record is that is no page: its type, its status or its media type."""
+    if record.rec_type not in ("response", "resource", "conversion"):
+        return f"{record.rec_type} record"
+    status = record.http_headers.get_statuscode() if record.http_headers else "200"
+    return (
+        f"type {_content_type(record).split(';')[0].strip().lower()[:60]}"
+        if status[:1] == "2"
+        else f"status {status[:3]}"
+    )
 
 
 def _content_type(record: Any) -> str:
-    headers = record.http_headers or record.rec_headers
-    return headers.get_header("Content-Type") or ""
+    headers = record.http_headers or (None if record.rec_type == "response" else record.rec_headers)
+    return (headers.get_header("Content-Type") if headers else None) or ""
 
 
 def records(file: Path, place: str, skip: Skip) -> Iterator[Any]:

@@ -275,3 +275,15 @@ def test_a_wrong_length_costs_its_own_record(tmp_path, length):
     texts, said = texts_in(tmp_path, b"".join(one))
     assert texts == ["page 0", "page 2", "page 3", "page 4"]
     assert "1 records skipped" in said
+
+
+def test_what_is_no_page_is_counted_by_what_it_is(tmp_path):
+    assert "2 records that are no pages (1 × status 404, 1 × type image/png)" in texts_in(tmp_path, warc(False)[0])[1]
+
+
+def test_markdown_is_a_page_and_so_is_what_has_no_type(tmp_path):
+    stream = io.BytesIO()
+    writer = WARCWriter(stream, gzip=False)
+    record(writer, 1, b"# Title", content_type="text/markdown")
+    record(writer, 2, b"<p>no type</p>", content_type="")
+    assert texts_in(tmp_path, stream.getvalue())[0] == ["# Title", "no type"]

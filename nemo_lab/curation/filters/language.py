@@ -69,7 +69,8 @@ def plain_code(code: str) -> str:
 def _codes() -> frozenset[str]:
     import pycld2
 
-    return frozenset(plain_code(code) for _, code in pycld2.LANGUAGES)
+    codes = {plain_code(code) for _, code in pycld2.LANGUAGES}
+    return frozenset(code for code in codes if not code.startswith(("xx", "zz")))  # scripts, and jokes such as zzp
 
 
 def _cld2(line: str) -> str:

@@ -62,7 +62,7 @@ def test_codes_are_compared_in_one_form():
     ]
 
 
-@pytest.mark.parametrize("code", ["english", "", "e", "qq"])
+@pytest.mark.parametrize("code", ["english", "", "e", "qq", "xx", "xxx", "zzp"])
 def test_a_code_that_no_detector_gives_is_refused(code):
     with pytest.raises(LabError, match=f"Language code '{code}' is none"):
         web.is_in(SENTENCES["en"], code)
