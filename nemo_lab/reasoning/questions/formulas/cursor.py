@@ -35,6 +35,10 @@ class Cursor:
         """Return the token before the one that was taken last."""
         return self.tokens[self.place - 2] if self.place > 1 else Token("", "")
 
+    def last(self) -> str:
+        """Return the text of the token that was taken last; nothing at the start."""
+        return self.tokens[self.place - 1].text if self.place else ""
+
     def take(self) -> Token:
         """Return the next token and go on.
 
@@ -101,7 +105,9 @@ def _letters(found: list[Token]) -> Iterator[Token]:
         elif place and found[place - 1].text != "{" and len(token.text) > 1 and is_unit(token.text, plain=True):
             units = True
             yield Token("words", token.text)
-        elif units and len(token.text) == 1:  # the h of km/h
+        elif (token.text in ("C", "F", "K") and place and found[place - 1].text == "°") or (
+            units and len(token.text) == 1
+        ):
             yield Token("upright", token.text)
         else:
             yield from _factors(token.text)

@@ -16,8 +16,8 @@ from sympy import Expr, Float
 
 from nemo_lab.reasoning.questions.formulas.sampling import DIGITS, near, ratio, same_formulas, value_at
 from nemo_lab.reasoning.questions.formulas.solutions import FLIPPED, as_set, is_label
-from nemo_lab.reasoning.questions.formulas.units import DEGREE, PERCENT
-from nemo_lab.reasoning.questions.formulas.values import SETS, Group, Relation, Scalar, Value, Words
+from nemo_lab.reasoning.questions.formulas.units import DEGREE, PERCENT, is_known, unit
+from nemo_lab.reasoning.questions.formulas.values import SETS, Group, Relation, Scalar, Value, Words, scalar
 
 ROUNDED = 1.001e-6  # relative, of a decimal against an exact value
 ABOUT = 0.01  # relative, of a side after a sign of approximation
@@ -48,7 +48,15 @@ def _plain(value: Value) -> Value:
         value = _labelled_once(value)
     if isinstance(value, Group) and value.kind == "{}" and len(value.items) == 1:
         return _plain(value.items[0])
+    if isinstance(value, Group) and value.kind == "[]" and _are_rows(value.items):
+        return Group("matrix", tuple(Group("row", row.items) for row in value.items if isinstance(row, Group)))
     return _shortened(value) if isinstance(value, Relation) else value
+
+
+def _are_rows(items: tuple[Value, ...]) -> bool:
+    """Return whether items are the rows of a matrix as programs write it: [[1,2],[3,4]]."""
+    lengths = {len(item.items) if isinstance(item, Group) and item.kind == "[]" else 0 for item in items}
+    return len(lengths) == 1 and lengths != {0}
 
 
 # --- relations
@@ -135,10 +143,24 @@ def _apart(left: Value, right: Value) -> Expr | None:
 
 def _same_as_relation(gold: Value, given: Value) -> bool:
     """Return whether a relation and a value say the same: an equation's value, an inequality's interval."""
+    parts = _coordinates(gold), _coordinates(given)
+    first, second = parts[0] or gold, parts[1] or given
+    if any(parts) and isinstance(first, Group) and isinstance(second, Group) and _same_groups(first, second):
+        return True
     label = _labelled(gold) or _labelled(given)
     if label is None:
         return _same_as_sets(gold, given)
     return same_value(label[1], given) if isinstance(gold, Relation) else same_value(gold, label[1])
+
+
+def _coordinates(value: Value) -> Group | None:
+    """Return (x,y)=(1,2) as the list x=1, y=2."""
+    label = _labelled(value)
+    if label is None or not all(isinstance(side, Group) and side.kind == "()" for side in label):
+        return None
+    names, numbers = (side.items for side in label if isinstance(side, Group))
+    pairs = tuple(Relation(("=",), pair) for pair in zip(names, numbers, strict=False))
+    return Group(",", pairs) if len(names) == len(numbers) else None
 
 
 def _same_as_sets(gold: Value, given: Value) -> bool:
@@ -157,6 +179,8 @@ def _is_infinite(item: Value) -> bool:
 
 
 def _same_groups(gold: Group, given: Group) -> bool:
+    if not any(isinstance(item, Relation) for item in gold.items):
+        given = _without_indexed_labels(given)
     if gold.kind in (*LISTS, "{}") and given.kind in (*LISTS, "{}"):
         if gold.kind != given.kind and any(map(_is_inequality, gold.items)):
             return False
@@ -166,6 +190,15 @@ def _same_groups(gold: Group, given: Group) -> bool:
     if gold.kind != given.kind or gold.kind in ("cup", "cap"):
         return (gold.kind == given.kind and _in_any_order(gold, given)) or _same_as_sets(gold, given)
     return _in_order(gold, given)
+
+
+def _without_indexed_labels(group: Group) -> Group:
+    """Return x_1=2, x_2=3 as the list 2, 3; one of other labels as it is."""
+    labels = [_labelled(item) for item in group.items]
+    names = {str(label[0].value) if label and isinstance(label[0], Scalar) else "" for label in labels}
+    if group.kind not in LISTS or len(names) < 2 or len({name.partition("_")[0] for name in names}) > 1:
+        return group
+    return Group(",", tuple(label[1] for label in labels if label)) if all("_" in name for name in names) else group
 
 
 def _is_inequality(item: Value) -> bool:
@@ -217,11 +250,22 @@ def _same_words(gold: str, given: str) -> bool:
 
 def _same_scalars(gold: Scalar, given: Scalar) -> bool:
     """Return whether two values are the same, with the same unit or one without; 28% is 28 and 0.28."""
+    gold, given = _with_units(gold, given), _with_units(given, gold)
     if gold.unit == given.unit:
         return _same_numbers(gold, given)
     if 1 not in (gold.unit, given.unit):
         return False
     return _same_numbers(gold, given) or _same_numbers(_scaled(gold), _scaled(given))
+
+
+def _with_units(one: Scalar, other: Scalar) -> Scalar:
+    """Return 5m/s, letters in a plain formula, with its unit, where the other side is a number with one."""
+    names = {symbol: str(symbol) for symbol in one.value.free_symbols}
+    if not names or one.unit != 1 or other.unit == 1 or other.value.free_symbols:
+        return one
+    if not all(map(is_known, names.values())):
+        return one
+    return scalar(one.value.xreplace({symbol: unit(name) for symbol, name in names.items()}), one.places)
 
 
 def _scaled(scalar: Scalar) -> Scalar:

@@ -122,6 +122,8 @@ class Reader:
     def _begins_a_factor(self) -> bool:
         text, kind = self._cursor.next(), self._cursor.kind()
         if kind == "number":
+            if self._cursor.last() == "!":
+                return True  # 5!5!
             raise Unreadable("a number after a factor")
         if text in BARS:
             return text != "|" or not self._bars
@@ -207,7 +209,12 @@ class Reader:
     def _upright(self, text: str) -> Expr:
         """A unit after a value, else a constant or a variable."""
         before = self._cursor.before()
-        after_value = before.kind in ("number", "name", "words", "upright") or before.text in (*CLOSING, "%", "\\pi")
+        after_value = before.kind in ("number", "name", "words", "upright") or before.text in (
+            *CLOSING,
+            "%",
+            "°",
+            "\\pi",
+        )
         if (after_value or self._units) and is_unit(text):
             self._units = True
             return unit(text)

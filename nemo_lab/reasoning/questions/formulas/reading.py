@@ -19,6 +19,15 @@ from nemo_lab.reasoning.questions.formulas.wrappers import unwrapped
 RELATIONS = ("=", "<", ">", "<=", ">=", "!=", "\\approx", "\\in")
 SEPARATORS = (",", ";", "and", "or")
 MOST_TOKENS = 2000
+CALLED = {
+    "all real numbers": "\\R",
+    "all reals": "\\R",
+    "the real numbers": "\\R",
+    "empty set": "\\emptyset",
+    "the empty set": "\\emptyset",
+    "no solution": "\\emptyset",
+    "no solutions": "\\emptyset",
+}
 OF_NAMES = ("name", "words", "upright")
 
 
@@ -96,7 +105,7 @@ def _side_or_label(found: list[Token]) -> Value:
 def _side(found: list[Token]) -> Value:
     """Return a value without relation signs; with a plus-minus it is both values."""
     if _are_words(found):
-        return Words(_joined(found))
+        return Words(CALLED.get(_joined(found).lower(), _joined(found)))
     signs = {token.text for token in found} & {"\\pm", "\\mp"}
     if len(signs) == 1 and sum(token.text in signs for token in found) > 1:
         raise Unreadable("two plus-minus signs")

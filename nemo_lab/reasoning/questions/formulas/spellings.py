@@ -95,6 +95,14 @@ _KEPT = "€£¥₹"
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙᵢ", "0123456789+-()ni0123456789+-()ni")
 _ROOT = re.compile(r"√\s*(\d+(?:\.\d+)?|[A-Za-zπ])", re.ASCII)
 _ENTITIES = re.compile(r"&(?:#\d{1,7}|lt|gt|le|ge|ne|times|minus|divide|radic|pi|deg|nbsp|sup2|sup3|frac12);")
+_UNION = re.compile(r"(?<=[\])])\s*U\s*(?=[(\[][^()\[\]]*,)")
+_PHRASES = (  # of units
+    (re.compile(r"\b(?:square|sq\.?) (?!root|unit)([a-z]{2,20})\b"), r"\1^2"),
+    (re.compile(r"\b(?:cubic|cu\.?) (?!root|unit)([a-z]{2,20})\b"), r"\1^3"),
+    (re.compile(r"(?<=[a-z]) per (?=[a-z])"), "/"),
+    (re.compile(r"\bmph\b"), "miles/hour"),
+    (re.compile(r"\b(?:kph|kmh)\b"), "km/hour"),
+)
 _TAGS = re.compile(r"</?(?:b|strong|i|em|u|answer|p|span|code|div|math)>", re.ASCII)
 
 
@@ -104,6 +112,9 @@ def one_spelling(text: str) -> str:
     text = _TAGS.sub("", re.sub(r"<su([pb])>([^<>]*)</su[pb]>", _script, text))
     text = re.sub("[⁰¹²³⁴-⁹⁺⁻⁽⁾ⁿⁱ]+", r"^{\g<0>}", text)
     text = re.sub("[₀-₉₊₋₍₎ₙᵢ]+", r"_{\g<0>}", text).translate(_RAISED)
+    text = _UNION.sub(r"\\cup ", text)
+    for phrase, written in _PHRASES:
+        text = phrase.sub(written, text)
     text = _ROOT.sub(r"\\sqrt{\1}", text)
     return text if text.isascii() else "".join(map(_spelled, text))
 

@@ -47,6 +47,8 @@ _SAME = {
     "Pa": "pascal",
     "mol": "mole",
     "rad": "radian",
+    "A": "ampere amp",
+    "ohm": "Omega",
 }
 _NAMES = {other: name for name, others in _SAME.items() for other in (name, *others.split())}
 _IN_FORMULAS = frozenset(name for name in _NAMES if len(name) > 1) - {"in", "mi", "sec"}
@@ -79,6 +81,11 @@ def unit(text: str) -> Symbol:
     forms = (word, word.removesuffix("s"), word.removesuffix("es"))
     singular = forms[1] if len(word) > 3 else word
     return Symbol("unit " + next((_NAMES[form] for form in forms if form in _NAMES), singular))
+
+
+def is_known(name: str) -> bool:
+    """Return whether a letter or a word is itself the sign of a unit: m, N, cm."""
+    return name in _NAMES
 
 
 def is_of_units(symbol: Symbol) -> bool:

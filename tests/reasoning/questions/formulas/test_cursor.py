@@ -63,3 +63,10 @@ def test_names_are_cut_into_letters(text, found):
 )
 def test_places_of_a_decimal(text, decimals):
     assert places(tokens(text)) == decimals
+
+
+def test_the_last_token_is_the_one_that_was_taken():
+    cursor = Cursor(tokens("5!"))
+    assert cursor.last() == ""
+    cursor.take()
+    assert cursor.last() == "5"

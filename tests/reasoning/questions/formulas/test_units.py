@@ -2,7 +2,7 @@
 
 import pytest
 
-from nemo_lab.reasoning.questions.formulas.units import DEGREE, is_of_units, is_unit, unit
+from nemo_lab.reasoning.questions.formulas.units import DEGREE, is_known, is_of_units, is_unit, unit
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,8 @@ def test_words_that_change_the_number_are_no_units(word):
 def test_in_a_formula_only_known_words_are_units(word, plain):
     assert is_unit(word, plain=True) is plain
     assert is_unit(word)
+
+
+def test_only_signs_and_names_of_units_are_known():
+    assert all(map(is_known, ("m", "N", "cm", "mile", "Omega")))
+    assert not any(map(is_known, ("x", "y", "e", "i", "n")))
