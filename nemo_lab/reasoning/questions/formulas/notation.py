@@ -23,7 +23,10 @@ from nemo_lab.reasoning.questions.formulas.spellings import (
 from nemo_lab.reasoning.questions.formulas.wrappers import unwrapped
 
 _FONTS = "mathbf mathit mathsf mathtt boldsymbol bm mathnormal displaystyle textstyle limits nolimits"
-_DROPPED = frozenset(f"{_FONTS} thinspace medspace enspace quad qquad hfill rm bf it mathstrut".split())
+_SIZED = "tiny scriptsize footnotesize small normalsize large Large LARGE huge Huge scriptstyle scriptscriptstyle"
+_DROPPED = frozenset(
+    f"{_FONTS} {_SIZED} ensuremath thinspace medspace enspace quad qquad hfill rm bf it mathstrut".split()
+)
 _UPRIGHT = r"text|textrm|textbf|textit|textnormal|textsf|texttt|textup|mathrm|mbox|hbox|operatorname\*?|mathop"
 
 _TOKEN = re.compile(
@@ -42,7 +45,7 @@ _SIZES = re.compile(r"\\(?:left|right)\s*\.|\\(?:left|right|middle|[bB]igg?[lrm]
 _LINES = re.compile(r"(?<![-+*/=<>^_,;&({\[\s])[ \t]*\n\s*(?![-+*/=<>^_,;&){}\]\s]|\\(?:cdot|times|quad|text|end)\b)")
 _INFIX = re.compile(r"\{([^{}\\]*)\\(over|choose)(?![A-Za-z])([^{}\\]*)\}")
 _PREFIX = {"over": "\\frac", "choose": "\\binom"}
-_COLOURS = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}|\\(?:label|tag|hspace|vspace)\*?\s*\{[^{}]*\}")
+_COLOURS = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}|\\(?:label|tag|[hv]space|[hv]?phantom)\*?\s*\{[^{}]*\}")
 
 
 class Token(NamedTuple):

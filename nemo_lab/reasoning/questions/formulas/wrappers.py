@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 ROUNDS = 12  # wrappers within wrappers
 _LEAD = re.compile(r"(?i)\banswer\b[*_\s]*(?:is\b|[:=]|(?=[$\\]))[*_\s:]*")
+_MARKED = re.compile(r"(?s)(?:.*\n)?\s*####\s*(\S[^\n]*)")  # the last line of solutions of GSM8K
 _TAIL = re.compile(r"(?is)[.\s]*\bI hope (?:it|this) is correct.*$")
 _AROUND = [
     re.compile(r"```(?:\w+\n)?(.*?)```|`([^`]*)`", re.DOTALL),
@@ -26,6 +27,7 @@ _AROUND = [
     re.compile(r"\\(?:displaystyle|textstyle)\b(.*)", re.DOTALL),
     re.compile(r"\\(?:boldsymbol|mathbf|bm|underline)\s*\{([^{}]*)\}"),
     re.compile(r"\*([^*]+)\*|__([^_]+)__"),
+    re.compile(r"\"([^\"]*)\"|'([^']*)'"),
 ]
 _INLINE = re.compile(r"(?<!\\)\$(?!\s)((?:[^$\\]|\\.)+?)(?<![\s\\])\$(?!\d)|\\\(((?:(?!\\\)).)*)\\\)", re.DOTALL)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:\{|(?=[^\s{]))")
@@ -52,6 +54,8 @@ _NEGATED = re.compile(
 def unwrapped(text: str) -> str:
     """Return the answer without what is wrapped around it; one without wrappers comes back stripped."""
     text = _boxed(text.strip())
+    marked = _MARKED.fullmatch(text)
+    text = marked[1] if marked else text
     leads = list(_LEAD.finditer(text)) if "answer" in text.lower() else []
     if leads:
         text = _first_line(_TAIL.sub("", text[leads[-1].end() :]))
@@ -82,7 +86,7 @@ def _without_stars(text: str) -> str:
 
 def _unpunctuated(text: str) -> str:
     """Return the text without the sign that ends a sentence; dots that go on stay."""
-    if text.endswith((",", ";", ":")) or (text.endswith(".") and not text.endswith("..")):
+    if text.endswith((",", ";", ":", "。", "，", "；")) or (text.endswith(".") and not text.endswith("..")):
         return text[:-1].removesuffix("\\") if not text.endswith(("\\,", "\\;", "\\:")) else text[:-2]
     return text
 

@@ -81,3 +81,8 @@ def test_a_box_within_a_formula_is_left(text):
 @pytest.mark.parametrize("text", ["x**2", "**x**2**", r"a\$b", "2*3*4", "5!", "a_b_c"])
 def test_signs_of_a_formula_are_no_wrappers(text):
     assert unwrapped(text) in (text, "x**2")
+
+
+def test_the_marked_last_line_of_a_solution_is_the_answer():
+    assert unwrapped("She has 20 + 5 eggs.\n#### 25") == "25"
+    assert unwrapped("#5") == "#5"
