@@ -4,8 +4,10 @@
 
 import re
 
+import lxml.html
 import pytest
 
+from nemo_lab.curation.pages.chrome import drop_chrome
 from nemo_lab.curation.pages.prepass import prepare
 from tests.curation.made_pages import page
 
@@ -149,3 +151,10 @@ def test_every_article_of_a_page_is_its_main_part() -> None:
     assert "Two" in text
     assert "Of two" in text
     assert "Side" not in text
+
+
+@pytest.mark.parametrize(("words", "kept"), [(60, True), (20, False)])
+def test_a_named_part_that_is_most_of_an_unmarked_page_stays(words: int, kept: bool) -> None:
+    root = lxml.html.fromstring(f"<body><footer>{'END ' * words}</footer><p>{'prose ' * 40}</p></body>")
+    drop_chrome(root)
+    assert ("END" in root.text_content()) is kept
