@@ -39,7 +39,10 @@ def read_items(file: Path) -> list[str]:
             lines = decode(stream.read()).splitlines()
     except (*compressed.DAMAGE, NotText) as error:
         raise LabError(f"{str(file)!r} cannot be read as text ({error}); save it as UTF-8.") from error
-    return [line.strip() for line in lines if line.strip()]
+    items = [line.strip() for line in lines if line.strip()]
+    if not items:
+        raise LabError(f"{str(file)!r} holds no test item; give test items, one a line, or leave the file out.")
+    return items
 
 
 def too_short(items: Iterable[str]) -> list[str]:

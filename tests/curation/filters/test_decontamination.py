@@ -128,3 +128,10 @@ def test_what_is_no_text_and_no_file_is_refused():
     for file in (None, "", 5):
         with pytest.raises(LabError, match=r"file is .*, expected the path"):
             read_items(file)
+
+
+def test_a_list_without_items_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "items.txt"
+    file.write_text("\n  \n", encoding="utf-8")
+    with pytest.raises(LabError, match=r"holds no test item; give test items, one a line"):
+        read_items(file)
