@@ -53,9 +53,18 @@ def _check(out: Path, state: Mapping[str, Any], command: str) -> None:
         raise LabError(f"{str(out)!r} is a file; --out is the folder that the result is written to.")
     place = out / STATE
     if place.is_file():
-        _check_same(out, place.read_text(encoding="utf-8"), state)
+        if not _is_bare(out):
+            _check_same(out, place.read_text(encoding="utf-8"), state)
     elif out.is_dir() and any(path.name != WORK for path in out.iterdir()):
         raise LabError(f"{str(out)!r} is not empty and no result of {command}; choose another --out.")
+
+
+def _is_bare(out: Path) -> bool:
+    """Return whether a run took this folder and wrote nothing, as one does whose input turned out to be wrong."""
+    work = out / WORK
+    if not (work / LOCK).is_file():
+        return False
+    return {path.name for path in out.iterdir()} == {WORK, STATE} and [path.name for path in work.iterdir()] == [LOCK]
 
 
 def _check_same(out: Path, before: str, state: Mapping[str, Any]) -> None:
@@ -74,6 +83,8 @@ def _differences(before: str, state: Mapping[str, Any]) -> str:
         names = [name for name in {**old, **now} if name != "options" and old.get(name) != now.get(name)]
         was, has = old.get("options", {}), now.get("options", {})
         changed = [name for name in {**was, **has} if was.get(name) != has.get(name)]
+        if old.get("command") != now.get("command"):
+            return " (of another command)"
     except (ValueError, TypeError, AttributeError):
         return ""
     found = [*names, *(f"{name} was {was.get(name)!r:.40} and is {has.get(name)!r:.40}" for name in changed)]

@@ -28,6 +28,7 @@ def test_the_same_state_goes_on_and_what_was_asked_is_written_down(tmp_path: Pat
         ({"options": STATE["options"] | {"shard": 11}}, r"\(shard was 10 and is 11\)"),
         ({"options": STATE["options"] | {"new": True}}, r"\(new was None and is True\)"),
         ({"inputs": []}, r"\(inputs\)"),
+        ({"command": "extract", "inputs": []}, r"\(of another command\)"),
         (
             {"good": "1", "options": STATE["options"] | {"languages": []}},
             r"\(good, languages was \['en'\] and is \[\]\)",
@@ -35,14 +36,23 @@ def test_the_same_state_goes_on_and_what_was_asked_is_written_down(tmp_path: Pat
     ],
 )
 def test_another_state_is_refused_by_what_differs(tmp_path: Path, change: dict, words: str) -> None:
-    with folder.held(tmp_path / "out", STATE, "curate"):
-        pass
+    with folder.held(tmp_path / "out", STATE, "curate") as work:
+        (work / "part-00000.parquet").touch()
     with (
         pytest.raises(LabError, match=f"other inputs or options {words}"),
         folder.held(tmp_path / "out", STATE | change, "curate"),
     ):
         raise AssertionError("held")
     assert json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8")) == STATE
+
+
+def test_a_run_that_wrote_nothing_does_not_block_the_folder(tmp_path: Path) -> None:
+    """As one does whose input turned out to be wrong: the corrected command must not need another folder."""
+    with pytest.raises(LabError, match="no page"), folder.held(tmp_path / "out", STATE, "curate"):
+        raise LabError("There is no page in it.")
+    other = STATE | {"inputs": []}
+    with folder.held(tmp_path / "out", other, "curate"):
+        assert json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8")) == other
 
 
 @pytest.mark.parametrize("foreign", ["", "[]", "{", '{"options": 3}', "null"])

@@ -240,6 +240,7 @@ def test_a_second_run_cannot_change_what_the_first_is_of(tmp_path: Path, monkeyp
     def late(lock, out: Path) -> None:
         if not others:
             others.append((out / "run.json").write_text("another run's", encoding="utf-8"))
+            (out / "report.parquet").touch()
         hold(lock, out)
 
     monkeypatch.setattr(folder, "_hold", late)
