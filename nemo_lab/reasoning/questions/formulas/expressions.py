@@ -1,7 +1,5 @@
 r"""One side of a formula, without signs of relations: from its sums down to its atoms.
 
-    Reader(tokens(r"\frac{1}{2}x^2")).whole()           # Scalar(x**2/2)
-
 The reader takes every token or raises. It knows TeX and the plain notation that models mix with it: sqrt(x), 2*x,
 x**2. What has two readings it refuses: `3 4`, `1/2x`, `x^2^3`, `2\frac53`, `\sin x/2`.
 """
@@ -52,8 +50,7 @@ class Reader:
     """Reads the tokens of one side; `whole` is its only door.
 
     Args:
-        found: the tokens.
-        sign: what a plus-minus stands for, 1 or -1.
+        found: the tokens. sign: what a plus-minus stands for, 1 or -1.
     """
 
     def __init__(self, found: list[Token], sign: int = 1) -> None:
@@ -292,8 +289,6 @@ class Reader:
         if cursor.next() == "/":
             raise Unreadable("a function of one side of a slash, or of both")
         return value
-
-    # --- brackets
 
     def _sign_or_bracket(self, sign: str) -> Expr | Value:
         if sign in OPENING:
