@@ -25,7 +25,8 @@ def code_hash(notebook: Path) -> str:
     Raises:
         LabError: the file is not a notebook, or a cell is not Python.
     """
-    return sources.here().digest([*_pieces(notebook), *shown_records(notebook)])
+    pieces = _pieces(notebook)
+    return sources.here().digest([*pieces, *_shown(notebook, pieces)])
 
 
 def shown_records(notebook: Path) -> list[str]:
@@ -33,7 +34,11 @@ def shown_records(notebook: Path) -> list[str]:
 
     Empty for a notebook that shows its own alone.
     """
-    shows = sources.Node(find_runs.__module__, find_runs.__name__) in sources.here().reached(_pieces(notebook))
+    return _shown(notebook, _pieces(notebook))
+
+
+def _shown(notebook: Path, pieces: list[sources.Piece]) -> list[str]:
+    shows = sources.Node(find_runs.__module__, find_runs.__name__) in sources.here().reached(pieces)
     return list(_records_of_others(notebook)) if shows else []
 
 
