@@ -24,7 +24,7 @@ _PAGES = frozenset((".html", ".htm", ".xhtml", ".shtml", ".ipynb", ".txt", ".md"
 _HTML_COLUMNS = ("html", "content", "raw_content", "body", "text")
 _NOTEBOOK = "application/x-ipynb+json"
 _KNOWN = f".warc, .warc.gz, .warc.zst, .parquet and {', '.join(sorted(_PAGES))}"
-_URL_COLUMNS = ("url", "uri", "warc_target_uri", "id")
+URL_COLUMNS = ("url", "uri", "warc_target_uri", "id")
 _PAGE_TYPES = re.compile(r"html|text/plain|text/markdown|ipynb|^$", re.IGNORECASE)
 
 Also = Callable[[Path], bool]
@@ -207,7 +207,7 @@ def _parquet(file: Path, limit: int) -> Iterator[Record]:
         table = pq.ParquetFile(file)
         names = table.schema_arrow.names
         column = next((name for name in _HTML_COLUMNS if name in names), None)
-        address = next((name for name in _URL_COLUMNS if name in names), None)
+        address = next((name for name in URL_COLUMNS if name in names), None)
         if column is None:
             raise LabError(
                 f"{file.name} has no column of pages; its columns are {', '.join(names)}, "

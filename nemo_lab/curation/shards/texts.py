@@ -12,10 +12,10 @@ from typing import Any
 from nemo_lab.corpora import compressed
 from nemo_lab.corpora.json_values import values
 from nemo_lab.curation.pages.page import TEXT_TYPE, Damaged, Page, Record
+from nemo_lab.curation.shards.records import URL_COLUMNS
 
 _SUFFIXES = (".jsonl", ".ndjson", ".json")
 _TEXT_NAMES = ("text", "raw_content", "content", "html", "body")
-_URL_NAMES = ("url", "uri", "warc_target_uri", "id")
 
 
 def is_json(file: Path) -> bool:
@@ -41,7 +41,7 @@ def read(file: Path, limit: int) -> Iterator[Record]:
 def _record(row: Any, place: str) -> Record:
     if not isinstance(row, dict):
         return Damaged("", place, "not a JSON object")
-    url = next((str(row[name]) for name in _URL_NAMES if isinstance(row.get(name), str | int)), "")
+    url = next((str(row[name]) for name in URL_COLUMNS if isinstance(row.get(name), str | int)), "")
     found = next((name for name in _TEXT_NAMES if isinstance(row.get(name), str)), "")
     if not found:
         return Damaged(url, place, "no text in this row")
