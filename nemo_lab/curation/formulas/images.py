@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from nemo_lab.curation.formulas.asciimath import asciimath_to_latex
 from nemo_lab.curation.formulas.formula import LATEX_LOOK, Formula, is_prose, is_tex, parsed, unwrapped
-from nemo_lab.curation.formulas.tree import UnreadableError, tag_of
+from nemo_lab.curation.formulas.tree import UnreadableError, removed, tag_of
 
 CLASS = re.compile(
     r"(?:^|[\s_-])(?:math|kdmath|arithmatex|tex|latex|formula\w*|equation|mwe-math\S*|eqn?|latexcenter|texrender|mathtype)(?=$|[\s_-])"
@@ -116,12 +116,12 @@ def drop_copies(root: Any) -> None:
         image = next(copy.iter("img"), None)
         beside = None if image is None else next((one for one in _beside(copy) if _is_image(one)), None)
         if image is not None and beside is not None and _same(image, beside):
-            _remove(beside if not text_of(beside) and text_of(image) else copy)
+            removed(beside if not text_of(beside) and text_of(image) else copy)
     for image in root.iter("img"):
         following = image.getnext()
         shown = "equation_image" in (image.get("class") or "") and following is not None
         if shown and "hidden-readable" in (following.get("class") or ""):
-            _remove(following)
+            removed(following)
 
 
 def _beside(copy: Any) -> Iterator[Any]:
@@ -142,13 +142,3 @@ def _same(image: Any, lazy: Any) -> bool:
     if text_of(image) and text_of(lazy):
         return text_of(image) == text_of(lazy)
     return address_of(image) == address_of(lazy) or (lazy.get("src") or "data:").startswith("data:")
-
-
-def _remove(element: Any) -> None:
-    parent, previous, tail = element.getparent(), element.getprevious(), element.tail
-    if tail and previous is not None:
-        previous.tail = (previous.tail or "") + tail
-    elif tail:
-        parent.text = (parent.text or "") + tail
-    element.tail = None
-    parent.remove(element)

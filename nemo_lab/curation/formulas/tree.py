@@ -42,6 +42,18 @@ def is_nested(element: Any) -> bool:
     return False
 
 
+def removed(element: Any) -> Any:
+    """Take an element out of its tree, its tail left behind, and return it."""
+    parent, previous, tail = element.getparent(), element.getprevious(), element.tail
+    if tail and previous is not None:
+        previous.tail = (previous.tail or "") + tail
+    elif tail:
+        parent.text = (parent.text or "") + tail
+    element.tail = None
+    parent.remove(element)
+    return element
+
+
 def mathml(name: str, children: Iterable[Any] = (), text: str = "", **attributes: str) -> Any:
     """Return a new MathML element with children or a text.
 

@@ -15,7 +15,7 @@ import re
 from itertools import islice, takewhile
 from typing import Any
 
-from nemo_lab.curation.formulas.tree import tag_of
+from nemo_lab.curation.formulas.tree import removed, tag_of
 from nemo_lab.curation.pages import math_signs
 
 SHARE = 0.4
@@ -121,7 +121,7 @@ def drop_chrome(root: Any) -> list[Any]:
             continue
         if free or tag == "a" or _length(element) <= limit or _is_long_menu(element, tag, root):
             skip = sum(1 for _ in element.iter()) - 1
-            dropped.append(_removed(element))
+            dropped.append(removed(element))
     return dropped
 
 
@@ -265,15 +265,3 @@ def _length(element: Any) -> int:
     text = lxml.etree.tostring(element, encoding="unicode", method="text", with_tail=False)
     hidden = sum(len("".join((inner.text or "").split())) for inner in element.iter("script", "style"))
     return len("".join(text.split())) - hidden
-
-
-def _removed(element: Any) -> Any:
-    """Take an element out of its tree, its tail left behind, and return it."""
-    parent, previous, tail = element.getparent(), element.getprevious(), element.tail
-    if tail and previous is not None:
-        previous.tail = (previous.tail or "") + tail
-    elif tail:
-        parent.text = (parent.text or "") + tail
-    element.tail = None
-    parent.remove(element)
-    return element

@@ -4,7 +4,7 @@ import lxml.etree
 import lxml.html
 import pytest
 
-from nemo_lab.curation.formulas.tree import UnreadableError, classed, is_nested, mathml, tag_of
+from nemo_lab.curation.formulas.tree import UnreadableError, classed, is_nested, mathml, removed, tag_of
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,18 @@ def test_wrappers_in_wrappers_are_nested_and_a_page_is_not() -> None:
     plain = lxml.html.fromstring("<div>" * 100 + "<b class='math'>x</b>")
     assert not is_nested(next(plain.iter("b")))
     assert classed(lxml.html.fromstring("<b class=' a b '>x</b>")) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("markup", "left"),
+    [
+        ("<p>a<b>x</b> tail<i>y</i></p>", "<p>a tail<i>y</i></p>"),
+        ("<p><i>y</i>a<b>x</b> tail</p>", "<p><i>y</i>a tail</p>"),
+        ("<p><b>x</b></p>", "<p></p>"),
+    ],
+)
+def test_what_is_removed_leaves_the_text_behind_it(markup: str, left: str) -> None:
+    root = lxml.html.fromstring(markup)
+    part = removed(root.find("b"))
+    assert lxml.html.tostring(root, encoding="unicode") == left
+    assert lxml.html.tostring(part, encoding="unicode") == "<b>x</b>"
