@@ -172,13 +172,23 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
 
+    over = False
+
     def stop(*_: object) -> None:
+        nonlocal over
+        over = True
         raise TimeUp
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # Again and again: what is raised inside a finaliser is dropped by Python, and a library may catch it.
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds / 10)
     try:
         yield
+    except Exception:
+        if not over:
+            raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+    if over:
+        raise TimeUp

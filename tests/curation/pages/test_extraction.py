@@ -2,16 +2,19 @@
 
 # ruff: noqa: E501  markup stays on one line
 
+import contextlib
 import gzip
 import os
 import random
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nemo_lab.curation import Extraction, Failure, Page, extract, extract_html
+from nemo_lab.curation.pages.extraction import TimeUp, time_limit
 from nemo_lab.curation.pages.lynx import Limits
 from nemo_lab.errors import LabError
 from tests.curation.made_pages import article, page
@@ -108,6 +111,46 @@ def test_the_time_limit_stops_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     (result,) = extract([Page(b"<p>x", "", "")], Limits(seconds=0.2))
     assert result == Failure("took more than 0.2 s before rendering")
     assert time.monotonic() - start < 50
+
+
+def caught() -> None:
+    """A library that catches everything."""
+    with contextlib.suppress(Exception):
+        time.sleep(60)
+
+
+def wrapped() -> None:
+    """A library that makes an error of its own of every other."""
+    try:
+        time.sleep(60)
+    except Exception as error:
+        raise ValueError("no tree") from error
+
+
+class Dropped:
+    """Python drops what is raised in a finaliser; the work goes on after it."""
+
+    def __del__(self) -> None:
+        time.sleep(0.3)
+
+
+def dropped() -> None:
+    Dropped()
+    time.sleep(60)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("work", [caught, wrapped, dropped])
+def test_the_time_limit_holds_where_its_signal_is_swallowed(work: Callable[[], None]) -> None:
+    start = time.monotonic()
+    with pytest.raises(TimeUp), time_limit(0.2):
+        work()
+    assert time.monotonic() - start < 50
+
+
+def test_within_the_time_limit_a_fault_stays_what_it_is() -> None:
+    with pytest.raises(ValueError, match="no tree"), time_limit(60):
+        raise ValueError("no tree")
 
 
 pieces = st.sampled_from(
