@@ -29,7 +29,7 @@ _TEXT_MATH = re.compile(
     r"|(?<![\\$\w])\$(?P<single>[^\s$](?:(?:[^$\n]|\n(?!\s*\n)){0,400}?[^\s$\\])?)\$(?![\w$])",
     re.DOTALL,
 )
-_FIRST = r"[$\\\[#]"
+_FIRST = frozenset("$\\[#")
 _CHEAP = re.compile(rf"\\[(\[]|\$|\\begin|\[/(?i:{_TAGS})\]|##")
 _MATHEMATICAL = re.compile(r"\\[A-Za-z]+|[\^_=<>+]|^[A-Za-z]$|^[A-Za-z]\(|^-?\d+$|^[A-Za-z],\s?[A-Za-z]$")
 _HASHED = re.compile(r"\\[A-Za-z]+|(?<![A-Za-z])[A-Za-z]\s?[\^_]|[^=!<>]=[^=]|^\s*[A-Za-z]\s*$|^\s*[A-Za-z]\(")
@@ -65,12 +65,12 @@ class Delimiters:
     """What stands round formulas in a page's text.
 
     Attributes:
-        look: finds texts that may hold a formula, by the first character of what stands before one.
+        first: the first characters of what stands before a formula.
         pairs: signs that the page declares besides the usual ones, with the pattern of each.
         dollars: whether the page declares the single dollar.
     """
 
-    look: re.Pattern[str] = re.compile(_FIRST)
+    first: frozenset[str] = _FIRST
     pairs: tuple[tuple[_Pair, re.Pattern[str]], ...] = ()
     dollars: bool = False
 
@@ -90,8 +90,8 @@ def declared(root: Any) -> Delimiters:
     if ascii_ and not any(pair.ascii for pair in pairs.values()):
         pairs["`"] = _Pair("`", "`", False, True)
     longest = sorted(pairs.values(), key=lambda pair: -len(pair.left))
-    look = "|".join([_FIRST, *(re.escape(pair.left[0]) for pair in longest)])
-    return Delimiters(re.compile(look), tuple((pair, pair.pattern()) for pair in longest), dollars)
+    first = _FIRST | {pair.left[0] for pair in longest}
+    return Delimiters(first, tuple((pair, pair.pattern()) for pair in longest), dollars)
 
 
 def _declared_in(text: str) -> list[_Pair]:

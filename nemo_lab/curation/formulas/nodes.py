@@ -10,6 +10,7 @@ that is a formula and cannot be read gives a formula without LaTeX: it is counte
 import json
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from nemo_lab.curation.formulas import word
@@ -76,12 +77,20 @@ def formula_of(element: Any, tag: str) -> Formula | None:
         return _BY_TAG[tag](element)
     if tag in _WRITTEN:
         return None if is_nested(element) else _written(element)
-    if _NAMED.search(element.get("class") or "") and not is_nested(element):
+    attributes = element.keys()
+    if not attributes:
+        return None
+    if _is_named(element.get("class") or "") and not is_nested(element):
         classes = classed(element)
         found = rendered(element, classes) or _by_class(element, classes)
         if found:
             return found
-    return _data(element) if any(name.startswith("data-") for name in element.keys()) else None  # noqa: SIM118
+    return _data(element) if any(name.startswith("data-") for name in attributes) else None
+
+
+@lru_cache(4096)  # a page has few classes and asks for them thousands of times
+def _is_named(classes: str) -> bool:
+    return _NAMED.search(classes) is not None
 
 
 def _by_class(element: Any, classes: frozenset[str]) -> Formula | None:

@@ -12,6 +12,7 @@ page's title stay, and so does a part of more text than links; where only furnit
 """
 
 import re
+from functools import lru_cache
 from itertools import islice, takewhile
 from typing import Any
 
@@ -98,6 +99,7 @@ _SIGN = re.compile(
 )
 _CANDIDATES = frozenset(("div", "section", "header", "ul", "ol", "table", "p", "td", "span", "form", "dl"))
 _LINK_LISTS = frozenset(("ul", "ol", "table", "dl", "div", "p"))
+_CALLED = _TAGS | _LINK_LISTS | {"header"}  # others are furniture by what their attributes say
 _CONTENT = frozenset(("pre", "math", "script", "img", "h1", "h2"))
 _BLOCKS = frozenset(("pre", "listing", "xmp"))
 
@@ -113,7 +115,9 @@ def drop_chrome(root: Any) -> list[Any]:
     for element in list(root.iter()):
         skip -= 1
         tag = tag_of(element)
-        if skip >= 0 or not tag or element in kept or element.getparent() is None:
+        if skip >= 0 or not (tag in _CALLED or element.keys()) or not tag:
+            continue
+        if element in kept or element.getparent() is None:
             continue
         free = bool(mains) and element not in inside  # what stands beside the main part may be longer than it
         banner = free and tag == "header" and _is_banner(element, titled)
@@ -127,7 +131,12 @@ def drop_chrome(root: Any) -> list[Any]:
 
 def is_panel(element: Any) -> bool:
     """Return whether the element is the panel of a tab, which waits for its turn to be seen."""
-    return element.get("role") == "tabpanel" or _PANEL.search(element.get("class") or "") is not None
+    return element.get("role") == "tabpanel" or _is_panel_class(element.get("class") or "")
+
+
+@lru_cache(4096)
+def _is_panel_class(named: str) -> bool:
+    return _PANEL.search(named) is not None
 
 
 def _main_parts(root: Any) -> list[Any]:
@@ -238,10 +247,15 @@ def _says_so(element: Any, tag: str) -> bool:
         return True
     if tag not in _CANDIDATES:
         return False
-    if _WORDS.search(element.get("class") or ""):
+    if _is_furniture_class(element.get("class") or ""):
         return True
     found = _WORDS.search(element.get("id") or "")
     return found is not None and not _in_heading(found[0].strip(" _-"), element)
+
+
+@lru_cache(4096)  # a page has few classes and asks for them thousands of times
+def _is_furniture_class(named: str) -> bool:
+    return _WORDS.search(named) is not None
 
 
 def _in_heading(word: str, element: Any) -> bool:

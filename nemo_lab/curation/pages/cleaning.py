@@ -79,34 +79,40 @@ _LABELS = (
 )
 _ARROWS = "(?:«|»|‹|›|←|→|<<|>>|:|¶)?"
 _LINK_LINE = re.compile(rf"{_ARROWS}\s*(?:{'|'.join(_LABELS)})\s*{_ARROWS}", re.IGNORECASE)
-_NOTICES = (
+_PHRASES = (  # a line with one of them is none of the text
     "all rights reserved",
-    r"^\W*(?:©|\(c\)|copyright)\s.{0,80}$",
     "created using sphinx",
     "built with sphinx",
-    r"^\W*(?:page |documentation )?generated (?:by|on|at|with|using)\b.{0,80}$",
-    r"powered by\b.{0,40}$",
-    r"^\W*last (?:updated|modified|edited)(?: on)?\b.{0,60}$",
-    "this (?:site|website|page) uses cookies",
+    "this site uses cookies",
+    "this website uses cookies",
+    "this page uses cookies",
     "we use cookies",
     "enable javascript",
-    "javascript is (?:disabled|required)",
+    "javascript is disabled",
+    "javascript is required",
     "your browser does not",
-    "accept (?:all )?cookies",
+    "accept cookies",
+    "accept all cookies",
     "follow us on",
     "subscribe to our",
-    r"^\W*(?:posted|published|submitted|written) (?:by|on|in)\b.{0,80}$",
     "please turn javascript",
     "enter search terms",
-    r"^(?:in|out) ?\[[\d* ]{0,5}\]:?$",
-    r"^(?:asked|viewed|modified|answered|edited) ?\d[\w, ]{0,20}(?:times|ago)$",
     "your email address will not be",
-    "^from wikipedia, the free encyclopedia$",
-    r"^page \d+ of \d+\b.{0,40}$",
-    "^all times are gmt",
-    r"^(?:next|prev|previous|up): .{1,80}?(?:, |\[)(?:up|previous|prev|top|index|contents)\b.{0,100}$",
 )
-_BOILERPLATE = re.compile("|".join(_NOTICES), re.IGNORECASE)
+_NOTICES = (  # from the line's first character
+    r"\W*(?:©|\(c\)|copyright)\s.{0,80}$",
+    r"\W*(?:page |documentation )?generated (?:by|on|at|with|using)\b.{0,80}$",
+    r".*powered by\b.{0,40}$",
+    r"\W*last (?:updated|modified|edited)(?: on)?\b.{0,60}$",
+    r"\W*(?:posted|published|submitted|written) (?:by|on|in)\b.{0,80}$",
+    r"(?:in|out) ?\[[\d* ]{0,5}\]:?$",
+    r"(?:asked|viewed|modified|answered|edited) ?\d[\w, ]{0,20}(?:times|ago)$",
+    "from wikipedia, the free encyclopedia$",
+    r"page \d+ of \d+\b.{0,40}$",
+    "all times are gmt",
+    r"(?:next|prev|previous|up): .{1,80}?(?:, |\[)(?:up|previous|prev|top|index|contents)\b.{0,100}$",
+)
+_NOTICE = re.compile("|".join(_NOTICES))
 _MARKERS = re.compile(
     r"\[(?:edit|hide|show|citation needed|source|img|image|link|button|\d+\.(?:png|gif|svg|jpg))\]|¶(?=\s*$)",
     re.IGNORECASE,
@@ -153,7 +159,11 @@ def is_boilerplate(line: str) -> bool:
         return True
     if len(bare) <= 40 and _LINK_LINE.fullmatch(bare):
         return True
-    return len(bare) <= 200 and (bool(_BOILERPLATE.search(bare)) or _is_link_path(bare))
+    return len(bare) <= 200 and (_is_notice(bare.lower()) or _is_link_path(bare))
+
+
+def _is_notice(line: str) -> bool:
+    return any(phrase in line for phrase in _PHRASES) or _NOTICE.match(line) is not None
 
 
 def _is_link_path(line: str) -> bool:

@@ -6,6 +6,7 @@ as blanks, line numbers and copy buttons left out.
 """
 
 import re
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -138,29 +139,48 @@ def _collect(element: Any, pieces: list[str], preformatted: bool, depth: int) ->
 
 def _is_beside_code(element: Any) -> bool:
     """Return whether an element in a block is the number of a line, a button or a note's mark, and no code."""
-    if tag_of(element) in ("button", "script", "style", "clipboard-copy"):
+    tag = tag_of(element)
+    if tag in ("button", "script", "style", "clipboard-copy"):
         return True
-    named, style = element.get("class") or "", element.get("style") or ""
-    if _NUMBERS.search(named) or _ANNOTATION.search(named):
+    attributes = element.keys()
+    if not attributes:
+        return False
+    is_beside, maybe, can_copy = _beside_by_class(element.get("class") or "")
+    if is_beside:
         return True
-    maybe = bool(_MAYBE_NUMBERS.search(named) or (style and _NO_SELECTION.search(style)))
-    maybe = maybe or any(map(_NUMBER_ATTRIBUTE.match, element.keys()))
-    if maybe and tag_of(element) != "ol" and _ONLY_NUMBERS.fullmatch("".join(element.itertext())):
+    if attributes != ["class"]:
+        maybe = maybe or any(map(_NUMBER_ATTRIBUTE.match, attributes))
+        maybe = maybe or _NO_SELECTION.search(element.get("style") or "") is not None
+        can_copy = can_copy or element.get("role") == "button"
+    if maybe and tag != "ol" and _ONLY_NUMBERS.fullmatch("".join(element.itertext())):
         return True
-    can_copy = "cop" in named or "clip" in named or element.get("role") == "button"
     return can_copy and _COPY.fullmatch("".join(element.itertext()).strip()) is not None
+
+
+@lru_cache(4096)  # highlighted code has a class on each word, the same few thousands of times
+def _beside_by_class(named: str) -> tuple[bool, bool, bool]:
+    """Return whether a class says that it is no code, that it may be the number of a line, or a button to copy."""
+    is_beside = _NUMBERS.search(named) is not None or _ANNOTATION.search(named) is not None
+    return is_beside, _MAYBE_NUMBERS.search(named) is not None, "cop" in named or "clip" in named
 
 
 def _ends_line(element: Any) -> bool:
     """Return whether the element is a line that its style alone keeps apart from the next one."""
+    if not _is_line(element) or "\n" in (element.tail or ""):
+        return False
     following = element.getnext()
-    return following is not None and "\n" not in (element.tail or "") and _is_line(element) and _is_line(following)
+    return following is not None and _is_line(following)
 
 
 def _is_line(element: Any) -> bool:
     if tag_of(element) == "code" and tag_of(element.getparent()) == "pre":
         return True
-    return bool(_LINE.search(element.get("class") or "")) or element.get("data-line") is not None
+    return _is_line_class(element.get("class") or "") or element.get("data-line") is not None
+
+
+@lru_cache(4096)
+def _is_line_class(named: str) -> bool:
+    return _LINE.search(named) is not None
 
 
 def _break(pieces: list[str], wanted: bool) -> None:

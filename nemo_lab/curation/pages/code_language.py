@@ -6,7 +6,7 @@ what stands round it. A class without a prefix is a language where Pygments know
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from nemo_lab.curation.formulas.tree import tag_of
@@ -82,11 +82,17 @@ def _on_block(element: Any) -> str:
 
 def _named(element: Any) -> str:
     """Return the language in an element's attributes or class."""
+    said = dict(element.items())
     for attribute in _ATTRIBUTES:
-        if name := _language(element.get(attribute) or ""):
+        if attribute in said and (name := _language(said[attribute])):
             return name
-    classes = element.get("class") or ""
-    for found in _PREFIX.finditer(f"{classes} {element.get('data-syntaxhighlighter-params') or ''}"):
+    return _in_class(said.get("class", ""), said.get("data-syntaxhighlighter-params", "")) if said else ""
+
+
+@lru_cache(4096)  # a page asks for the same few classes all the time
+def _in_class(classes: str, parameters: str) -> str:
+    """Return the language in a class, or in what an old highlighter is told."""
+    for found in _PREFIX.finditer(f"{classes} {parameters}"):
         if name := _language(found[1]):
             return name
     sphinx = _SPHINX.search(classes)

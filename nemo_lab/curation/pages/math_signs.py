@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 
@@ -20,7 +21,8 @@ def _names(text: str) -> frozenset[str]:
 
 
 # No alternative crosses a "<", so that the walk stays linear on broken markup.
-_TAG = re.compile(r"""<(/?)([A-Za-z][\w:-]{0,40})((?:[^<>"']++|"[^"<]*+"|'[^'<]*+'|["'])*+)>?""")
+_ATTRIBUTES = r"""((?:[^<>"']++|"[^"<]*+"|'[^'<]*+'|["'])*+)>?"""
+_TAG = re.compile(rf"<(/?)([A-Za-z][\w:-]{{0,40}}){_ATTRIBUTES}")
 _COMMENT = re.compile(r"<!--(?!\[if[^\]]*msEquation)(?:(?!-->|<!--).)*+-->", re.DOTALL)
 _TAGS = _names(
     "math omath mjx-container mjx-math mathjax tex latex tex-math la-tex math-field math-jax asciimath "
@@ -33,6 +35,7 @@ _VOID = _names("img input br hr")
 _BLOCKS = _names("p div li ul ol dl dd dt tr td th table h1 h2 h3 h4 h5 h6 br hr section article body")
 # no formula goes on behind one of these
 _ENDS = _names("p li h1 h2 h3 h4 h5 h6 section article body")
+
 _CLASS = re.compile(
     r"""\bclass\s*=\s*["']?[^"'>]*?(?<![\w-])(?:katex(?:--?(?:display|block|inline))?|mjx-(?:chtml|math)|mjpage\w*|mwe-math-element"""
     r"|ql-formula|latex-rendered|ltx_Math|ltx_eqn_table|arithmatex|(?:inline|display|block)-?math|math-?(?:inline|display|block|tex)"
@@ -55,9 +58,8 @@ _IMAGE = re.compile(
 )
 # What the attributes of a formula hold in one place or another; looking for these first makes the walk fast.
 _HINTS = re.compile(r"ath|[eE][xX]|mj|ltx|quation|ormula|mml|rsist|ht=tx|codecogs|[$\\^]|_\{")
-_PAGE_HINT = re.compile(
-    r"math|tex(?!t|e)|mj[xp]|ltx|formula|equation|data-expr|persist|cht=tx|codecogs|\\[(\[]|\$|##", re.IGNORECASE
-)
+_PAGE_HINTS = _names(r"math mjx mjp ltx formula equation data-expr persist cht=tx codecogs \( \[ $ ##")
+_PAGE_HINT = re.compile("tex(?![te])")
 _COMMANDS = (
     "frac|dfrac|tfrac|sum|prod|int|oint|iint|sqrt|alpha|beta|gamma|delta|epsilon|varepsilon|theta|lambda|mu|pi|sigma|"
     "phi|varphi|psi|omega|Gamma|Delta|Sigma|Omega|Phi|cdot|cdots|ldots|dots|times|leq?|geq?|neq?|approx|equiv|sim|in|"
@@ -99,7 +101,7 @@ class Evidence:
 
 def count(page: str) -> Evidence:
     """Return the signs of mathematics in a page or a piece of one."""
-    if not _PAGE_HINT.search(page) and not _SYMBOLS.search(page) and not _ENTITY.search(page):
+    if not _may_have_signs(page):
         return Evidence()
     kinds: Counter[str] = Counter()
     text = html.unescape("".join(_walk(_COMMENT.sub("", page), kinds)))
@@ -108,6 +110,13 @@ def count(page: str) -> Evidence:
     found = sum(_is_formula(one) for one in _DELIMITED.finditer(text))
     found += sum(_is_mathematical(one[1]) for one in _TICKS.finditer(text)) if asciimath else 0
     return Evidence(kinds["element"] + rendered + found, len(_SYMBOLS.findall(text)))
+
+
+def _may_have_signs(page: str) -> bool:
+    lower = page.lower()
+    if any(hint in lower for hint in _PAGE_HINTS) or _PAGE_HINT.search(lower):
+        return True
+    return _SYMBOLS.search(page) is not None or _ENTITY.search(page) is not None
 
 
 def in_element(element: Any) -> int:
@@ -119,32 +128,59 @@ def in_element(element: Any) -> int:
 
 def _walk(page: str, kinds: Counter[str]) -> Iterator[str]:
     """Yield the page's text outside code and formulas in elements, which are counted in `kinds`."""
-    at, inside, depth = 0, "", 0
+    at = 0
     for found in _TAG.finditer(page):
-        name = found[2].lower().rpartition(":")[2]
-        if inside:
-            if name == inside:
-                depth += -1 if found[1] else inside not in _RAW
-            lost = inside not in _SILENT and name in _ENDS and name != inside
-            if depth and not lost:
-                at = found.end()
-                continue
-            kinds["element"] -= bool(lost and inside in _BLOCKS)  # it was what holds formulas
-            inside, at = "", found.end()
-            if not lost:
-                continue
-        if at < found.start():
-            yield page[at : found.start()]
-        if name in _BLOCKS:
-            yield "\n"
+        start = found.start()
+        if start < at:
+            continue  # in an element that was opened
+        if at < start:
+            yield page[at:start]
         at = found.end()
-        if found[1]:
-            continue
-        kind = _kind(name, found[3])
-        kinds[kind] += 1
-        if (kind or name in _SILENT) and name not in _VOID and not found[3].endswith("/"):
-            inside, depth = name, 1
-    yield "" if inside else page[at:]
+        name, kind, breaks, opens = _read(found[0])
+        if breaks:
+            yield "\n"
+        if kind:
+            kinds[kind] += 1
+        if opens:
+            at = _behind(name, page, at, kinds)
+    yield page[at:]
+
+
+@lru_cache(8192)  # a page has few tags and has them thousands of times
+def _read(tag: str) -> tuple[str, str, bool, bool]:
+    """Return a tag's name, what sign of a formula it is, whether it ends a line, and whether no text follows."""
+    found = _TAG.match(tag)
+    assert found is not None
+    name = _name(found)
+    if found[1]:
+        return name, "", name in _BLOCKS, False
+    kind = _kind(name, found[3])
+    opens = bool(kind or name in _SILENT) and name not in _VOID and not found[3].endswith("/")
+    return name, kind, name in _BLOCKS, opens
+
+
+def _behind(name: str, page: str, at: int, kinds: Counter[str]) -> int:
+    """Return where the text goes on behind the element that was opened; a formula without an end loses its sign."""
+    depth = 1
+    for found in _tags_in(name).finditer(page, at):
+        if _name(found) != name:
+            kinds["element"] -= name in _BLOCKS  # it was what holds formulas
+            return found.start()
+        depth += -1 if found[1] else name not in _RAW
+        if not depth:
+            return found.end()
+    return len(page)
+
+
+def _name(tag: re.Match[str]) -> str:
+    return str(tag[2]).lower().rpartition(":")[2]
+
+
+@lru_cache(64)
+def _tags_in(name: str) -> re.Pattern[str]:
+    """Return the tags that matter in an element: its own, and those behind which no formula goes on."""
+    names = "|".join([name] if name in _SILENT else [name, *sorted(_ENDS)])
+    return re.compile(rf"<(/?)((?:[A-Za-z][\w-]*+:)?(?i:{names})(?![\w:-])){_ATTRIBUTES}")
 
 
 def _kind(name: str, attributes: str) -> str:

@@ -95,6 +95,7 @@ def prepare(page: str) -> Prepared:
         if part.tag != "a":
             prepared.set_aside(part)
     open_widgets(root)
+    delimited = _delimited(root, prepared.delimiters)
     skip = 0
     for element in list(root.iter()):
         if skip:
@@ -102,7 +103,9 @@ def prepare(page: str) -> Prepared:
             continue
         tag = tag_of(element)
         size = _handle(element, tag, prepared) if tag else _drop(element)
-        skip = size - 1
+        if not size and element in delimited:
+            _hold_text(element, tag, prepared)
+        skip = max(0, size - 1)
     _flatten(root, prepared.shelf)
     prepared.html = _markup(root)
     return prepared
@@ -135,7 +138,7 @@ def _title(root: Any) -> str:
 
 
 def _handle(element: Any, tag: str, prepared: Prepared) -> int:
-    """Do what this element asks for; return how many elements of the walk are done with."""
+    """Do what this element asks for; return how many elements of the walk are gone with it, none if it stays."""
     formula = nodes.formula_of(element, tag)
     if formula is not None:
         return _hold_formula(element, formula, prepared)
@@ -160,8 +163,16 @@ def _handle(element: Any, tag: str, prepared: Prepared) -> int:
         element.tag = "span"  # the renderer would write [DEL: … :DEL]
     elif tag in YOUNGER:
         element.tag = "div"  # blocks that the renderer does not know: it would glue their words together
-    _hold_text(element, tag, prepared)
-    return 1
+    return 0
+
+
+def _delimited(root: Any, delimiters: Delimiters) -> set[Any]:
+    """Return the elements in whose text, or behind whose children, formulas between delimiters may stand."""
+    signs = {f"sign{number}": sign for number, sign in enumerate(sorted(delimiters.first))}
+    has_one = " or ".join(f"contains(., ${name})" for name in signs)
+    texts = root.xpath(f"//text()[{has_one}]", **signs)
+    owners = ((text.getparent(), text.is_tail) for text in texts)
+    return {owner.getparent() if is_tail else owner for owner, is_tail in owners}
 
 
 def _open_note(element: Any) -> None:
@@ -236,10 +247,11 @@ def _hold_text(element: Any, tag: str, prepared: Prepared) -> None:
         word = prepared.shelf.keep(DISPLAY if display else INLINE, latex)
         return f"\n{word}\n" if display else word
 
-    places = [(element, "text"), *((child, "tail") for child in element)]
-    for owner, name in places:
+    if _in_code(element, tag):
+        return
+    for owner, name in [(element, "text"), *((child, "tail") for child in element)]:
         text = getattr(owner, name)
-        if text and prepared.delimiters.look.search(text) and not _in_code(element, tag):
+        if text:
             if is_open(text):
                 text = _joined(text, next(iter(element), None) if name == "text" else owner.getnext())
             setattr(owner, name, hold_text_math(text, keep, prepared.delimiters))
@@ -303,12 +315,7 @@ def _flatten(root: Any, shelf: Shelf) -> None:
                 line = table.makeelement("div")
                 line.text = row
                 table.append(line)
-    level = list(root)
-    for _ in range(DEPTH):
-        level = [child for element in level for child in element]
-        if not level:
-            return
-    for element in level:
+    for element in root.xpath("*" + "/*" * DEPTH):
         text, tail = " ".join(element.itertext()), element.tail
         for child in list(element):
             element.remove(child)
