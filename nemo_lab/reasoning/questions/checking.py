@@ -45,7 +45,7 @@ MAX_DEPTH = 24  # nested brackets of a formula
 START_SECONDS = 60.0  # until a new worker is ready, on a busy machine
 CHECKS_EACH = 2000  # by one worker, whose caches grow
 _NUMBER = re.compile(r"([+-]?)(\d{1,3}(?:,\d{3})+|\d+)?(?:\.(\d*))?(?:/(\d+))?", re.ASCII)
-_RAISED = ("<super>", "<sub>", "<fraction>")
+_RAISED = ("<super>", "<sub>", "<fraction>", "<circle>")
 _ABSURD = (
     (re.compile(r"[\x00-\x08\x0b-\x1f\x7f]"), "control characters"),
     (re.compile(r"__|\blambda\b|\bimport\b|\b(?:eval|exec|open)\s*\("), "code"),
@@ -87,7 +87,7 @@ def plain(text: str) -> str:
 
 
 def _raised(text: str) -> list[str]:
-    """Return the exponents, indices and fractions of a text, which NFKC makes digits: x² is not x2, 1½ not 11/2."""
+    """Return the exponents, indices, fractions and labels that NFKC makes digits: x² is not x2, ①③ not 13."""
     return [character for character in text if unicodedata.decomposition(character).startswith(_RAISED)]
 
 

@@ -83,6 +83,7 @@ def checker():
         ("x" * 3000, "x" * 3000, True),
         ("x²", "x2", False),
         ("1½", "11/2", False),
+        ("①③", "13", False),
     ],
 )
 def test_exact_is_the_same_text(gold, given, verdict):

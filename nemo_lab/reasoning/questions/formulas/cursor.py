@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from nemo_lab.reasoning.questions.formulas.notation import Token
@@ -9,6 +10,7 @@ from nemo_lab.reasoning.questions.formulas.spellings import FUNCTIONS
 from nemo_lab.reasoning.questions.formulas.units import CURRENCIES, is_unit
 from nemo_lab.reasoning.questions.formulas.values import Unreadable
 
+_DERIVATIVE = re.compile(r"\{d(?![!_+\-*/]).*?\}\{d(?:[A-Za-z]|\\[a-z]+)(?:\^\{?\w\}?)?\}")
 LONGEST_PRODUCT = 4  # letters in a row that may be factors; more are a word
 
 
@@ -85,6 +87,20 @@ class Cursor:
         inside = self.between(opening, closing) if self.next() == opening else [self.take()]
         return "".join(token.text for token in inside)
 
+    def period(self, mark: str) -> str:
+        r"""Take what a decimal repeats, after its mark: \overline{12}, or the dots of \dot12\dot3."""
+        digits = self.argument()
+        if mark != "\\dot" or "\\dot" not in (self.next(), self.next(1)):
+            return digits
+        digits += "" if self.next() == "\\dot" else self.take().text
+        self.expect("\\dot")
+        return digits + self.argument()
+
+    def is_at_a_derivative(self) -> bool:
+        r"""Return whether the arguments of a fraction come next that are those of dy/dx, and not of def/(de+df)."""
+        text = "".join(self.next(ahead) for ahead in range(24))
+        return bool(_DERIVATIVE.match(text))
+
     def index(self) -> str:
         """Take the index and the primes after a name and return them as text."""
         name = ""
@@ -100,8 +116,11 @@ def _letters(found: list[Token]) -> Iterator[Token]:
     units = False
     for place, token in enumerate(found):
         units = units or token.kind == "words"
-        if token.kind != "name":
+        if token.kind != "name" and (token.text != "\\sec" or place + 1 < len(found)):
             yield token
+        elif token.text == "\\sec":  # at the end of a formula seconds, no function
+            units = True
+            yield Token("words", "sec")
         elif place and found[place - 1].text != "{" and len(token.text) > 1 and is_unit(token.text, plain=True):
             units = True
             yield Token("words", token.text)

@@ -12,10 +12,11 @@ from __future__ import annotations
 from itertools import pairwise
 
 import sympy
-from sympy import Expr, Float
+from sympy import Expr, Float, Symbol
 
+from nemo_lab.reasoning.questions.formulas.cursor import LONGEST_PRODUCT
 from nemo_lab.reasoning.questions.formulas.sampling import DIGITS, near, ratio, same_formulas, value_at
-from nemo_lab.reasoning.questions.formulas.solutions import FLIPPED, as_set, is_label
+from nemo_lab.reasoning.questions.formulas.solutions import FLIPPED, as_set, is_label, labels
 from nemo_lab.reasoning.questions.formulas.units import DEGREE, PERCENT, is_known, unit
 from nemo_lab.reasoning.questions.formulas.values import SETS, Group, Relation, Scalar, Value, Words, scalar
 
@@ -23,6 +24,7 @@ ROUNDED = 1.001e-6  # relative, of a decimal against an exact value
 ABOUT = 0.01  # relative, of a side after a sign of approximation
 LISTS = (",", "and", "or")
 SCALES = {PERCENT: sympy.Rational(1, 100), DEGREE: sympy.pi / 180}
+_SETS = tuple(map(Words, SETS))
 TRUTHS = ("yes", "no", "true", "even", "odd", "none")
 
 
@@ -37,16 +39,16 @@ def same_value(gold: Value, given: Value) -> bool:
         return _same_groups(gold, given)
     if isinstance(gold, Words) and isinstance(given, Words):
         return _same_words(gold.text, given.text)
-    if isinstance(gold, Scalar) and isinstance(given, Scalar):
-        return _same_scalars(gold, given)
+    if isinstance(gold, Words | Scalar) and isinstance(given, Words | Scalar):
+        return _same_scalars(*map(_as_product, (gold, given)))
     return _same_as_sets(gold, given)
 
 
 def _plain(value: Value) -> Value:
     """Return a value without what adds nothing: braces round one value, sides of a true equation, a common label."""
     if isinstance(value, Group) and value.kind in LISTS:
-        value = _labelled_once(value)
-    if isinstance(value, Group) and value.kind == "{}" and len(value.items) == 1:
+        value = _labelled_once(_excluded(value))
+    if isinstance(value, Group) and value.kind == "{}" and len(value.items) == 1 and value.items[0] not in _SETS:
         return _plain(value.items[0])
     if isinstance(value, Group) and value.kind == "[]" and _are_rows(value.items):
         return Group("matrix", tuple(Group("row", row.items) for row in value.items if isinstance(row, Group)))
@@ -107,6 +109,16 @@ def _labelled_once(group: Group) -> Value:
     return Relation(("=",), (first[0], Group(",", values))) if first else group
 
 
+def _excluded(group: Group) -> Group:
+    """Return x≠0,1 and x≠0,x≠1 as x≠0 and x≠1; other lists as they are."""
+    first = group.items[0]
+    if not isinstance(first, Relation) or first.signs != ("!=",):
+        return group
+    name, sign = first.sides[0], first.signs
+    parts = tuple(item if isinstance(item, Relation) else Relation(sign, (name, item)) for item in group.items)
+    return Group("and", parts) if all(part.signs == sign for part in parts) else group
+
+
 def _same_relations(gold: Relation, given: Relation) -> bool:
     label, other = _labelled(gold), _labelled(given)
     if label and other and same_value(label[0], other[0]):
@@ -150,6 +162,8 @@ def _same_as_relation(gold: Value, given: Value) -> bool:
     label = _labelled(gold) or _labelled(given)
     if label is None:
         return _same_as_sets(gold, given)
+    if not labels(given if isinstance(gold, Relation) else gold) <= {label[0]}:
+        return False
     return same_value(label[1], given) if isinstance(gold, Relation) else same_value(gold, label[1])
 
 
@@ -168,7 +182,7 @@ def _same_as_sets(gold: Value, given: Value) -> bool:
     if isinstance(gold, Group) and gold.kind in ("()", "[]") and not any(map(_is_infinite, gold.items)):
         return False
     first, second = as_set(gold), as_set(given)
-    return first is not None and second is not None and first == second
+    return first is not None and first == second and len(labels(gold) | labels(given)) < 2
 
 
 def _is_infinite(item: Value) -> bool:
@@ -187,7 +201,7 @@ def _same_groups(gold: Group, given: Group) -> bool:
         return _in_any_order(gold, given)
     if given.kind == "," and gold.kind == "()":
         return _in_order(gold, given)
-    if gold.kind != given.kind or gold.kind in ("cup", "cap"):
+    if gold.kind != given.kind or gold.kind in ("cup", "cap", "builder"):
         return (gold.kind == given.kind and _in_any_order(gold, given)) or _same_as_sets(gold, given)
     return _in_order(gold, given)
 
@@ -235,6 +249,14 @@ def _members(group: Group) -> list[Value]:
             if group.kind != "{}" or not any(same_value(other, part) for other in members):
                 members.append(part)
     return members
+
+
+def _as_product(value: Words | Scalar) -> Scalar:
+    """Return a short word as the product of its letters, which it is next to a formula: xyz is x*y*z."""
+    if isinstance(value, Scalar):
+        return value
+    letters = value.text if value.text.isalpha() and len(value.text) <= LONGEST_PRODUCT else ""
+    return scalar(sympy.Mul(*map(Symbol, letters)) if letters else Symbol(value.text))
 
 
 def _same_words(gold: str, given: str) -> bool:

@@ -13,7 +13,7 @@ from sympy import Expr, I, Integer, Rational, Symbol
 
 from nemo_lab.reasoning.questions.formulas.cursor import Cursor, places
 from nemo_lab.reasoning.questions.formulas.notation import Token
-from nemo_lab.reasoning.questions.formulas.spellings import ACCENTS, FUNCTIONS, GREEK
+from nemo_lab.reasoning.questions.formulas.spellings import ACCENTS, FUNCTIONS, GREEK, OTHER_LETTERS
 from nemo_lab.reasoning.questions.formulas.units import CURRENCIES, DEGREE, PERCENT, is_unit, unit
 from nemo_lab.reasoning.questions.formulas.values import (
     SETS,
@@ -32,6 +32,7 @@ from nemo_lab.reasoning.questions.formulas.values import (
     number,
     power,
     repeating,
+    root,
     scalar,
 )
 
@@ -77,18 +78,19 @@ class Reader:
     def _sets(self) -> Expr | Value:
         """A value, or values with signs of sets or of a ratio between them."""
         items, sign = [self._sum()], self._cursor.next()
-        if sign not in OF_SETS:
+        is_without = sign == "-" and isinstance(items[0], Words)  # \mathbb{R}-\{0\}
+        if sign not in OF_SETS and not is_without:
             return items[0]
         while self._cursor.accept(sign):
             items.append(self._sum())
-        return Group(sign.removeprefix("\\"), tuple(map(as_value, items)))
+        return Group("setminus" if is_without else sign.removeprefix("\\"), tuple(map(as_value, items)))
 
     def _sum(self) -> Expr | Value:
         sign, total = self._plus_minus(), self._product()
         total = sign * number(total) if sign else total
-        while sign := self._plus_minus():
+        while isinstance(total, Expr) and (sign := self._plus_minus()):
             sign *= self._plus_minus() or 1
-            total = number(total) + sign * number(self._product())
+            total = finite(total) + sign * finite(self._product())
         return total
 
     def _plus_minus(self) -> int:
@@ -119,8 +121,8 @@ class Reader:
     def _begins_a_factor(self) -> bool:
         text, kind = self._cursor.next(), self._cursor.kind()
         if kind == "number":
-            if self._cursor.last() == "!":
-                return True  # 5!5!
+            if self._cursor.last() + self._cursor.next(1) == ")^" or self._cursor.last() == "!":
+                return True  # (n-1)2^n, 5!5!
             raise Unreadable("a number after a factor")
         if text in BARS:
             return text != "|" or not self._bars
@@ -164,8 +166,8 @@ class Reader:
 
     def _number(self, text: str) -> Expr:
         cursor = self._cursor
-        if "." in text and cursor.accept("\\overline", "\\dot"):
-            return repeating(text, cursor.argument())
+        if "." in text and (mark := cursor.accept("\\overline", "\\bar", "\\dot")):
+            return repeating(text, cursor.period(mark))
         if "." in text and [cursor.next(), cursor.kind(1), cursor.next(2)] == ["(", "number", ")"]:
             if not text.endswith("."):
                 raise Unreadable("a product, or a decimal with digits that are repeated")
@@ -236,7 +238,7 @@ class Reader:
             return Symbol(name + self._cursor.argument())
         if name in CONSTANTS and self._cursor.next() != "_":
             return CONSTANTS[name]
-        if bare in GREEK:
+        if bare in GREEK | OTHER_LETTERS:
             return self._letter(bare)
         raise Unreadable(f"the command {name}")
 
@@ -247,8 +249,7 @@ class Reader:
         return number(self._atom())
 
     def _fraction(self) -> Expr:
-        texts = [self._cursor.next(ahead) for ahead in range(12)]
-        if texts[:2] == ["{", "d"] and "d" in texts[2:]:
+        if self._cursor.is_at_a_derivative():
             raise Unreadable("a derivative")
         top = self._argument()
         return finite(top) / finite(self._argument())
@@ -264,7 +265,7 @@ class Reader:
             self._cursor.expect("]")
         if self._cursor.kind() == "number" and len(self._cursor.next()) > 1:
             raise Unreadable("a root of several digits without braces")
-        return power(self._argument(), 1 / degree)
+        return root(self._argument(), degree)
 
     def _function(self, name: str) -> Expr:
         base = self._argument() if self._cursor.accept("_") else None
@@ -283,7 +284,7 @@ class Reader:
         while cursor.kind() in ("name", "upright") or cursor.next() in (
             "\\frac",
             "\\sqrt",
-            *(f"\\{one}" for one in GREEK),
+            *(f"\\{one}" for one in GREEK | OTHER_LETTERS),
         ):
             value = value * finite(self._power())
         if cursor.next() == "/":

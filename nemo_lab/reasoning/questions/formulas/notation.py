@@ -16,6 +16,7 @@ from typing import NamedTuple
 from nemo_lab.reasoning.questions.formulas.spellings import (
     COMMANDS,
     NAMED,
+    PRODUCT,
     SIGNS_OF_COMMANDS,
     SIGNS_OF_WORDS,
     one_spelling,
@@ -44,6 +45,8 @@ _MIXED = re.compile(r"(?<![\d.,/^_])(\d+)\s+(\d+)\s*/\s*(\d+)(?![\d.])", re.ASCI
 _SIZES = re.compile(r"\\(?:left|right)\s*\.|\\(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])|(?<!\\)\\[,:;!> ]|~")
 _LINES = re.compile(r"(?<![-+*/=<>^_,;&({\[\s])[ \t]*\n\s*(?![-+*/=<>^_,;&){}\]\s]|\\(?:cdot|times|quad|text|end)\b)")
 _INFIX = re.compile(r"\{([^{}\\]*)\\(over|choose)(?![A-Za-z])([^{}\\]*)\}")
+_MODULO = re.compile(r"\\pmod\s*\{?([^{}\\\s]+)\}?|\(\s*\\?mod\s*([^{}\\\s]+)\)")
+_IN_BASE = re.compile(r"(?<![A-Za-z\d}])\((\d+)\)(?=\s*_)", re.ASCII)
 _PREFIX = {"over": "\\frac", "choose": "\\binom"}
 _COLOURS = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}|\\(?:label|tag|[hv]space|[hv]?phantom)\*?\s*\{[^{}]*\}")
 
@@ -63,8 +66,9 @@ def _laid_out(text: str) -> str:
     text = one_spelling(text)
     if "\\begin" not in text:  # there two backslashes end a row; elsewhere they are one, escaped twice
         text = re.sub(r"\\\\(?=[A-Za-z{}%$])", r"\\", text)
-        text = _LINES.sub("; ", text)
+        text = _LINES.sub("; ", re.sub(r"&(?=\s*=)", " ", text))
     text = _INFIX.sub(lambda match: f"{_PREFIX[match[2]]}{{{match[1]}}}{{{match[3]}}}", text)
+    text = _IN_BASE.sub(r"\1", _MODULO.sub(lambda match: rf"(\bmod {match[1] or match[2]})", text))
     text = _GROUPED.sub(lambda match: re.sub(r"\D", "", match[0]), _COLOURS.sub(" ", text))
     return _MIXED.sub(r"(\1\\frac{\2}{\3})", _SIZES.sub(" ", text))
 
@@ -84,22 +88,37 @@ def tokens(text: str) -> list[Token]:
 
 def same_text(gold: str, given: str) -> bool:
     """Return whether two answers are the same text, wrappers, layout and spelling aside; blank ones never are."""
-    return _bare(tokens(unwrapped(gold))) == _bare(tokens(unwrapped(given))) != []
+    first, second = (re.sub(r",\s+", ",", unwrapped(text)) for text in (gold, given))
+    return first == second != "" or _bare(tokens(unwrapped(gold))) == _bare(tokens(unwrapped(given))) != []
 
 
 def _bare(found: list[Token]) -> list[Token]:
-    """Return tokens without braces round one (x^{2} is x^2), letters in a row as one name, words in small letters."""
+    """Return tokens without braces round one (x^{2} is x^2), names as letters (F_kF is F_k F), words in small ones."""
     kept: list[Token] = []
     for token in found:
-        if token.text == "}" and [one.text for one in kept[-2:-1]] == ["{"] and kept[-1].text not in ("{", "}"):
+        if token.text == "}" and _is_braced_for_nothing(kept):
             kept[-2:] = kept[-1:]
-        elif token.kind == "name" and kept and kept[-1].kind == "name":  # F_k F is F_kF
-            kept[-1] = Token("name", kept[-1].text + token.text)
-        elif len(token.text) > 3 and token.text[1:].islower():
+        elif _is_word(token):
             kept.append(Token(token.kind, token.text[0].lower() + token.text[1:]))
+        elif token.kind == "name":
+            kept.extend(Token("name", letter) for letter in token.text)
         else:
             kept.append(token)
     return kept
+
+
+def _is_braced_for_nothing(kept: list[Token]) -> bool:
+    r"""Return whether the last token alone is in braces and would be read as one without: not 12 in \frac{12}{3}."""
+    if len(kept) < 2 or kept[-2].text != "{" or kept[-1].text in ("{", "}"):
+        return False
+    before = kept[-3].text if len(kept) > 2 else ""
+    return kept[-1].kind != "number" or len(kept[-1].text) == 1 or before in ("^", "_", "\\sqrt")
+
+
+def _is_word(token: Token) -> bool:
+    """Return whether a token is a word, whose capital says nothing; Mgsin is a product."""
+    is_word = len(token.text) > 3 and token.text[1:].islower() and token.text[0].isalpha()
+    return is_word and not (token.kind == "name" and PRODUCT.fullmatch(token.text))
 
 
 def _is_outside(text: str, place: int) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from nemo_lab.reasoning.questions.formulas.expressions import CLOSING, OPENING, Reader
 from nemo_lab.reasoning.questions.formulas.notation import Token, tokens
-from nemo_lab.reasoning.questions.formulas.spellings import FUNCTIONS
+from nemo_lab.reasoning.questions.formulas.spellings import FUNCTIONS, PRODUCT
 from nemo_lab.reasoning.questions.formulas.values import Group, Relation, Unreadable, Value, Words
 from nemo_lab.reasoning.questions.formulas.wrappers import unwrapped
 
@@ -104,7 +104,9 @@ def _side_or_label(found: list[Token]) -> Value:
 
 def _side(found: list[Token]) -> Value:
     """Return a value without relation signs; with a plus-minus it is both values."""
-    if _are_words(found):
+    if built := _built(found):
+        return built
+    if _are_words(found) or _joined(found).lower() == "no":
         return Words(CALLED.get(_joined(found).lower(), _joined(found)))
     signs = {token.text for token in found} & {"\\pm", "\\mp"}
     if len(signs) == 1 and sum(token.text in signs for token in found) > 1:
@@ -113,11 +115,23 @@ def _side(found: list[Token]) -> Value:
     return Group("{}", values) if signs else values[0]
 
 
+def _built(found: list[Token]) -> Group | None:
+    """Return {x | x>2} or {x : x>2} as a name and its condition; none where it is another formula."""
+    texts = [token.text for token in found]
+    sign = next((place for place, text in enumerate(texts) if text in ("|", ":")), 0)
+    ends = texts[:1] + texts[-1:]
+    if sign < 2 or ends not in (["\\{", "\\}"], ["{", "}"]) or not set(texts[sign:]) & set(RELATIONS):
+        return None
+    if set(texts[1:-1]) & {"\\{", "\\}"}:  # of several sets
+        return None
+    return Group("builder", (_clause(found[1:sign]), _answer(found[sign + 1 : -1])))
+
+
 def _are_words(found: list[Token]) -> bool:
     """Return whether tokens are prose: names only, one of them a word; letters and pairs of them are factors."""
     words = [token.text for token in found if token.kind == "words" or len(token.text) > 2]
     prose = all(token.kind in OF_NAMES or token.text in "-'" for token in found)
-    return prose and bool(words) and not any(word[:-1] in FUNCTIONS for word in words)
+    return prose and bool(words) and not any(word[:-1] in FUNCTIONS or PRODUCT.fullmatch(word) for word in words)
 
 
 def _joined(found: list[Token]) -> str:

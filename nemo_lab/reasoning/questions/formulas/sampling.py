@@ -4,8 +4,9 @@ r"""Whether two expressions have the same value, at points where they have varia
 
 Numbers are compared to `DIGITS` digits relative to their size, so that 1/2^{99} is not 1/2^{98}. Values at points
 need no rule of rearrangement, and two different formulas of moderate size do not agree at all of them. Points are of
-several sizes, one beyond the constants where a formula may bend there, as |x-100| does. At negative points, where a
-root may leave the real numbers on both sides, only real values count: |x| is not x, but \sqrt{1/n} is 1/\sqrt{n}.
+several sizes, one beyond the constants where a formula may bend there, as |x-100| does, and of all signs: |xy| is xy
+where both are negative. At points with a negative, where a root may leave the real numbers on both sides, only real
+values count: |x| is not x, but \sqrt{1/n} is 1/\sqrt{n}.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sympy.core.function import AppliedUndef
 
 DIGITS = 50
 SIZES = (1, 1, 5, 40)  # of the positive points; there are as many negative ones
+MIXED = 4  # variables that get a sign of their own
 FAR = 10**6  # no constant beyond which a point is set
 Point = dict[Symbol, Expr]
 
@@ -36,7 +38,7 @@ def same_formulas(gold: Expr, given: Expr) -> bool:
     are_complex = gold.has(I) or given.has(I)
     agreed = 0
     for point in points(gold, given):
-        negative = next(iter(point.values())) < 0
+        negative = any(value < 0 for value in point.values())
         verdict = _same_at(gold, given, point, real=negative and not are_complex)
         if verdict is False:
             return False
@@ -57,7 +59,7 @@ def ratio(gold: Expr, given: Expr) -> Expr | None:
 
 
 def points(*formulas: Expr) -> Iterator[Point]:
-    """Yield points with other values for each variable: positive ones of several sizes, then their negatives."""
+    """Yield points with other values for each variable: positive ones of several sizes, their negatives, mixed ones."""
     names = sorted(set().union(*(formula.free_symbols for formula in _without_functions(*formulas))), key=str)
     sizes = [*SIZES, *_beyond_bends(*formulas)]
     values = [Rational(1, 2) + Rational(7919 * n % 9973, 9973) for n in range(1, 1 + len(names) * len(sizes))]
@@ -65,6 +67,11 @@ def points(*formulas: Expr) -> Iterator[Point]:
     for sign in (1, -1):
         for size, point in zip(sizes, positive, strict=True):
             yield {name: sign * size * value for name, value in point.items()}
+    for k, name in enumerate(names[:MIXED] if len(names) > 1 else ()):
+        for sign in (1, -1):  # one variable of another sign and size than the others, which are in the other order
+            mixed = zip(names, reversed(positive[k % len(positive)].values()), strict=True)
+            scale = sign * Rational(101 + 10 * k + sign, 97)
+            yield {one: (-7 if one == name else 1) * scale * value for one, value in mixed}
 
 
 def value_at(formula: Expr, point: Point) -> Expr | None:

@@ -27,17 +27,26 @@ JOINED: dict[str, Callable[..., sympy.Set]] = {
 def as_set(value: Value) -> sympy.Set | None:
     """Return the set of real numbers that an interval, a union or an inequality in one variable is, or none."""
     try:
-        return _as_set(value)
+        return _as_set(value) if len(labels(value)) < 2 else None
     except (TypeError, ValueError, RuntimeError):  # what sympy raises where it knows no way
         return None
 
 
+def labels(value: Value) -> set[Value]:
+    """Return the labels of all relations in a value: y of y>2; the x of {x | x>2} is none."""
+    if isinstance(value, Relation):
+        return {side for side in value.sides if is_label(side)}
+    if isinstance(value, Group) and value.kind in JOINED:
+        return set().union(*map(labels, value.items))
+    return set()
+
+
 def is_label(side: Value) -> bool:
-    """Return whether a side only names the value: x, f(2), AB, x+y, (x,y), a word."""
+    """Return whether a side only names the value: x, f(2), AB, x+y, (x,y), a:b, a word."""
     if isinstance(side, Words):
         return side.text != "..." and side.text not in SETS
     if isinstance(side, Group):
-        return side.kind == "()" and all(map(is_label, side.items))
+        return side.kind in ("()", ":") and all(map(is_label, side.items))
     return isinstance(side, Scalar) and side.unit == 1 and _names_something(side.value)
 
 
@@ -61,8 +70,20 @@ def _as_set(value: Value) -> sympy.Set | None:
         return sympy.Interval(start, end, value.kind[0] == "(", value.kind[1] == ")")
     if value.kind == "{}":
         return sympy.FiniteSet(*map(_constant, value.items))
+    if value.kind == "builder":
+        return _built(*value.items)
     parts = [_as_set(item) for item in value.items]
     return JOINED[value.kind](*parts) if value.kind in JOINED and None not in parts else None
+
+
+def _built(head: Value, condition: Value) -> sympy.Set | None:
+    """Return the numbers of {x | x>2}, or of {x in R | x>2}."""
+    if isinstance(condition, Group) and condition.kind == ",":
+        condition = Group("and", condition.items)
+    name, parts = head, [_as_set(condition)]
+    if isinstance(head, Relation):
+        name, parts = head.sides[0], [*parts, _as_set(head)]
+    return sympy.Intersection(*parts) if None not in parts and labels(condition) == {name} else None
 
 
 def _constant(value: Value) -> Expr:

@@ -22,6 +22,7 @@ _GREEK = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu n
 _ACCENTS = "overline bar vec hat widehat tilde dot ddot overrightarrow mathcal mathfrak"
 FUNCTIONS = frozenset(_FUNCTIONS.split())
 GREEK = frozenset(_GREEK.split())
+OTHER_LETTERS = frozenset(("ell", "hbar"))  # written as commands only
 ACCENTS = frozenset(_ACCENTS.split())  # commands that make another variable of what they are put on
 
 # Commands of TeX, and words of plain text, that say the same as another.
@@ -29,7 +30,7 @@ _COMMANDS = {
     "frac": "dfrac tfrac cfrac nicefrac sfrac",
     "binom": "dbinom tbinom",
     "infty": "infinity inf oo",
-    "emptyset": "varnothing",
+    "emptyset": "varnothing oslash",
     "arcsin": "asin",
     "arccos": "acos",
     "arctan": "arctg atan",
@@ -38,6 +39,7 @@ _COMMANDS = {
     "theta": "vartheta",
     "phi": "varphi",
     "epsilon": "varepsilon",
+    "setminus": "backslash smallsetminus",
     "approx": "simeq",
     "angle": "measuredangle",
 }
@@ -78,24 +80,45 @@ NAMED = FUNCTIONS | GREEK | frozenset(COMMANDS) | {"sqrt", "infty"}
 
 # Characters beyond ASCII: by the command or by the sign that says the same.
 _CHARACTERS = {
-    **{"infty": "∞", "le": "≤ ⩽", "ge": "≥ ⩾", "ne": "≠", "approx": "≈", "pm": "±", "mp": "∓", "cup": "∪", "cap": "∩"},
+    **{
+        "infty": "∞",
+        "le": "≤ ⩽ ≦",
+        "ge": "≥ ⩾ ≧",
+        "ne": "≠",
+        "approx": "≈",
+        "pm": "±",
+        "mp": "∓",
+        "cup": "∪",
+        "cap": "∩",
+    },
     **{"in": "∈", "emptyset": "∅", "R": "ℝ", "Z": "ℤ", "N": "ℕ", "Q": "ℚ", "C": "ℂ", "sqrt": "√", "angle": "∠"},
     **{"lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "langle": "⟨", "rangle": "⟩", "setminus": "∖"},
+    **{"cup": "∪", "cap": "∩"},
     **{"equiv": "≡", "to": "→", "sum": "∑", "int": "∫", "partial": "∂", "prod": "∏", "triangle": "△"},
     **{"phi": "ϕ", "epsilon": "ϵ", "theta": "ϑ", "mu": "µ", "sigma": "ς"},
 }
 _CHARACTER_SIGNS = {
     **{"*": "× ⋅ · ∙", "/": "÷ ∕ ⁄", "-": "− – — ‐ ‑ ﹣", "'": "′ ’ ʹ", "°": "° º", "...": "… ⋯", "|": "∣", ":": "∶"},
     "\\text{cents}": "¢",
+    ",": "、",
+    " or ": "或",
+    " and ": "和 且 与",
     "": "“ ” \u200b \u200c \u200d \u2060 \ufeff",
 }
 _BY_COMMAND = _turned(_CHARACTERS)
 _BY_SIGN = _turned(_CHARACTER_SIGNS)
+PRODUCT = re.compile(r"[A-Za-z]{1,2}(?:sin|cos|tan|cot|sec|csc|log|ln|exp)[a-z]{0,2}")  # no word: Mgsin, rsinx
 _KEPT = "€£¥₹"
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙᵢ", "0123456789+-()ni0123456789+-()ni")
-_ROOT = re.compile(r"√\s*(\d+(?:\.\d+)?|[A-Za-zπ])", re.ASCII)
+_ROOT = re.compile(r"([√∛∜])\s*(\d+(?:\.\d+)?|[A-Za-zπ])", re.ASCII)
+_DEGREES = {"√": "", "∛": "[3]", "∜": "[4]"}
 _ENTITIES = re.compile(r"&(?:#\d{1,7}|lt|gt|le|ge|ne|times|minus|divide|radic|pi|deg|nbsp|sup2|sup3|frac12);")
-_UNION = re.compile(r"(?<=[\])])\s*U\s*(?=[(\[][^()\[\]]*,)")
+_UNION = re.compile(r"(?<=[\])])\s*U\s*(?=(?:\\left\s*)?[(\[][^()\[\]]*,)")
+_TIME = re.compile(  # 3:45 p.m.
+    r"(?P<time>\d:\d\d)(?:\s|~|\\[ ,])*"
+    r"(?P<group>\\(?:text|mathrm)\s*\{\s*)?(?P<half>[ap])\.?\s?m(?![a-z])\.?(?(group)\s*\})",
+    re.IGNORECASE,
+)
 _PHRASES = (  # of units
     (re.compile(r"\b(?:square|sq\.?) (?!root|unit)([a-z]{2,20})\b"), r"\1^2"),
     (re.compile(r"\b(?:cubic|cu\.?) (?!root|unit)([a-z]{2,20})\b"), r"\1^3"),
@@ -113,9 +136,10 @@ def one_spelling(text: str) -> str:
     text = re.sub("[⁰¹²³⁴-⁹⁺⁻⁽⁾ⁿⁱ]+", r"^{\g<0>}", text)
     text = re.sub("[₀-₉₊₋₍₎ₙᵢ]+", r"_{\g<0>}", text).translate(_RAISED)
     text = _UNION.sub(r"\\cup ", text)
+    text = _TIME.sub(lambda match: f"{match['time']}\\text{{{match['half'].lower()}m}}", text)
     for phrase, written in _PHRASES:
         text = phrase.sub(written, text)
-    text = _ROOT.sub(r"\\sqrt{\1}", text)
+    text = _ROOT.sub(lambda match: f"\\sqrt{_DEGREES[match[1]]}{{{match[2]}}}", text)
     return text if text.isascii() else "".join(map(_spelled, text))
 
 
@@ -132,6 +156,8 @@ def _spelled(character: str) -> str:
     name = _BY_COMMAND.get(character) or _greek(character)
     if name:
         return f"\\{name} "
+    if unicodedata.decomposition(character).startswith("<circle>"):  # a label: ① and ③ are no 13
+        return character
     plain = unicodedata.normalize("NFKC", character)
     top, slash, bottom = plain.partition("⁄")
     return f"\\frac{{{top}}}{{{bottom}}}" if slash and top and bottom else plain

@@ -36,6 +36,11 @@ _SAME = {
     "h": "hour hr hrs",
     "L": "liter litre",
     "mL": "milliliter millilitre ml",
+    "day": "days",
+    "week": "weeks",
+    "month": "months",
+    "year": "years",
+    "way": "ways",
     "mph": "mph",
     "kph": "kph kmh",
     "N": "newton",
@@ -45,6 +50,12 @@ _SAME = {
     "Hz": "hertz",
     "K": "kelvin",
     "Pa": "pascal",
+    "kPa": "kilopascal",
+    "MPa": "megapascal",
+    "kW": "kilowatt",
+    "kJ": "kilojoule",
+    "kHz": "kilohertz",
+    "MHz": "megahertz",
     "mol": "mole",
     "rad": "radian",
     "A": "ampere amp",
@@ -58,7 +69,7 @@ _OF_NUMBERS = """
     times minus plus divided over power to except otherwise for all where when factorial of wrong with without
     negative positive root mod modulo base score k mn bn unless but either neither nor between at
     one two three four five six seven eight nine ten tens eleven twelve twenty thirty forty fifty sixty seventy eighty
-    ninety true false maybe correct incorrect
+    ninety true false maybe correct incorrect am pm
 """
 _NO_UNITS = frozenset(_OF_NUMBERS.split())
 
@@ -77,10 +88,15 @@ def is_unit(text: str, *, plain: bool = False) -> bool:
 
 def unit(text: str) -> Symbol:
     """Return the symbol of a unit, the same one for its names and for one and many."""
-    word = text if text in _NAMES else text.lower()
+    word = text if text in _NAMES or _is_symbol(text) else text.lower()
     forms = (word, word.removesuffix("s"), word.removesuffix("es"))
     singular = forms[1] if len(word) > 3 else word
     return Symbol("unit " + next((_NAMES[form] for form in forms if form in _NAMES), singular))
+
+
+def _is_symbol(text: str) -> bool:
+    """Return whether the case of a unit matters: MW is not mW, Mm not mm, but KG is kg."""
+    return len(text) < 4 and (text[:1] in "Mm" or text.lower() not in _NAMES)
 
 
 def is_known(name: str) -> bool:

@@ -35,8 +35,8 @@ class Scalar:
 class Group:
     """Several values.
 
-    Kinds: `,` `and` `or` (lists), `{}` (a set), `()` `[]` `(]` `[)` (a tuple or an interval), matrix, row, `:` (a
-    ratio), cup, cap, setminus.
+    Kinds: `,` `and` `or` (lists), `{}` (a set), builder (a name and its condition), `()` `[]` `(]` `[)` (a tuple or an
+    interval), matrix, row, `:` (a ratio), cup, cap, setminus.
     """
 
     kind: str
@@ -135,6 +135,17 @@ def power(base: Expr, exponent: Expr) -> Expr:
         if abs(exponent) * largest > MOST_BITS or exponent.q > 1000:
             raise Unreadable("a large power")
     return sympy.Pow(base, exponent)
+
+
+def root(value: Expr, degree: Expr) -> Expr:
+    """Return the root of a value: the real one of a negative number, where the degree is odd.
+
+    Raises:
+        Unreadable: the result is too large.
+    """
+    if value.is_negative and degree.is_odd:
+        return -power(-value, 1 / degree)
+    return power(value, 1 / degree)
 
 
 def factorial(value: Expr, *, double: bool = False) -> Expr:

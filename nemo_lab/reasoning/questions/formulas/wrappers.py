@@ -15,28 +15,34 @@ import re
 from collections.abc import Iterator
 
 ROUNDS = 12  # wrappers within wrappers
-_LEAD = re.compile(r"(?i)\banswer\b[*_\s]*(?:is\b|[:=]|(?=[$\\]))[*_\s:]*")
+_LEAD = re.compile(r"(?i)\banswer\b[*_\s]*(?:is\b|[:=]|(?=[$\\]))[*_\s:]*|答案[*\s]*[是为:：][*\s]*")
 _MARKED = re.compile(r"(?s)(?:.*\n)?\s*####\s*(\S[^\n]*)")  # the last line of solutions of GSM8K
 _TAIL = re.compile(r"(?is)[.\s]*\bI hope (?:it|this) is correct.*$")
+_NESTED = r"((?:[^{}]|\{[^{}]*\})*)"
+_DISPLAYS = "equation|align|aligned|gather|gathered|split|displaymath|math"
 _AROUND = [
     re.compile(r"```(?:\w+\n)?(.*?)```|`([^`]*)`", re.DOTALL),
     re.compile(r"\$\$([^$]*)\$\$|\$((?:[^$\\]|\\.)*)\$", re.DOTALL),
     re.compile(r"\\\[((?:(?!\\\]).)*)\\\]|\\\(((?:(?!\\\)).)*)\\\)", re.DOTALL),
-    re.compile(r"\\begin\{((?:equation|align|gather|displaymath|math)\*?)\}(.*)\\end\{\1\}", re.DOTALL),
+    re.compile(rf"\\begin\{{((?:{_DISPLAYS})\*?)\}}(.*)\\end\{{\1\}}", re.DOTALL),
     re.compile(r"\{\s*\\(?:displaystyle|rm|bf)\b(.*)\}", re.DOTALL),
     re.compile(r"\\(?:displaystyle|textstyle)\b(.*)", re.DOTALL),
-    re.compile(r"\\(?:boldsymbol|mathbf|bm|underline)\s*\{([^{}]*)\}"),
+    re.compile(rf"\\(?:boldsymbol|mathbf|bm|underline)\s*\{{{_NESTED}\}}"),
     re.compile(r"\*([^*]+)\*|__([^_]+)__"),
     re.compile(r"\"([^\"]*)\"|'([^']*)'"),
 ]
 _INLINE = re.compile(r"(?<!\\)\$(?!\s)((?:[^$\\]|\\.)+?)(?<![\s\\])\$(?!\d)|\\\(((?:(?!\\\)).)*)\\\)", re.DOTALL)
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:\{|(?=[^\s{]))")
-_BETWEEN_BOXES = re.compile(r"[\s$,]*(?:and|or|\\text\{\s*(?:and|or)\s*\})?[\s$,]*")
+_GAP = r"(?:[\s$,]|\\q?quad\b|\\[,;:! ()\[\]])*"
+_BETWEEN_BOXES = re.compile(rf"{_GAP}(?:and|or|\\text\{{\s*(?:and|or)\s*\}})?{_GAP}")
 _LARGER = r"(?:\\(?:text|mathrm)\{\s*)?(?:hundred|thousand|million|billion|trillion|dozen)\b"
-_LAYOUT = "text|mathrm|mbox|quad|qquad|end|hfill|par|blacksquare|square|tag"
+_LAYOUT = "text|mathrm|mbox|quad|qquad|end|hfill|par|blacksquare|square|tag|p?mod|bmod"
 _GOES_ON = re.compile(rf"[0-9A-Za-z(]|[\s$]*(?:[-+/^_!|]|\*(?!\*)|{_LARGER}|\\(?!{_LAYOUT})[A-Za-z])")
 _UNIT_AFTER = re.compile(r"[\s$]*(?:\\?%|percent\b|pct\b|\^\s*(?:\{\s*\\circ\s*\}|\\circ)|°)")
-_LEADS_ON = re.compile(r"(?:[-+/^_(|]|(?<!\*)\*|\\(?:cdot|times|div))\s*\$?\s*$|[0-9)}]$|(?<![A-Za-z])[A-Za-z]$")
+_LEADS_ON = re.compile(
+    r"(?:[-+/^_|]|(?<!\\)\(|(?<!\*)\*|\\(?:cdot|times|div))\s*\$?\s*$|[0-9)}]$|(?<![A-Za-z])[A-Za-z]$"
+    r"|(?:[\^_}\]]|\\(?:[dt]?frac|sqrt|binom))\s*\{\s*$"  # within a fraction, a root, an exponent
+)
 _WORDS_BEFORE = re.compile(r"\\text(?:bf|rm|it)?\s*\{[^{}]*\}\s*$")
 
 _PROSE = r"[^$\\\d=<>*]*"
@@ -56,7 +62,7 @@ def unwrapped(text: str) -> str:
     text = _boxed(text.strip())
     marked = _MARKED.fullmatch(text)
     text = marked[1] if marked else text
-    leads = list(_LEAD.finditer(text)) if "answer" in text.lower() else []
+    leads = list(_LEAD.finditer(text)) if "answer" in text.lower() or "答案" in text else []
     if leads:
         text = _first_line(_TAIL.sub("", text[leads[-1].end() :]))
     told = _TOLD.fullmatch(text)

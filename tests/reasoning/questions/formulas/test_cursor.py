@@ -70,3 +70,32 @@ def test_the_last_token_is_the_one_that_was_taken():
     assert cursor.last() == ""
     cursor.take()
     assert cursor.last() == "5"
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        (r"\frac{dy}{dx}", True),
+        (r"\frac{d^2y}{dx^2}", True),
+        (r"\frac{d \omega}{d t}", True),
+        (r"\frac{d}{d\theta}", True),
+        (r"\frac{def}{de+df+ef}", False),
+        (r"\frac{d!}{2k(d-k)!}", False),
+        (r"\frac{d}{2}", False),
+    ],
+)
+def test_derivatives_are_told_from_fractions_of_d(text, verdict):
+    cursor = Cursor(tokens(text))
+    cursor.take()
+    assert cursor.is_at_a_derivative() is verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [(r"\overline{12}", "12"), (r"\dot{1}\dot{2}", "12"), (r"\dot14285\dot7", "142857"), (r"\dot3", "3")],
+)
+def test_a_period_has_a_bar_or_dots_at_its_ends(text, digits):
+    cursor = Cursor(tokens(text))
+    mark = cursor.take().text
+    assert cursor.period(mark) == digits
+    assert not cursor.next()

@@ -27,6 +27,10 @@ def same(gold: str, given: str) -> bool:
         (r"\{1\pm\sqrt5,2\}", r"2,1-\sqrt5,1+\sqrt5"),
         (r"\sqrt2", r"\sqrt2\approx1.41"),
         ("Monday", "monday"),
+        ("xyz", "x*z*y"),
+        ("a:b=2:3", "2:3"),
+        (r"\{x \mid x>2\}", r"(2,\infty)"),
+        (r"x\ne0,1", r"x\ne1 and x\ne0"),
     ],
 )
 def test_the_same_both_ways(gold, given):
@@ -53,6 +57,11 @@ def test_the_same_both_ways(gold, given):
         ("3", r"3\approx5"),
         ("ABC", "abc"),
         ("1, 2, ...", "2, 1, ..."),
+        ("xyz", "xy"),
+        ("red", "5"),
+        (r"x\in(2,\infty)", "y>2"),
+        ("x<0 or x>1", r"y\in(-\infty,0)\cup(1,\infty)"),
+        (r"\{\emptyset\}", r"\emptyset"),
     ],
 )
 def test_different_both_ways(gold, given):

@@ -41,6 +41,8 @@ def texts(text: str) -> list[str]:
         ("sqrt(x)", r"\sqrt ( x )"),
         (r"\unknown?", r"\unknown ?"),
         (r"{1+x \over 3}", r"\frac { 1 + x } { 3 }"),
+        ("(101)_2", "101 _ 2"),
+        ("x&=72", "x = 72"),
     ],
 )
 def test_tokens(text, found):
@@ -67,6 +69,19 @@ def test_no_letter_or_digit_is_lost(text):
         ("", "", False),
         ("$$", "**", False),
         ("12", "1 2", False),
+        ("60,180", "60, 180", True),
+        ("60180", "60, 180", False),
+        ("x^{10}", "x^10", True),
+        ("x^{a}b", "x^{ab}", False),
+        ("x_{a}b", "x_{ab}", False),
+        (r"\frac{a}{b}c", r"\frac{a}{bc}", False),
+        (r"\frac{a}{b}c", r"\frac ab c", True),
+        (r"\sqrt{a}b", r"\sqrt{ab}", False),
+        (r"\frac12 3", r"\frac{12}{3}", False),
+        ("Mgsin(x)", "mgsin(x)", False),
+        ("Increasing", "increasing", True),
+        (r"n\equiv1\pmod{5}", r"n \equiv 1 (\bmod 5)", True),
+        (r"n\equiv1\pmod{5}", r"n\equiv1\pmod{6}", False),
     ],
 )
 def test_same_text(gold, given_, verdict):

@@ -24,6 +24,10 @@ from tests.reasoning.questions.hostile import answers
         ("1:2", ":", 2),
         (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", "matrix", 2),
         ("x=1, x=2", ",", 2),
+        (r"\{x \mid x>2\}", "builder", 2),
+        (r"\{n : n=3k, k\in\mathbb{Z}\}", "builder", 2),
+        (r"\{|x|, 2\}", "{}", 2),
+        (r"\mathbb{R}-\{0\}", "setminus", 2),
     ],
 )
 def test_groups(text, kind, count):
@@ -42,7 +46,7 @@ def test_relations():
     assert read("Area = 5").sides == (Words("Area"), Scalar(Integer(5)))
 
 
-@pytest.mark.parametrize("text", ["Monday", r"\text{no solution}", "Paris"])
+@pytest.mark.parametrize("text", ["Monday", r"\text{no solution}", "Paris", "No"])
 def test_words(text):
     assert isinstance(read(text), Words)
 

@@ -46,6 +46,11 @@ def test_the_same(gold, given):
         (sympy.oo, -sympy.oo),
         (sympy.Function("f")(x), sympy.Function("g")(x)),
         (pi, Rational(22, 7)),
+        (abs(x * y), x * y),
+        (abs(x + y), abs(x) + abs(y)),
+        (abs(x - y), abs(x) - abs(y)),
+        (abs(x) / x, abs(y) / y),
+        (sqrt(x**2 * y), x * sqrt(y)),
     ],
 )
 def test_different(gold, given):
@@ -56,7 +61,8 @@ def test_different(gold, given):
 def test_points_differ_by_variable_and_size():
     found = list(points(x + y))
     assert len({value for point in found for value in point.values()}) == 2 * len(found)
-    assert {point[x] > 0 for point in found} == {True, False}
+    assert {(point[x] > 0, point[y] > 0) for point in found} == {(a, b) for a in (True, False) for b in (True, False)}
+    assert {abs(point[x]) > abs(point[y]) for point in found} == {True, False}
     assert max(abs(point[x]) for point in found) > 20
     assert max(abs(point[x]) for point in points(abs(x - 1000))) > 2000
 

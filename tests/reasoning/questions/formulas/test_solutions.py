@@ -5,7 +5,7 @@ import sympy
 from sympy import Interval, oo
 
 from nemo_lab.reasoning.questions.formulas.reading import read
-from nemo_lab.reasoning.questions.formulas.solutions import as_set, is_label
+from nemo_lab.reasoning.questions.formulas.solutions import as_set, is_label, labels
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,10 @@ from nemo_lab.reasoning.questions.formulas.solutions import as_set, is_label
         (r"x\ne3", sympy.Complement(sympy.S.Reals, sympy.FiniteSet(3))),
         (r"x\in[0,1]", Interval(0, 1)),
         (r"\emptyset", sympy.S.EmptySet),
+        (r"\{x \mid x>0\}", Interval.open(0, oo)),
+        (r"\{x : x>0, x\le 2\}", Interval.Lopen(0, 2)),
+        (r"\{x \in \mathbb{R} \mid 0\le x<1\}", Interval.Ropen(0, 1)),
+        (r"\mathbb{R}-\{3\}", sympy.Complement(sympy.S.Reals, sympy.FiniteSet(3))),
     ],
 )
 def test_sets(text, found):
@@ -29,7 +33,11 @@ def test_sets(text, found):
 
 
 @pytest.mark.parametrize(
-    "text", ["5", "x<y", "x+1<2", "(0,y)", "(1,2,3)", "(i,1)", "Monday", "x<y<2", r"x\in y", r"\mathbb{Z}"]
+    "text",
+    [
+        *("5", "x<y", "x+1<2", "(0,y)", "(1,2,3)", "(i,1)", "Monday", "x<y<2", r"x\in y", r"\mathbb{Z}", "x<0 or y>1"),
+        *(r"\{x \mid y>0\}", r"\{x \in \mathbb{Z} \mid x>0\}", r"\{(x,y) : x>y\}"),
+    ],
 )
 def test_no_sets_of_real_numbers(text):
     assert as_set(read(text)) is None
@@ -51,3 +59,9 @@ def test_no_sets_of_real_numbers(text):
 )
 def test_labels(text, label):
     assert is_label(read(text)) is label
+
+
+def test_labels_are_those_of_relations_but_not_of_a_set():
+    assert len(labels(read("x<0 or x>1"))) == 1
+    assert len(labels(read("x<0 or y>1"))) == 2
+    assert not labels(read(r"\{x \mid x>1\}")) | labels(read("(0,1)"))

@@ -30,6 +30,14 @@ from nemo_lab.reasoning.questions.formulas.spellings import one_spelling
         ("7\u200b", "7"),
         ("€5", "€5"),
         ("٧", "٧"),
+        ("①③", "①③"),
+        ("∛27", r"\sqrt[3]{27}"),
+        ("x≧1", r"x\ge 1"),
+        ("1、2或3", "1,2 or 3"),
+        (r"3:45 \text{ P.M.}", r"3:45\text{pm}"),
+        ("3:45 pm", r"3:45\text{pm}"),
+        ("PM=5", "PM=5"),
+        (r"(1,2) U \left(3,4\right)", r"(1,2)\cup \left(3,4\right)"),
     ],
 )
 def test_one_spelling(text, plain):

@@ -6,7 +6,15 @@ from nemo_lab.reasoning.questions.formulas.units import DEGREE, is_known, is_of_
 
 
 @pytest.mark.parametrize(
-    "names", [("cm", "centimeter", "centimeters"), ("$", "dollars", "USD"), ("s", "seconds"), ("apple", "apples")]
+    "names",
+    [
+        ("cm", "centimeter", "centimeters"),
+        ("$", "dollars", "USD"),
+        ("s", "seconds"),
+        ("apple", "apples"),
+        ("kg", "KG"),
+        ("day", "days"),
+    ],
 )
 def test_names_of_one_unit(names):
     assert len({unit(name) for name in names}) == 1
@@ -14,12 +22,31 @@ def test_names_of_one_unit(names):
 
 
 def test_units_differ():
-    names = ("cm", "mm", "m", "km", "$", "€", "cents", "min", "s", "h", "inches", "feet", "g", "kg", "L")
+    names = (
+        "cm",
+        "mm",
+        "m",
+        "km",
+        "$",
+        "€",
+        "cents",
+        "min",
+        "s",
+        "h",
+        "inches",
+        "feet",
+        "g",
+        "kg",
+        "L",
+        "MW",
+        "mW",
+        "Mm",
+    )
     assert len({unit(name) for name in names}) == len(names)
     assert DEGREE not in {unit(name) for name in names}
 
 
-@pytest.mark.parametrize("word", ["million", "dozen", "or more", "percent of", "not", "squared", "Thousand"])
+@pytest.mark.parametrize("word", ["million", "dozen", "or more", "percent of", "not", "squared", "Thousand", "pm"])
 def test_words_that_change_the_number_are_no_units(word):
     assert not is_unit(word)
 

@@ -19,6 +19,7 @@ from nemo_lab.reasoning.questions.formulas.values import (
     number,
     power,
     repeating,
+    root,
     scalar,
 )
 
@@ -70,6 +71,8 @@ def test_what_is_of_moderate_size_is_worked_out():
     assert power(Integer(2024), Integer(2024)) == 2024**2024
     assert factorial(Integer(5), double=True) == 15
     assert binomial(Integer(10**6), Integer(2)) == 10**6 * (10**6 - 1) // 2
+    assert root(Integer(-8), Integer(3)) == -2
+    assert root(Integer(-4), Integer(2)) == 2 * sympy.I
     assert applied("log", Integer(100)) == 2
     assert applied("arcsin", x) == sympy.asin(x)
 

@@ -53,6 +53,11 @@ def test_wrappers_come_off(text, answer):
         (r"it is\boxed{5}", "5"),
         (r"\boxed{5}\text{ cm}", "5"),
         (r"\boxed{a\}b}", r"a\}b"),
+        (r"\boxed{1} \quad \text{and} \quad \boxed{2}", "1, 2"),
+        (r"\(\boxed{1}\) and \(\boxed{2}\).", "1, 2"),
+        (r"\equiv \boxed{9} \pmod{11}", "9"),
+        (r"\underline{\underline{5}}", "5"),
+        ("答案：$5$", "5"),
     ],
 )
 def test_boxes(text, answer):
@@ -72,6 +77,9 @@ def test_boxes(text, answer):
         r"\boxed{5}\text{ dozen}",
         r"\frac12{x}\boxed{5}",
         r"2\boxed{5}",
+        r"\frac{1}{\boxed{5}}",
+        r"\frac{\boxed{5}}{2}",
+        r"\sqrt{\boxed{5}}",
     ],
 )
 def test_a_box_within_a_formula_is_left(text):
