@@ -44,7 +44,7 @@ MAX_NUMBER = 1000  # characters of a number
 MAX_DEPTH = 24  # nested brackets of a formula
 START_SECONDS = 60.0  # until a new worker is ready, on a busy machine
 CHECKS_EACH = 2000  # by one worker, whose caches grow
-_NUMBER = re.compile(r"([+-]?)(\d{1,3}(?:,\d{3})+|\d+)?(?:\.(\d*))?(?:/(\d+))?", re.ASCII)
+_NUMBER = re.compile(r"([+-]?)([1-9]\d{0,2}(?:,\d{3})+|\d+)?(?:\.(\d*))?(?:/(\d+))?", re.ASCII)
 _RAISED = ("<super>", "<sub>", "<fraction>", "<circle>")
 _ABSURD = (
     (re.compile(r"[\x00-\x08\x0b-\x1f\x7f]"), "control characters"),

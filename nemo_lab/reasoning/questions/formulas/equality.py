@@ -10,6 +10,7 @@ asked kind; (1,2) as gold may be a point. A gold tuple may be given without its 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TypeGuard
 
 import sympy
 from sympy import Expr, Float, Symbol
@@ -48,11 +49,15 @@ def _plain(value: Value) -> Value:
     """Return a value without what adds nothing: braces round one value, sides of a true equation, a common label."""
     if isinstance(value, Group) and value.kind in LISTS:
         value = _labelled_once(_excluded(value))
-    if isinstance(value, Group) and value.kind == "{}" and len(value.items) == 1 and value.items[0] not in _SETS:
+    if _is_set(value) and len(value.items) == 1 and value.items[0] not in _SETS and not _is_set(value.items[0]):
         return _plain(value.items[0])
     if isinstance(value, Group) and value.kind == "[]" and _are_rows(value.items):
         return Group("matrix", tuple(Group("row", row.items) for row in value.items if isinstance(row, Group)))
     return _shortened(value) if isinstance(value, Relation) else value
+
+
+def _is_set(value: Value) -> TypeGuard[Group]:
+    return isinstance(value, Group) and value.kind == "{}"
 
 
 def _are_rows(items: tuple[Value, ...]) -> bool:
@@ -195,7 +200,7 @@ def _is_infinite(item: Value) -> bool:
 def _same_groups(gold: Group, given: Group) -> bool:
     if not any(isinstance(item, Relation) for item in gold.items):
         given = _without_indexed_labels(given)
-    if gold.kind in (*LISTS, "{}") and given.kind in (*LISTS, "{}"):
+    if gold.kind in (*LISTS, "{}", "pm") and given.kind in (*LISTS, "{}", "pm"):
         if gold.kind != given.kind and any(map(_is_inequality, gold.items)):
             return False
         return _in_any_order(gold, given)
@@ -224,8 +229,9 @@ def _in_order(gold: Group, given: Group) -> bool:
 
 
 def _same_items(gold: Value, given: Value) -> bool:
-    """Return whether two members mean the same; next to y=2 the label of x=1 matters."""
-    return isinstance(gold, Relation) == isinstance(given, Relation) and same_value(gold, given)
+    """Return whether two members mean the same; next to y=2 the label of x=1 matters, and {1} is not 1."""
+    of_one_kind = isinstance(gold, Relation) == isinstance(given, Relation) and _is_set(gold) == _is_set(given)
+    return of_one_kind and same_value(gold, given)
 
 
 def _in_any_order(gold: Group, given: Group) -> bool:
@@ -245,8 +251,8 @@ def _members(group: Group) -> list[Value]:
     """Return the items, both values of a plus-minus, and those of a set without repetitions."""
     members: list[Value] = []
     for item in group.items:
-        for part in item.items if isinstance(item, Group) and item.kind == "{}" else (item,):
-            if group.kind != "{}" or not any(same_value(other, part) for other in members):
+        for part in item.items if isinstance(item, Group) and item.kind == "pm" else (item,):
+            if group.kind not in ("{}", "pm") or not any(_same_items(other, part) for other in members):
                 members.append(part)
     return members
 

@@ -45,7 +45,9 @@ _MIXED = re.compile(r"(?<![\d.,/^_])(\d+)\s+(\d+)\s*/\s*(\d+)(?![\d.])", re.ASCI
 _SIZES = re.compile(r"\\(?:left|right)\s*\.|\\(?:left|right|middle|[bB]igg?[lrm]?)(?![A-Za-z])|(?<!\\)\\[,:;!> ]|~")
 _LINES = re.compile(r"(?<![-+*/=<>^_,;&({\[\s])[ \t]*\n\s*(?![-+*/=<>^_,;&){}\]\s]|\\(?:cdot|times|quad|text|end)\b)")
 _INFIX = re.compile(r"\{([^{}\\]*)\\(over|choose)(?![A-Za-z])([^{}\\]*)\}")
-_MODULO = re.compile(r"\\pmod\s*\{?([^{}\\\s]+)\}?|\(\s*\\?mod\s*([^{}\\\s]+)\)")
+_MODULO = re.compile(
+    r"\\p?mod(?![A-Za-z])\s*\{?([^{}\\\s]+)\}?|\(\s*(?:\\?mod|\\(?:text|mathrm)\s*\{\s*mod\s*\})\s*([^{}\\\s]+)\)"
+)
 _IN_BASE = re.compile(r"(?<![A-Za-z\d}])\((\d+)\)(?=\s*_)", re.ASCII)
 _PREFIX = {"over": "\\frac", "choose": "\\binom"}
 _COLOURS = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}|\\(?:label|tag|[hv]space|[hv]?phantom)\*?\s*\{[^{}]*\}")

@@ -112,7 +112,10 @@ def _side(found: list[Token]) -> Value:
     if len(signs) == 1 and sum(token.text in signs for token in found) > 1:
         raise Unreadable("two plus-minus signs")
     values = tuple(Reader(found, sign).whole() for sign in ((1, -1) if signs else (1,)))
-    return Group("{}", values) if signs else values[0]
+    if not signs:
+        return values[0]
+    items = [item for value in values if isinstance(value, Group) and value.kind == "{}" for item in value.items]
+    return Group("{}", tuple(items)) if items else Group("pm", values)
 
 
 def _built(found: list[Token]) -> Group | None:

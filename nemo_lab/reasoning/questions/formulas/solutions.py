@@ -55,7 +55,9 @@ def _names_something(value: Expr) -> bool:
         return True
     if value.is_Pow:
         return value.exp == -1 and _names_something(value.base)
-    return isinstance(value, sympy.Add | sympy.Mul | sympy.Abs) and all(map(_names_something, value.args))
+    return isinstance(value, sympy.Add | sympy.Mul | sympy.Abs | sympy.sin | sympy.cos | sympy.tan) and all(
+        map(_names_something, value.args)
+    )
 
 
 def _as_set(value: Value) -> sympy.Set | None:
@@ -68,7 +70,7 @@ def _as_set(value: Value) -> sympy.Set | None:
     if value.kind in ("()", "[]", "(]", "[)"):
         start, end = map(_constant, value.items)
         return sympy.Interval(start, end, value.kind[0] == "(", value.kind[1] == ")")
-    if value.kind == "{}":
+    if value.kind in ("{}", "pm"):
         return sympy.FiniteSet(*map(_constant, value.items))
     if value.kind == "builder":
         return _built(*value.items)
@@ -103,11 +105,14 @@ def _solutions(relation: Relation) -> sympy.Set | None:
 
 def _ray(sign: str, sides: tuple[Value, Value]) -> sympy.Set:
     """Return the numbers on one side of another, its label being on either side."""
-    sign, end = (sign, _constant(sides[1])) if is_label(sides[0]) else (FLIPPED.get(sign, ""), _constant(sides[0]))
+    sign, side = (sign, sides[1]) if is_label(sides[0]) else (FLIPPED.get(sign, ""), sides[0])
     if sign not in FLIPPED:
         raise ValueError("a relation that is no comparison")
     if sign in ("=", "!="):
-        return sympy.FiniteSet(end) if sign == "=" else sympy.Complement(sympy.S.Reals, sympy.FiniteSet(end))
+        both = side.items if isinstance(side, Group) and side.kind == "pm" else (side,)
+        found = sympy.FiniteSet(*map(_constant, both))
+        return found if sign == "=" else sympy.Complement(sympy.S.Reals, found)
+    end = _constant(side)
     if sign in ("<", "<="):
         return sympy.Interval(-sympy.oo, end, True, sign == "<")
     return sympy.Interval(end, sympy.oo, sign == ">", True)

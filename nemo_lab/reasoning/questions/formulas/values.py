@@ -35,8 +35,8 @@ class Scalar:
 class Group:
     """Several values.
 
-    Kinds: `,` `and` `or` (lists), `{}` (a set), builder (a name and its condition), `()` `[]` `(]` `[)` (a tuple or an
-    interval), matrix, row, `:` (a ratio), cup, cap, setminus.
+    Kinds: `,` `and` `or` (lists), `{}` (a set), pm (both values of a plus-minus), builder (a name and its condition),
+    `()` `[]` `(]` `[)` (a tuple or an interval), matrix, row, `:` (a ratio), cup, cap, setminus.
     """
 
     kind: str

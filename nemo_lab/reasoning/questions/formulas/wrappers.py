@@ -53,7 +53,13 @@ _TOLD = re.compile(  # a sentence without figures, and one formula or bold numbe
     re.DOTALL,
 )
 _NEGATED = re.compile(
-    rf"(?i)\b(?:not?|never|cannot|n't|wrong|incorrect|except|or|nor|less|more|than|least|most|about|if|{_LARGER})\b|n't"
+    rf"(?i)\b(?:not?|never|cannot|n't|wrong|incorrect|except|or|nor|less|more|than|least|most|about|if|{_LARGER}|but"
+    r"|factorial|squared|cubed|times|choose|modulo|approximately|roughly|nearly|almost|between)\b|n't"
+)
+_TELLS = re.compile(  # the word before the formula; after others, as in half of 10, the formula is a part of the answer
+    r"(?i)(?:[:,]|\b(?:is|are|was|were|be|equals?|gives?|gets?|have|has|obtain|find|yields?|becomes?|takes?|therefore|thus"
+    r"|so|hence|answer|solution|(?:equal|amounts?|simplif(?:y|ies)|reduces?|comes?) to|(?:total|value) of))"
+    r"(?:\s+(?:exactly|just|only|simply))?[\s:*]*\Z"
 )
 
 
@@ -66,7 +72,7 @@ def unwrapped(text: str) -> str:
     if leads:
         text = _first_line(_TAIL.sub("", text[leads[-1].end() :]))
     told = _TOLD.fullmatch(text)
-    if told and not _NEGATED.search(f"{told['before']} {told['after']}"):
+    if told and _TELLS.search(told["before"]) and not _NEGATED.search(f"{told['before']} {told['after']}"):
         text = next(filter(None, told.groups()[1:-1]))
     for _ in range(ROUNDS):
         before, text = text, _boxed(_bare(text))

@@ -62,6 +62,9 @@ def test_the_same_both_ways(gold, given):
         (r"x\in(2,\infty)", "y>2"),
         ("x<0 or x>1", r"y\in(-\infty,0)\cup(1,\infty)"),
         (r"\{\emptyset\}", r"\emptyset"),
+        (r"\{\{1\},\{2\}\}", r"\{1,2\}"),
+        (r"\{\{1,2\},\{3\}\}", r"\{\{1\},\{2,3\}\}"),
+        (r"\{\{1\}\}", r"\{1\}"),
     ],
 )
 def test_different_both_ways(gold, given):
