@@ -201,7 +201,8 @@ def _same_groups(gold: Group, given: Group) -> bool:
     if not any(isinstance(item, Relation) for item in gold.items):
         given = _without_indexed_labels(given)
     if gold.kind in (*LISTS, "{}", "pm") and given.kind in (*LISTS, "{}", "pm"):
-        if gold.kind != given.kind and any(map(_is_inequality, gold.items)):
+        differ = {gold.kind} ^ {given.kind}
+        if differ and any(map(_is_relation if "or" in differ else _is_inequality, gold.items)):
             return False
         return _in_any_order(gold, given)
     if given.kind == "," and gold.kind == "()":
@@ -218,6 +219,10 @@ def _without_indexed_labels(group: Group) -> Group:
     if group.kind not in LISTS or len(names) < 2 or len({name.partition("_")[0] for name in names}) > 1:
         return group
     return Group(",", tuple(label[1] for label in labels if label)) if all("_" in name for name in names) else group
+
+
+def _is_relation(item: Value) -> bool:
+    return isinstance(item, Relation)
 
 
 def _is_inequality(item: Value) -> bool:

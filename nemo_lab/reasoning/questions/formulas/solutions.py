@@ -69,6 +69,8 @@ def _as_set(value: Value) -> sympy.Set | None:
         return None
     if value.kind in ("()", "[]", "(]", "[)"):
         start, end = map(_constant, value.items)
+        if start > end:  # a point, no empty interval
+            return None
         return sympy.Interval(start, end, value.kind[0] == "(", value.kind[1] == ")")
     if value.kind in ("{}", "pm"):
         return sympy.FiniteSet(*map(_constant, value.items))

@@ -175,8 +175,10 @@ def applied(name: str, value: Expr, base: Expr | None = None) -> Expr:
     """Return a function of a value, by its name in TeX; log without a base is that of ten.
 
     Raises:
-        Unreadable: a base of another function.
+        Unreadable: a base of another function, or one that is none.
     """
+    if base is not None and base in (0, 1):
+        raise Unreadable("a logarithm of base 0 or 1")
     if name in ("log", "lg", "ln"):
         return sympy.log(value, base or (sympy.E if name == "ln" else 10))
     if base is not None:

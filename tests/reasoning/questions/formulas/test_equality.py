@@ -58,6 +58,7 @@ def test_the_same_both_ways(gold, given):
         ("ABC", "abc"),
         ("1, 2, ...", "2, 1, ..."),
         ("xyz", "xy"),
+        ("x=1 or y=2", "x=1, y=2"),
         ("red", "5"),
         (r"x\in(2,\infty)", "y>2"),
         ("x<0 or x>1", r"y\in(-\infty,0)\cup(1,\infty)"),

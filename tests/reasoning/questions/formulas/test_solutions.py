@@ -35,7 +35,20 @@ def test_sets(text, found):
 @pytest.mark.parametrize(
     "text",
     [
-        *("5", "x<y", "x+1<2", "(0,y)", "(1,2,3)", "(i,1)", "Monday", "x<y<2", r"x\in y", r"\mathbb{Z}", "x<0 or y>1"),
+        *(
+            "5",
+            "(2,1)",
+            "x<y",
+            "x+1<2",
+            "(0,y)",
+            "(1,2,3)",
+            "(i,1)",
+            "Monday",
+            "x<y<2",
+            r"x\in y",
+            r"\mathbb{Z}",
+            "x<0 or y>1",
+        ),
         *(r"\{x \mid y>0\}", r"\{x \in \mathbb{Z} \mid x>0\}", r"\{(x,y) : x>y\}"),
     ],
 )

@@ -56,6 +56,7 @@ def test_decimals_are_exact():
         lambda: scalar(sympy.nan + x),
         lambda: scalar(x + unit("cm")),
         lambda: applied("sin", x, Integer(2)),
+        lambda: applied("log", x, Integer(0)),
         lambda: bracketed("(", [], ")"),
         lambda: bracketed("[", [x], ")"),
         lambda: bracketed("\\{", [x], ")"),
