@@ -16,15 +16,18 @@ from nemo_lab.curation.formulas.formula import is_prose, is_symbols
 from nemo_lab.curation.formulas.tree import UnreadableError
 
 Keep = Callable[[str, bool], str]
-_TAGS = r"i?tex|latex|i?math|mathjax(?:inline)?"
+_TAGS = r"i?tex|latex|i?math|mathjax(?:inline)?|katex|eqn"
+_MORE = r"(?:\s[^\]\[\n]{0,60})?"  # what a forum's tag says besides its name
+_PARTS = r"[bBpvV]?matrix\*?|smallmatrix|d?cases|array|split|aligned|gathered|CD"  # MathJax reads these in a text too
 # No formula holds its own opener, so each search stops at the next one and the whole stays linear.
 _TEXT_MATH = re.compile(
     r"(?<!\\)\\\((?P<inline>(?:(?!\\\().)+?)\\\)|(?<!\\)\\\[(?P<display>(?:(?!\\\[).)+?)\\\]"
     r"|\$(?P<ticks>`[^`$\n]{1,400}`)\$|(?<!\$)\${6}(?P<six>[^$]+)\${6}(?!\$)|(?<!\$)\${3}(?P<three>[^$\s](?:[^$]*[^$\s])?)\${3}(?!\$)"
     r"|(?<!\$)\$\$(?P<dollars>[^$](?:[^$]|\$(?!\$))*?)\$\$"
-    r"|\\begin\{(?P<name>(?:equation|align|alignat|eqnarray|gather|multline|displaymath)\*?)\}"
-    r"(?P<body>(?:(?!\\begin\{(?:equation|align\*?\}|alignat|eqnarray|gather\*?\}|multline|displaymath)).)+?)\\end\{(?P=name)\}"
-    rf"|\[(?P<tag>(?i:{_TAGS}))\](?P<forum>(?:(?!\[(?i:{_TAGS})\]).)+?)\[/(?P=tag)\]"
+    r"|\\begin\{(?P<name>(?:equation|align|flalign|alignat|eqnarray|gather|multline|displaymath)\*?|math)\}"
+    r"(?P<body>(?:(?!\\begin\{(?:equation|align\*?\}|flalign|alignat|eqnarray|gather\*?\}|multline|displaymath|math\})).)+?)\\end\{(?P=name)\}"
+    rf"|\\begin\{{(?P<part>{_PARTS})\}}(?P<inside>(?:(?!\\begin\{{(?P=part)\}}).)+?)\\end\{{(?P=part)\}}"
+    rf"|\[(?P<tag>(?i:{_TAGS}))(?P<more>{_MORE})\](?P<forum>(?:(?!\[(?i:{_TAGS}){_MORE}\]).)+?)\[/(?P=tag)\]"
     r"|(?<![#\w\\&])##(?P<hashes>[^#\n]{1,400}?)##(?![#\w])"
     r"|(?<![\\$\w])\$(?P<single>[^\s$](?:(?:[^$\n]|\n(?!\s*\n)){0,400}?[^\s$\\])?)\$(?![\w$])",
     re.DOTALL,
@@ -35,6 +38,7 @@ _MATHEMATICAL = re.compile(r"\\[A-Za-z]+|[\^_=<>+]|^[A-Za-z]$|^[A-Za-z]\(|^-?\d+
 _HASHED = re.compile(r"\\[A-Za-z]+|(?<![A-Za-z])[A-Za-z]\s?[\^_]|[^=!<>]=[^=]|^\s*[A-Za-z]\s*$|^\s*[A-Za-z]\(")
 _PRICE = re.compile(r"\d[\d,]*(?:\.\d+)?[,;.]?\s+[A-Za-z]")
 _PROGRAM = re.compile(r"\b(?:kill|echo|pid|ps|bash|tmp|exec|trap|SELECT|BEGIN|RETURN)\b|[;&]\s*[A-Za-z]{2}")
+_LOOKS = re.compile(r"(?:&(?:bg|fg|s)=\w*)+$")  # colours and size, as WordPress lets them stand behind a formula
 _STANDARD = frozenset(("$", "$$", r"\(", r"\[", r"\)", r"\]", r"\begin{equation}"))
 _QUOTED = r"""(?:"((?:[^"\\]|\\.){1,24})"|'((?:[^'\\]|\\.){1,24})')"""
 _LIST = re.compile(r"(?P<key>inlineMath|displayMath|delimiters)[\"']?\s*:\s*\[(?P<pairs>[^;]{0,600}?\])\s*\]")
@@ -147,12 +151,16 @@ def _kept_ascii(found: re.Match[str], keep: Keep) -> str:
 def _held(found: re.Match[str], keep: Keep, dollars: bool) -> str:
     if (single := found["single"]) is not None:
         formula = _is_formula(single) or (dollars and is_symbols(single) and not _PRICE.match(single))
-        return keep(single.removeprefix("latex "), False) if formula else found[0]
+        return keep(_LOOKS.sub("", single.removeprefix("latex ")), False) if formula else found[0]
     if (doubtful := found["hashes"] or found["three"]) is not None:
         formula = not is_prose(doubtful) and bool(found["three"] or _HASHED.search(doubtful))
         return keep(doubtful, False) if formula else found[0]
     if found["dollars"] is not None and not _is_displayed(found):
         return found[0]
+    if found["part"]:
+        return keep(found[0], True)
+    if found["name"] == "math" or "display" in (found["more"] or ""):
+        return keep(found["body"] or found["forum"], not found["name"])
     if found["name"]:
         return keep(_environment(found["name"], found["body"]), True)
     inline = found["inline"] or found["forum"] or (found["ticks"] or "").strip("`")
@@ -183,5 +191,5 @@ def _environment(name: str, body: str) -> str:
         return body
     if bare == "alignat":
         bare, body = "align", re.sub(r"^\s*\{\d+\}", "", body)
-    inner = "aligned" if bare in ("align", "eqnarray") else "gathered"
+    inner = "aligned" if bare in ("align", "flalign", "eqnarray") else "gathered"
     return f"\\begin{{{inner}}}{body}\\end{{{inner}}}"

@@ -1,5 +1,6 @@
 r"""A formula found in a page, and its LaTeX out of what pages put round it: delimiters, wrappers, whole documents."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def source_of(math: Any) -> str:
     """Return a `<math>` element's TeX: annotation, `data-latex`, `alttext` that is TeX, else converted MathML."""
     for inner in math.iter():
         if tag_of(inner) == "annotation" and "tex" in (inner.get("encoding") or "").lower():
-            return unwrapped("".join(inner.itertext()))
+            return unwrapped(_noted("".join(inner.itertext())))
     if source := math.get("data-latex"):
         return unwrapped(source)
     alternative = math.get("alttext") or ""
@@ -63,6 +64,17 @@ def source_of(math: Any) -> str:
     if not len(math) and LATEX_LOOK.search(text):  # MediaWiki's own element, or one that a script will fill
         return unwrapped(text)
     return to_latex(math)
+
+
+def _noted(text: str) -> str:
+    """Return an annotation's TeX; a learning platform's editor wraps it in JSON."""
+    if not text.lstrip().startswith('{"'):
+        return text
+    try:
+        held = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return held["math"] if isinstance(held, dict) and isinstance(held.get("math"), str) else text
 
 
 def _structured(math: Any) -> bool:

@@ -7,6 +7,7 @@ says `formula` beside a text that is a sentence is an image of a formula which n
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -19,10 +20,11 @@ CLASS = re.compile(
     r"|equation_image",
     re.IGNORECASE,
 )
+_FORMULA_BOX = re.compile(r"(?:^|[\s_-])(?:formula|equation|disp-?formula|math)(?=$|[\s_-])", re.IGNORECASE)
 _MATHWORLD = re.compile(r"(?:^|\s)(?:inlineformula|displayformula|numberedequation)(?=$|\s)")
 _SERVICE = re.compile(
     r"latex\.php|codecogs|mathtex|mimetex|cht=tx|texrendr|l\.wordpress\.com|/equation\?|[?&](?:math|tex|latex)="
-    r"|/equation_images/|upmath\.me|s2cms\.ru|math\.(?:now\.sh|vercel\.app)|tex2img|media/math/render",
+    r"|/equation_images/|upmath\.me|s2cms\.ru|math\.(?:now\.sh|vercel\.app)|tex2img|media/math/render|mathurl\.com/render|numberempire\.com/render",
     re.IGNORECASE,
 )
 _FOLDER = re.compile(r"/(?:math|tex|latex|latexrender|equations?)/", re.IGNORECASE)
@@ -34,6 +36,7 @@ _LAYOUT = re.compile(
     r"|\\dpi\s*\{[^{}]*\}|\\(?:bg|fn|fg)_\w+|\\(?:bg|fg|color)\s*\{[^{}]*\}\s*(?=\\|$))\s*"
 )
 _SAID = re.compile(r"\s*(?:LaTeX|TeX)(?: equation| image)?\s*:\s*|\s*Equation\s*:\s*(?=.*\\)", re.IGNORECASE)
+_HABR = re.compile(r"\s*\$(inline|\$display\$)\$(.*)\$(?:inline|\$display\$)\$\s*", re.DOTALL)
 _WORDS = re.compile(r"&(space|plus|hash|amp|lt|gt);")
 _CHARACTERS = {"space": " ", "plus": "+", "hash": "#", "amp": "&", "lt": "<", "gt": ">"}
 _LAZY = ("data-lazy-src", "data-src", "data-original", "data-orig-file", "data-ezsrc", "data-actualsrc")
@@ -52,6 +55,8 @@ def image_formula(image: Any) -> Formula | None:
     if _SERVICE.search(source):
         latex = text if LATEX_LOOK.search(text) and not is_prose(text) else _in_address(source) or text
         return Formula(_cleaned(latex), _is_display(image, latex), "image")
+    if not text and _stands_alone(image):
+        return Formula("", False, "image")
     if CLASS.search(classes) or image.get("role") == "math" or image.get("eeimg") or is_tex(text):
         return Formula("" if is_prose(text) and not is_tex(text) else _cleaned(text), _is_display(image, text), "image")
     if text and _FOLDER.search(source) and not re.search(r"[A-Za-z]{3}", text):
@@ -59,9 +64,21 @@ def image_formula(image: Any) -> Formula | None:
     return None
 
 
+def _stands_alone(image: Any) -> bool:
+    """Return whether what the image stands in is called a formula and holds nothing else but its number."""
+    around = next(islice((one for one in image.iterancestors() if tag_of(one) not in ("a", "picture")), 1), None)
+    if around is None or not (_FORMULA_BOX.search(around.get("class") or "") or tag_of(around).endswith("-formula")):
+        return False
+    images = sum(1 for _ in islice(around.iter("img"), 2))
+    return images == 1 and re.fullmatch(r"\s*(?:\([\w.-]{1,8}\))?\s*", "".join(around.itertext())) is not None
+
+
 def text_of(image: Any) -> str:
     """Return what an image says of its formula, without the words that platforms put before it."""
-    text = next((image.get(name) for name in _SOURCES if (image.get(name) or "").strip()), "")
+    said = (image.get(name) for name in _SOURCES)
+    text = next((one for one in said if one and one.strip() not in ("", "inline", "display")), "")
+    if habr := _HABR.fullmatch(text):
+        return str(habr[2])
     return _SAID.sub("", text, count=1) if _SAID.match(text) else text
 
 
@@ -76,6 +93,7 @@ def address_of(image: Any) -> str:
 def _is_display(image: Any, text: str) -> bool:
     classes = image.get("class") or ""
     said = text.strip().startswith(("\\[", "\\begin{displaymath}")) or text.rstrip().endswith("\\\\")
+    said = said or image.get("data-tex") == "display"
     return said or "Dsp" in classes or "display" in classes or "latexcenter" in classes or image.get("eeimg") == "2"
 
 
@@ -84,7 +102,7 @@ def _cleaned(latex: str) -> str:
     latex = _WORDS.sub(lambda word: _CHARACTERS[word[1]], latex)
     while (found := _LAYOUT.match(latex)) and found.end():
         latex = latex[found.end() :]
-    return unwrapped(re.sub(r"\s*\\\\\s*$", "", latex))
+    return unwrapped(re.sub(r"\s*(?:\\\\|\\nocache)\s*$", "", latex))
 
 
 def _linear(text: str) -> str:

@@ -49,7 +49,7 @@ _TEX_ATTRIBUTES = (
 )
 _JSON_ATTRIBUTES = ("data-attrs", "data-module", "data-props")
 _JSON_KEYS = ("persistentExpression", "latex", "katex", "tex")
-_NAMED = re.compile(r"math|katex|mjx|mjpage|mwe-|(?:la)?tex(?!t)|formula|equation|eqn?\b", re.IGNORECASE)
+_NAMED = re.compile(r"math|katex|temml|mjx|mjpage|mwe-|(?:la)?tex(?!t)|formula|equation|eqn?\b", re.IGNORECASE)
 _DELIMITER = re.compile(
     r"\$|\\[(\[]|\\begin\{(?:equation|align|gather|multline|eqnarray)|\\(?:documentclass|usepackage)"
 )
@@ -67,14 +67,24 @@ _WRITTEN = frozenset(
         "math-jax",
         "stem",
         "asciimath",
+        "latex",
+        "tex",
+        "katex",
+        "eq",
+        "eqn",
     ]
 )
+
+
+_WORDS_TOO = frozenset(("latex", "tex", "katex", "eq", "eqn"))  # some sites mark up the word, or a whole text
 
 
 def formula_of(element: Any, tag: str) -> Formula | None:
     """Return the formula that this element stands for, or None when it is not one."""
     if tag in _BY_TAG:
         return _BY_TAG[tag](element)
+    if tag == "pre" and (found := _fenced(element)):
+        return found
     if tag in _WRITTEN:
         return None if is_nested(element) else _written(element)
     attributes = element.keys()
@@ -93,9 +103,17 @@ def _is_named(classes: str) -> bool:
     return _NAMED.search(classes) is not None
 
 
+def _fenced(block: Any) -> Formula | None:
+    """Return the formula of a block of Markdown whose language is `math`, which a script has not drawn yet."""
+    program = block[0] if len(block) == 1 and tag_of(block[0]) == "code" else block
+    if block.get("lang") != "math" and not classed(program) & {"language-math", "lang-math", "math-display"}:
+        return None
+    return _math_class(program, True)
+
+
 def _by_class(element: Any, classes: frozenset[str]) -> Formula | None:
-    if ("math" in classes and classes & {"inline", "display", "notranslate"}) or "language-math" in classes:
-        return _math_class(element, "display" in classes or tag_of(element) in ("div", "pre"))
+    if ("math" in classes and classes & _LAYOUTS) or "language-math" in classes:
+        return _math_class(element, bool(classes & {"display", "math-display"}) or tag_of(element) in ("div", "pre"))
     if classes == {"math"} and not len(element):
         text = element.text or ""
         return _math_class(element, tag_of(element) == "div") if is_tex(text) or _is_short(text) else None
@@ -161,7 +179,9 @@ def _written(element: Any) -> Formula | None:
     ):
         return None  # drawn already
     text, tag = "".join(element.itertext()).strip(), tag_of(element)
-    display = element.get("block") is not None or tag == "math-div"
+    display = element.get("block") is not None or tag in ("math-div", "eqn")
+    if tag in _WORDS_TOO and not is_tex(text) and not is_symbols(text):
+        return None
     if tag in ("mathjax", "stem", "asciimath") and "\\" not in text:
         return _ascii(text, display)
     inside, delimited = strip_delimiters(body_of(text))
@@ -259,6 +279,7 @@ def _math_class(element: Any, display: bool) -> Formula | None:
     return Formula(unwrapped(text), display, "math class") if text else None
 
 
+_LAYOUTS = frozenset(("inline", "display", "notranslate", "math-inline", "math-display"))
 _NUMBERED = re.compile(r"\([\w.-]{1,12}\)[¶#\uf0c1]?\s*(?=\\\[)")
 _SIMPLE = frozenset(("span", "i", "em", "var", "b", "strong", "sup", "sub"))
 _RENDERED = frozenset(("math", "script", "img", "svg", "mjx-container", "mjx-math", "omath"))

@@ -28,13 +28,14 @@ _OF_2 = _SHOWN_BY_2 | {
     "mjpage__block",
     "mjx-math",
 }
+_ERRORS = ("katex-error", "temml-error")
 _MAIN = ("mjx-container", "mjx-math")
 
 
 def rendered(element: Any, classes: frozenset[str]) -> Formula | None:
     """Return the formula of an element whose class says that it is a rendering."""
-    if classes & {"katex", "katex-display", "katex-block", "katex--display", "katex--inline", "katex-error"}:
-        return _katex(element, not classes & {"katex", "katex--inline", "katex-error"})
+    if classes & {"katex", "katex-display", "katex-block", "katex--display", "katex--inline", *_ERRORS}:
+        return _katex(element, not classes & {"katex", "katex--inline", *_ERRORS})
     if "katex-mathml" in classes or "katex-html" in classes:
         return _katex_part(element, classes)
     if "mwe-math-element" in classes:

@@ -41,7 +41,7 @@ _NAMES = (
     "no-?print",
     "mw-cite-backlink",
     r"bread-?crumbs?",
-    r"footer\w*",
+    r"(?<!card-)(?<!panel-)footer\w*",
     r"site-?header",
     r"mastheads?",
     r"cookies?(?:(?=$|\s)|-?(?:banner|notice|consent|bar|policy|law|info|message|popup|settings))",

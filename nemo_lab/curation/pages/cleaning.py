@@ -110,6 +110,7 @@ _NOTICES = (  # from the line's first character
     "from wikipedia, the free encyclopedia$",
     r"page \d+ of \d+\b.{0,40}$",
     "all times are gmt",
+    "view raw .{0,80} hosted with . by github$",
     r"(?:next|prev|previous|up): .{1,80}?(?:, |\[)(?:up|previous|prev|top|index|contents)\b.{0,100}$",
 )
 _NOTICE = re.compile("|".join(_NOTICES))

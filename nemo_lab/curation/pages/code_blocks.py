@@ -7,13 +7,13 @@ as blanks, line numbers and copy buttons left out.
 
 import re
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from nemo_lab.curation.formulas.tree import tag_of
 
 _NUMBERS = re.compile(
-    r"(?:^|[\s_-])(?:linenos?|line-?numbers?|lineno\w*|gutter|rouge-gutter|copybtn|copy-?button|hljs-ln-numbers|blob-num|ttc)(?=$|[\s_-])"
+    r"(?:^|[\s_-])(?:linenos?|line-?numbers?|lineno(?!table)\w*|gutter|rouge-gutter|copybtn|copy-?button|hljs-ln-numbers|blob-num|ttc)(?=$|[\s_-])"
     r"|(?:^|\s)(?:ln|lnt|hljs-ln-n|crayon-nums|codemirror-gutter\S*)(?=$|\s)",
     re.IGNORECASE,
 )
@@ -22,13 +22,13 @@ _NAMED = re.compile(
 )
 # Words that may name something else as well: what they are on is left out where it holds numbers only.
 _MAYBE_NUMBERS = re.compile(
-    r"line-?_?(?:no|num|index|id)|row-?num|linenum|(?:^|[\s_-])(?:(?:user-)?select-none|no-?select|unselectable)(?=$|[\s_-])",
+    r"line-?_?(?:no|nr|num|index|id)|row-?num|linenum|(?:^|[\s_-])(?:(?:user-)?select-none|no-?select|unselectable)(?=$|[\s_-])",
     re.IGNORECASE,
 )
 _NO_SELECTION = re.compile(r"user-select:\s*none", re.IGNORECASE)
 _NUMBER_ATTRIBUTE = re.compile("data-line|data-ln|aria-hidden|unselectable")
 _ONLY_NUMBERS = re.compile(r"[\d\s.:|\u00a0]*")
-_COPY = re.compile(r"cop(?:y|ied)!?(?: (?:code|snippet|to clipboard))?!?", re.IGNORECASE)
+_COPY = re.compile(r"(?:content |code )?cop(?:y|ied)!?(?: (?:code|snippet|to clipboard))?!?", re.IGNORECASE)
 _ANNOTATION = re.compile(r"(?:^|\s)(?:code-annotation-anchor|conum|sr-only|visually-hidden|token-line-number)(?=$|\s)")
 _WORDS = "def|for|if|elif|else|while|return|import|from|class|print|end|begin|var|let"
 _CODE_LOOK = re.compile(rf"[={{}}()\[\];]|^(?:>>>|\.\.\.|\$) |^\s*(?:{_WORDS})\b|:\s*$|^\s*(?:#|//)")
@@ -56,6 +56,8 @@ def is_block(element: Any, tag: str) -> bool:
 
 def _lines_of(element: Any) -> list[Any]:
     """Return the elements that hold a block's lines: a `<div class="line">` each, or the items of a list of code."""
+    if "CodeMirror-code" in (element.get("class") or ""):
+        return [line for line in element.iter("pre") if "CodeMirror-line" in (line.get("class") or "")]
     first = next((child.get("class") or "" for child in element if tag_of(child)), "")
     if tag_of(element) == "div" and not _LINE.search(first) and not _NUMBERS.search(first):
         return []
@@ -103,7 +105,7 @@ def block_text(element: Any) -> str:
     elif lines_of := _lines_of(element):
         _collect_lines(lines_of, pieces)
     else:
-        _collect(element, pieces, preformatted, 0)
+        _collect(_program_in(element), pieces, preformatted, 0)
     text = "".join(pieces).replace("\u00a0", " ").replace("\r\n", "\n").replace("\r", "\n").replace("\u200b", "")
     lines = [line.rstrip() for line in text.expandtabs(8).split("\n")]
     while lines and not lines[0]:
@@ -111,6 +113,39 @@ def block_text(element: Any) -> str:
     while lines and not lines[-1]:
         lines.pop()
     return "\n".join(lines)
+
+
+def _program_in(element: Any) -> Any:
+    """Return the one `<code>` of a block whose bar, with the language's name, stands inside it; else the block."""
+    programs = list(islice(element.iter("code"), 2)) if tag_of(element) == "pre" else []
+    if len(programs) != 1:
+        return element
+    code = programs[0]
+    for around in takewhile(lambda above: above is not element.getparent(), code.iterancestors()):
+        beside = [child for child in around if child is not code and tag_of(child) and code not in child.iter()]
+        loose = [around.text, *(child.tail for child in around)]
+        if any((text or "").strip() for text in loose) or not all(map(_is_bar, beside)):
+            return element
+    return code
+
+
+def _is_bar(element: Any) -> bool:
+    """Return whether a box beside a program says hardly anything."""
+    text = "".join(element.itertext()).strip()
+    return not text or (tag_of(element) in ("div", "ul") and len(text) < 60 and "\n" not in text)
+
+
+def has_words(element: Any) -> bool:
+    """Return whether something stands in a block besides numbers and the labels of buttons."""
+    buttons = "".join("".join(button.itertext()) for button in element.iter("button", "script", "style", "textarea"))
+    text = "".join(element.itertext())
+    return len(text.strip()) > len(buttons.strip()) and not _ONLY_NUMBERS.fullmatch(text)
+
+
+def is_numbers(element: Any) -> bool:
+    """Return whether an element outside a block holds the numbers of its lines."""
+    named = element.get("class") or ""
+    return bool(named and _NUMBERS.search(named)) and _ONLY_NUMBERS.fullmatch("".join(element.itertext())) is not None
 
 
 def _collect_lines(parts: list[Any], pieces: list[str]) -> None:
@@ -140,7 +175,7 @@ def _collect(element: Any, pieces: list[str], preformatted: bool, depth: int) ->
 def _is_beside_code(element: Any) -> bool:
     """Return whether an element in a block is the number of a line, a button or a note's mark, and no code."""
     tag = tag_of(element)
-    if tag in ("button", "script", "style", "clipboard-copy"):
+    if tag in ("button", "script", "style", "clipboard-copy") or (tag == "b" and _is_callout(element)):
         return True
     attributes = element.keys()
     if not attributes:
@@ -162,6 +197,12 @@ def _beside_by_class(named: str) -> tuple[bool, bool, bool]:
     """Return whether a class says that it is no code, that it may be the number of a line, or a button to copy."""
     is_beside = _NUMBERS.search(named) is not None or _ANNOTATION.search(named) is not None
     return is_beside, _MAYBE_NUMBERS.search(named) is not None, "cop" in named or "clip" in named
+
+
+def _is_callout(element: Any) -> bool:
+    """Return whether it is the number that Asciidoctor prints where the icon of a remark cannot be shown."""
+    before = element.getprevious()
+    return before is not None and "conum" in (before.get("class") or "")
 
 
 def _ends_line(element: Any) -> bool:

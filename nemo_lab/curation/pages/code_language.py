@@ -23,7 +23,8 @@ _ATTRIBUTES = (
     "syntax",
 )
 _PREFIX = re.compile(
-    r"(?:\blang(?:uage)?[-:]|\bhighlight-(?:source|text|lang)-|\bbrush:?\s*|\bsrc-|\bhl-|\bsourceCode\s+)([A-Za-z][\w+#.-]*)"
+    r"(?:\blang(?:uage)?[-:]|\bhighlight-(?:source|text|lang)-|\bbrush:?\s*|\bsrc-|\bhl-"
+    r"|\bdata type-|\benlighter-l-|\bsourceCode\s+)([A-Za-z][\w+#.-]*)"
 )
 _SPHINX = re.compile(r"(?:^|\s)highlight-([A-Za-z][\w+#.-]*)")
 _HIGHLIGHTED = re.compile(
@@ -32,7 +33,7 @@ _HIGHLIGHTED = re.compile(
 _NAME = re.compile(r"[A-Za-z][\w+#.-]*")
 _NO_LANGUAGE = re.compile(
     r"default|none|no-?highlight|(?:plain-?)?te?xt|plain|notranslate|highlight\w*|hljs|source-?code|literal-block|auto|undefined"
-    r"|output|(?:number-?lines|line-?numbers?|number-?source)\w*|cell-code|(?:code|number|lines?|wrap|copy|has|no)(?:-[\w-]*)?"
+    r"|output|id|label|name|(?:number-?lines|line-?numbers?|number-?source)\w*|cell-code|(?:code|number|lines?|wrap|copy|has|no)(?:-[\w-]*)?"
     r"|[a-z]{2}-[a-z]{2}"
 )
 _UP = 6  # elements round a block that may name its language; tables put three between
@@ -64,7 +65,8 @@ def _inside(element: Any) -> list[Any]:
     """Return the block and the elements that begin with it: `<pre>`, its `<code>`."""
     found = [element]
     for _ in range(2):
-        first = next((child for child in found[-1] if tag_of(child)), None)
+        first = next(found[-1].iter("code"), None) if tag_of(found[-1]) == "pre" else None
+        first = next((child for child in found[-1] if tag_of(child)), None) if first is None else first
         if first is None:
             break
         found.append(first)

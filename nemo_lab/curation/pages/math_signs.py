@@ -46,6 +46,7 @@ _MATHJAX = re.compile(r"""\bclass\s*=\s*["']?[^"'>]*?(?<![\w-])MathJax(_Preview)
 _DATA = re.compile(
     r"""\bdata-(?:(?:latex|tex|katex|mathml|asciimath|mathjax|mml-node)\s*=\s*["']?[^\s"'>]"""
     r"""|(?:math|formula|equation|expr|equation-content)\s*=\s*["']?[^"'>]*?[\\^_=])"""
+    r"""|\bdata-[a-z-]{0,20}(?:latex|math|formula|equation)[a-z-]{0,20}\s*=\s*["']?[^"'>]*?(?:\\[A-Za-z]{2}|[\^_]\{|\^\d)"""
     r"|persistentExpression|aria-label\s*=[^>]*\\[A-Za-z]{2,}",
     re.IGNORECASE,
 )
@@ -74,8 +75,8 @@ _TEX = re.compile(rf"\\(?:{_COMMANDS})(?![A-Za-z])|\^|_\{{|(?<![\w$])[A-Za-z]_[A
 _PLAIN = re.compile(r"[A-Za-z]|\d{1,9}|(?=.*[=<>+*/(-])(?!.*[A-Za-z]{4})[\w\s=+*/()<>,.!|'-]{1,60}", re.DOTALL)
 _DELIMITED = re.compile(
     r"\\\((?P<a>(?:(?!\\\()[^\0]){1,2000}?)\\\)|\\\[(?P<b>(?:(?!\\\[)[^\0]){1,4000}?)\\\]"
-    r"|\$\$(?P<c>[^$\0]{1,4000})\$\$|\[(?:i?tex|latex|math)\](?P<d>[^\[\0]{1,2000})"
-    r"|\\begin\{(?:equation|align|alignat|eqnarray|gather|multline|displaymath)\*?\}(?P<e>)"
+    r"|\$\$(?P<c>[^$\0]{1,4000})\$\$|\[(?:i?tex|latex|math|katex|eqn)(?:\s[^\]\[\n\0]{0,60})?\](?P<d>[^\[\0]{1,2000})"
+    r"|\\begin\{(?:equation|align|flalign|alignat|eqnarray|gather|multline|displaymath|[bBpvV]?matrix|d?cases)\*?\}(?P<e>)"
     r"|(?<![\\$\w])\$(?:latex )?(?P<f>(?!\s)[^$\n\0]{1,300})(?<![\s\\])\$(?![\w$])|##(?P<g>[^#\n\0]{1,500})##"
 )
 _TICKS = re.compile(r"`([^`\n]{1,200})`")

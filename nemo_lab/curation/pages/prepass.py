@@ -41,6 +41,7 @@ _CONTROL_REFERENCE = re.compile(
 )
 _END = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)  # browsers show what follows it; the parser would not keep it
 _BLANK = re.compile(r"\s+")
+_VOID = frozenset(("source", "track"))
 _LINES = 200  # of one formula
 UNREADABLE = "[formula]"  # stands in the text where a formula was that could not be read
 DEPTH = 200  # nested elements; the content of deeper ones is kept, flat
@@ -142,7 +143,10 @@ def _handle(element: Any, tag: str, prepared: Prepared) -> int:
     formula = nodes.formula_of(element, tag)
     if formula is not None:
         return _hold_formula(element, formula, prepared)
-    if tag in ACTIVE or (element.keys() and _is_hidden(element)):
+    if tag in _VOID and len(element):  # the parser has put into it what stands behind it
+        element.tag = "span"
+        return 1
+    if tag in ACTIVE or (element.keys() and (_is_hidden(element) or code_blocks.is_numbers(element))):
         if tag not in SILENT:
             prepared.set_aside(element)
         return _drop(element)
@@ -217,9 +221,9 @@ def _hold_formula(element: Any, formula: Formula, prepared: Prepared) -> int:
 
 def _hold_code(element: Any, block: Any, prepared: Prepared) -> int:
     text = code_blocks.block_text(block)
+    prepared.code_blocks += bool(text) or code_blocks.has_words(block)
     if not text:
         return _drop(element)
-    prepared.code_blocks += 1
     language = code_language.language_of(block) or code_language.language_of(element)
     _drop_label(element, language)
     return _replace(element, prepared.shelf.keep(CODE, text, language), block=True)

@@ -20,11 +20,16 @@ _TITLES = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt", "legen
 _CHOICES = frozenset(("radio", "checkbox"))
 _PERSONAL = frozenset(("email", "password", "search", "tel", "url"))
 _SWITCH = re.compile(
-    r"toggle|toggler|drawer|menu|\bnav|dropdown|theme|dark-?mode|burger|overlay|modal|search|switch|consent|cookie|remember",
+    r"toggle|toggler|drawer|menu|\bnav(?!content)|dropdown|theme|dark-?mode|burger|overlay|modal|search|switch|consent|cookie|remember",
     re.IGNORECASE,
 )
 _OPENER = re.compile(r"accordion|collapsible|\bfaq|question|disclosure|spoiler|\boption|\bchoice", re.IGNORECASE)
-_OPENED = re.compile(r"accordion|collaps|spoiler|solution|answer|hint|\bfaq|disclosure|toggle-?content", re.IGNORECASE)
+_OPENED = re.compile(
+    r"accordion|collaps|spoiler|solution|answer|hint|\bfaq|disclosure|toggle-?content|\bexpand\w*-content|NavContent"
+    r"|(?:^|\s)(?:(?:my)?slides?|future|past)(?:$|\s)",
+    re.IGNORECASE,
+)
+_NOT_SHOWN = re.compile(r"(?:display:\s*none|visibility:\s*hidden)[^;]*;?", re.IGNORECASE)
 _QUOTED = re.compile(r"""['"]#?([\w:.-]+)['"]""")
 _ORDER = re.compile(
     r"(?:copy|copied|edit|link|share|menu|toggle|close|open|permalink)|(?:show|hide|view|read|expand|collapse)(?:more|less|all|$)",
@@ -44,7 +49,7 @@ def open_widgets(root: Any) -> None:
             element.tag = "pre"
         elif tag == "template" and (element.get("shadowrootmode") or element.get("shadowroot")):
             element.tag = "div"
-    hidden = root.xpath("//*[@hidden or contains(@style, 'none')]")
+    hidden = root.xpath("//*[@hidden or contains(@style, 'none') or contains(@style, 'hidden')]")
     opened = set(_opened(root)) if hidden else set()
     for element in hidden:
         _unhide(element, opened)
@@ -54,18 +59,20 @@ def _opened(root: Any) -> Iterator[str]:
     """Yield the ids of what the page's controls open."""
     for names in root.xpath("//@aria-controls | //@data-target | //@data-bs-target"):
         yield from (one.lstrip("#") for one in names.split())
-    for action in root.xpath("//@onclick"):
+    for action in root.xpath("//@onclick | //@href[starts-with(., 'javascript:')]"):
         yield from _QUOTED.findall(action[:500])
 
 
 def _unhide(element: Any, opened: set[str]) -> None:
     """Show what a reader can open: panels, what a control names, and what the browser's search would find."""
     named = f"{element.get('class') or ''} {element.get('id') or ''}"
+    if tag_of(element) == "tr":  # a table that opens hides its rows
+        named += next((f" {above.get('class') or ''}" for above in element.iterancestors("table")), "")
     style = element.get("style") or ""
     can_open = is_panel(element) or _OPENED.search(named) or element.get("id") in opened
     if element.get("hidden") == "until-found" or (can_open and not _SWITCH.search(named)):
         element.attrib.pop("hidden", None)
-        element.set("style", re.sub(r"display:\s*none[^;]*;?", "", style, flags=re.IGNORECASE))
+        element.set("style", _NOT_SHOWN.sub("", style))
 
 
 def _is_editor(element: Any, tag: str) -> bool:

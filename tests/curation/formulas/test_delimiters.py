@@ -28,6 +28,27 @@ TEXTS = {
         "[MATH]x^2[/MATH] [TEX]y[/TEX] [IMATH]z[/IMATH]",
         [("i", "x^2"), ("i", "y"), ("i", "z")],
     ),
+    "environments of any kind": (
+        r"so \begin{flalign} f&amp;=g\end{flalign} and \begin{math}u^2\end{math}",
+        [("d", r"\begin{aligned} f&=g\end{aligned}"), ("i", "u^2")],
+    ),
+    "a matrix in the text": (
+        r"A = \begin{pmatrix}1&amp;2\\3&amp;4\end{pmatrix} is",
+        [("d", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}")],
+    ),
+    "a matrix in a formula": (
+        r"\[\begin{pmatrix}1\end{pmatrix}\] \begin{align}\begin{cases}a\end{cases}\end{align}",
+        [("d", r"\begin{pmatrix}1\end{pmatrix}"), ("d", r"\begin{aligned}\begin{cases}a\end{cases}\end{aligned}")],
+    ),
+    "environments that are none": (r"\begin{tabular}{c}1\end{tabular} \begin{itemize}a\end{itemize}", []),
+    "tags that say more": (
+        '[katex]k[/katex] [latex display="true"]v^2[/latex] [math size=3]q[/math] [eqn]e[/eqn] [math rocks] [/math',
+        [("i", "k"), ("d", "v^2"), ("i", "q"), ("i", "e")],
+    ),
+    "WordPress, colours": (
+        r"$latex \frac{a}{b}&amp;bg=ffffff&amp;fg=000&amp;s=2$ and $a&amp;s$",
+        [("i", r"\frac{a}{b}")],
+    ),
     "edX": ("[mathjaxinline]x_1[/mathjaxinline] and [mathjax]y[/mathjax]", [("i", "x_1"), ("i", "y")]),
     "display without a command": (
         "$$ x + y $$ and $$n$$ and $$speed = s / t$$",

@@ -58,6 +58,11 @@ def test_looks() -> None:
         ('<math alttext="x squared"><msup><mi>x</mi><mn>2</mn></msup></math>', "x^{2}"),
         (r"<math>\frac{a}{b}</math>", r"\frac{a}{b}"),
         ("<math>x</math>", "x"),
+        (
+            '<math><mi>x</mi><annotation encoding="latex">{"version":"1.1","math":"a^2"}</annotation></math>',
+            "a^2",
+        ),
+        ('<math><mi>x</mi><annotation encoding="latex">{"a","b"}</annotation></math>', '{"a","b"}'),
     ],
 )
 def test_sources(markup: str, latex: str) -> None:

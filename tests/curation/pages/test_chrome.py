@@ -97,6 +97,8 @@ CONTENT = [
     '<div role="complementary"><p>INSIDE</p></div>',
     f'<section class="subscribe-pattern"><p>INSIDE {TEXT[:300]}</p></section>',
     '<div class="sidebar"><a href="a">A long link to another page of the manual</a><pre>INSIDE = 1</pre></div>',
+    '<div class="sd-card"><div class="sd-card-body">A card.</div><div class="sd-card-footer"><p>INSIDE</p></div></div>',
+    '<div class="panel"><div class="panel-body">A panel.</div><div class="panel-footer">INSIDE</div></div>',
 ]
 
 
@@ -117,6 +119,7 @@ FURNITURE = [
     '<div class="newsletter">INSIDE: get all our news once in every week, and no spam.</div>',
     '<ul class="tabs"><li>INSIDE</li><li>conda</li></ul>',
     "<footer>INSIDE 2020 by the authors</footer>",
+    '<div class="page-footer"><p>INSIDE</p></div>',
 ]
 
 

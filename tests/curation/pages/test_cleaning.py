@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from nemo_lab.curation.pages.cleaning import clean, is_boilerplate
 
 FURNITURE = [
+    "view raw a.py hosted with ❤ by GitHub",
     "next",
     "« Previous",
     "Home » Docs » Page",

@@ -10,6 +10,11 @@ from tests.curation.made_pages import page
 
 SOURCE = "def f(x):\n    return x"
 FORMS = {
+    "CodeMirror": '<div class="CodeMirror-code"><div><div class="CodeMirror-gutter-wrapper"><div class="CodeMirror-linenumber">1</div></div><pre class=" CodeMirror-line ">def f(x):</pre></div><div><div class="CodeMirror-linenumber">2</div><pre class=" CodeMirror-line ">    return x</pre></div></div>',
+    "CodeMirror, no numbers": '<div class="CodeMirror-code"><pre class="CodeMirror-line">def f(x):</pre><pre class="CodeMirror-line">    return x</pre></div>',
+    "Asciidoctor's table": '<pre class="rouge highlight"><code data-lang="python"><table class="linenotable"><tr><td class="linenos gl"><pre class="lineno">1\n2\n</pre></td><td class="code"><pre>def f(x):\n    return x\n</pre></td></tr></table></code></pre>',
+    "a bar in the block": '<pre><div class="bar"><div>python</div><div><button>Copy code</button></div></div><div><code>def f(x):\n    return x</code></div></pre>',
+    "a bar behind the program": '<pre><code>def f(x):\n    return x</code><span class="icons"><span class="copy-icon"></span><div class="copy-popup"><span>Content copied to clipboard</span></div></span></pre>',
     "Doxygen": '<div class="fragment"><div class="line"><span class="lineno">    1</span>&#160;def f(x):</div>\n<div class="line"><span class="lineno">    2</span>&#160;    return x<div class="ttc">tip</div></div>\n</div>',
     "lines in pre": '<pre><div class="line">def f(x):</div><div class="line">    return x</div></pre>',
     "list in pre": '<pre class="prettyprint"><ol class="linenums"><li>def f(x):</li><li>    return x</li></ol></pre>',
@@ -53,6 +58,10 @@ def test_the_language_is_what_the_page_says(named: str, language: str) -> None:
 
 
 NUMBERED = {
+    "Org": '<pre class="src"><span class="linenr">1: </span>def f(x):\n<span class="linenr">2: </span>    return x</pre>',
+    "beside the block, list": '<div><pre><code>def f(x):\n    return x</code></pre><div class="line-numbers-wrapper"><span class="line-number">1</span><br><span class="line-number">2</span><br></div></div>',
+    "beside the block, links": '<div class="line-numbers"><a id="L1" href="#L1">1</a>\n<a href="#L2">2</a></div><pre><code>def f(x):\n    return x</code></pre>',
+    "Asciidoctor's callouts": '<pre><code>def f(x): <i class="conum" data-value="1"></i><b>(1)</b>\n    return x</code></pre>',
     "no selection, style": '<pre><code><span style="user-select:none;margin-right:0.4em"> 1</span>def f(x):\n<span style="-webkit-user-select: none"> 2</span>    return x</code></pre>',
     "no selection, class": '<pre><code><span class="select-none opacity-50">1</span>def f(x):\n<span class="select-none opacity-50">2</span>    return x</code></pre>',
     "number in an attribute": '<pre><code><span data-line-number="1">1</span>def f(x):\n<span data-line-number="2">2</span>    return x</code></pre>',
@@ -77,6 +86,10 @@ def test_numbers_of_lines_and_copy_buttons_are_left_out(name: str) -> None:
 
 
 CODE_STAYS = {
+    "a prompt before a program": ("<pre>$ <code>ls</code></pre>", "$ ls"),
+    "a sign before a program": ("<pre><span>&gt; </span><code>ls</code></pre>", "> ls"),
+    "a second program": ("<pre><code>a</code>\n<code>b</code></pre>", "a\nb"),
+    "bold in brackets": ("<pre>f<b>(1)</b></pre>", "f(1)"),
     "numbers of a highlighter": (
         '<pre><code><span class="hljs-number">1</span> + <span class="number">2</span></code></pre>',
         "1 + 2",
@@ -106,3 +119,18 @@ def test_what_only_looks_like_numbers_and_buttons_stays(name: str) -> None:
 def test_a_table_of_numbered_commands_is_no_block() -> None:
     table = "<table><tr><td>1</td><td><code>ls</code> lists files</td></tr><tr><td>2</td><td><code>cd</code> goes there</td></tr></table>"
     assert prepare(page(table)).code_blocks == 0
+
+
+def test_a_block_that_cannot_be_read_is_counted_and_an_empty_one_is_none() -> None:
+    lost = prepare(page('<pre><span class="gutter">x = 1</span></pre>'))
+    assert (lost.code_blocks, lost.shelf.held) == (1, [])
+    for none in (
+        "<pre> </pre>",
+        '<pre class="a"><span class="lineno">1\n2</span></pre>',
+        "<pre><button>Copy</button></pre>",
+    ):
+        assert prepare(page(none)).code_blocks == 0
+
+
+def test_numbers_that_are_called_so_stay_where_words_are_among_them() -> None:
+    assert "2 of them" in prepare(page('<p class="line-numbers">2 of them</p>')).html

@@ -9,6 +9,22 @@ from nemo_lab.curation.pages.prepass import prepare
 from tests.curation.made_pages import page
 
 LANGUAGES = {
+    "ReadMe": (
+        '<pre><button aria-label="Copy Code" class="rdmd-code-copy fa"></button><code class="rdmd-code lang-javascript" data-lang="javascript">x = 1</code></pre>',
+        "javascript",
+    ),
+    "mdBook, buttons": (
+        '<pre class="playground"><div class="buttons"><button class="clip-button"></button></div><code class="language-rust ignore hljs">x = 1</code></pre>',
+        "rust",
+    ),
+    "Gist": (
+        '<div class="blob-wrapper data type-python"><table class="highlight"><tr><td class="blob-num" data-line-number="1"></td><td class="blob-code">x = 1</td></tr><tr><td class="blob-num"></td><td class="blob-code"></td></tr></table></div>',
+        "python",
+    ),
+    "Enlighter": (
+        '<div class="enlighter-default enlighter-l-python"><pre class="enlighter-raw">x = 1</pre></div>',
+        "python",
+    ),
     "Prism": ('<pre class="language-python"><code class="language-python">x = 1</code></pre>', "python"),
     "Prism, with lines": ('<pre class="line-numbers language-css"><code>x = 1</code></pre>', "css"),
     "highlight.js": ('<pre><code class="hljs python">x = 1</code></pre>', "python"),
@@ -113,6 +129,8 @@ def test_the_language_is_what_the_markup_says(name: str) -> None:
     "markup",
     [
         "<pre>x = 1</pre>",
+        '<pre><div class="language-id"></div><code>x = 1</code></pre>',
+        '<div class="type-python"><pre>x = 1</pre></div>',
         '<pre class="language-none"><code class="language-plaintext">x = 1</code></pre>',
         '<div class="highlight-default notranslate"><div class="highlight"><pre>x = 1</pre></div></div>',
         '<div class="highlight-lines"><pre class="highlight">x = 1</pre></div>',

@@ -46,6 +46,13 @@ def test_icons_and_numbers_of_lines_go_and_other_text_kept_from_screen_readers_s
     assert "<span>" not in left
 
 
+def test_what_the_parser_puts_into_a_void_element_stays() -> None:
+    picture = '<picture><source srcset="a.webp"><source srcset="b.webp"><img alt="\\frac{a}{b}" src="c.png"></picture>'
+    prepared = prepare(page(f"<figure><div role=button>{picture}</div><figcaption>Below</figcaption></figure>"))
+    assert [held.content for held in prepared.shelf.held] == [r"\frac{a}{b}"]
+    assert "Below" in prepared.html
+
+
 def test_panels_of_tabs_stay_and_changes_are_plain_text() -> None:
     left = prepare(
         page("<div role=tabpanel hidden>second</div><p>a <del>b</del> <ins>c</ins> <s>d</s> e<sup>[1]</sup></p>")

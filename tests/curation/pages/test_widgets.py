@@ -94,6 +94,13 @@ HIDDEN = {
     "spoiler": '<div class="spoiler" style="display:none">BODY</div>',
     "solution": '<div class="solution" hidden>BODY</div>',
     "found by the browser": '<div hidden="until-found">BODY</div>',
+    "a link names it": '<a href="javascript:toggle(\'s2\')">Answer</a><div id="s2" style="display:none">BODY</div>',
+    "Confluence": '<div class="expand-control"><span class="expand-control-text">More</span></div><div class="expand-content" style="display: none; opacity: 0;">BODY</div>',
+    "MUI": '<div class="MuiCollapse-root" style="min-height:0px;visibility:hidden"><p>BODY</p></div>',
+    "MediaWiki": '<div class="NavFrame"><div class="NavHead">Proof</div><div class="NavContent" style="display:none;">BODY</div></div>',
+    "rows of a table": '<table class="wikitable collapsible collapsed"><tr><th>A</th><th>B</th></tr><tr style="display: none;"><td>BODY</td><td>1</td></tr></table>',
+    "slides": '<section class="future" hidden style="display: none;">BODY</section>',
+    "slides by script": '<div class="mySlides fade" style="display:none">BODY</div>',
     "shadow root": '<x-note><template shadowrootmode="open"><p>BODY</p></template></x-note>',
 }
 
@@ -105,7 +112,14 @@ def test_what_a_reader_can_open_is_text(name: str) -> None:
 
 @pytest.mark.parametrize(
     "part",
-    ['<div style="display:none">BODY</div>', "<div hidden>BODY</div>", '<dialog class="login-modal">BODY</dialog>'],
+    [
+        '<table class="data"><tr style="display:none"><td>BODY</td></tr></table>',
+        '<div class="slide-out-panel" style="display:none">BODY</div>',
+        '<div class="nav-collapse" style="visibility:hidden">BODY</div>',
+        '<div style="display:none">BODY</div>',
+        "<div hidden>BODY</div>",
+        '<dialog class="login-modal">BODY</dialog>',
+    ],
 )
 def test_what_nothing_opens_is_not(part: str) -> None:
     assert "BODY" not in shown(part)
