@@ -38,6 +38,7 @@ _MATHEMATICAL = re.compile(r"\\[A-Za-z]+|[\^_=<>+]|^[A-Za-z]$|^[A-Za-z]\(|^-?\d+
 _HASHED = re.compile(r"\\[A-Za-z]+|(?<![A-Za-z])[A-Za-z]\s?[\^_]|[^=!<>]=[^=]|^\s*[A-Za-z]\s*$|^\s*[A-Za-z]\(")
 _PRICE = re.compile(r"\d[\d,]*(?:\.\d+)?[,;.]?\s+[A-Za-z]")
 _PROGRAM = re.compile(r"\b(?:kill|echo|pid|ps|bash|tmp|exec|trap|SELECT|BEGIN|RETURN)\b|[;&]\s*[A-Za-z]{2}")
+_TAG = re.compile(rf"\[(/?)(?i:{_TAGS}){_MORE}\]")
 _LOOKS = re.compile(r"(?:&(?:bg|fg|s)=\w*)+$")  # colours and size, as WordPress lets them stand behind a formula
 _STANDARD = frozenset(("$", "$$", r"\(", r"\[", r"\)", r"\]", r"\begin{equation}"))
 _QUOTED = r"""(?:"((?:[^"\\]|\\.){1,24})"|'((?:[^'\\]|\\.){1,24})')"""
@@ -46,7 +47,7 @@ _PAIR = re.compile(rf"\[\s*{_QUOTED}\s*,\s*{_QUOTED}\s*\]")
 _AUTO = re.compile(
     rf"left[\"']?\s*:\s*{_QUOTED}\s*,\s*[\"']?right[\"']?\s*:\s*{_QUOTED}(?:\s*,\s*[\"']?display[\"']?\s*:\s*(true|!0))?"
 )
-_ASCII = re.compile(r"ASCIIMath(?:ML|TeXImg)?\b|asciimath2jax|input/asciimath|config=(?:[\w-]*-)?AM_", re.IGNORECASE)
+_ASCII = re.compile(r"ASCIIMath(?:ML\w*|TeXImg)?\b|asciimath2jax|input/asciimath|config=(?:[\w-]*-)?AM_", re.IGNORECASE)
 _LONGEST_SCRIPT = 50_000  # characters of a script that configures
 
 
@@ -118,6 +119,9 @@ def _unescaped(sign: str) -> str:
 def is_open(text: str) -> bool:
     """Return whether a display formula begins in the text and does not end in it."""
     if "$$" in text and text.count("$$") % 2:
+        return True
+    tags = [found[1] for found in _TAG.finditer(text)]
+    if 2 * tags.count("/") < len(tags):
         return True
     return text.count("\\[") > text.count("\\]") or text.count("\\begin{") > text.count("\\end{")
 

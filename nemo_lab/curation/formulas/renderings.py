@@ -139,7 +139,8 @@ def _wikipedia(element: Any) -> Formula:
             return Formula(source_of(inner), inner.get("display") == "block", "Wikipedia")
         if tag_of(inner) == "img" and inner.get("alt"):
             return Formula(unwrapped(inner.get("alt")), "display" in (inner.get("class") or ""), "Wikipedia")
-    return Formula("", False, "Wikipedia")
+    text = "".join(element.itertext()).strip()  # of a copy that a translator or an editor has simplified
+    return Formula(unwrapped(text) if is_tex(text) or is_symbols(text) else "", False, "Wikipedia")
 
 
 def _mathjax2(element: Any, classes: frozenset[str]) -> Formula | None:
@@ -211,8 +212,16 @@ def mathjax3(element: Any) -> Formula:
         if "mjx-copytext" in classed(inner):
             source, shown = strip_delimiters("".join(inner.itertext()))
             return Formula(unwrapped(source), display or bool(shown), "MathJax 3")
-    latex = _labelled(element) or read(mathjax.mathml_of, element)
+    latex = _labelled(element) or _waiting(element) or read(mathjax.mathml_of, element)
     return Formula(latex, display, "MathJax glyphs")
+
+
+def _waiting(container: Any) -> str:
+    """Return the TeX that stands in a container until a script draws it."""
+    if any(tag_of(inner).startswith("mjx-") or tag_of(inner) == "svg" for inner in container.iterdescendants()):
+        return ""
+    text = "".join(container.itertext()).strip()
+    return unwrapped(text) if is_tex(text) or strip_delimiters(text)[1] is not None else ""
 
 
 def svg_formula(svg: Any) -> Formula | None:

@@ -84,6 +84,7 @@ _SUBJECTS = (  # may be what a part is about, or where it stands
 _PLACES = frozenset(("sidebar", "menu", "nav", "toc"))  # where no main part is marked these words are enough
 _WORDS = re.compile(rf"(?:^|[\s_-])(?:{'|'.join((*_NAMES, *_SUBJECTS))})(?=$|[\s_-])", re.IGNORECASE)
 _FURNITURE = re.compile(rf"(?:^|[\s_-])(?:{'|'.join(_NAMES)})(?=$|[\s_-])", re.IGNORECASE)
+_SHARED = re.compile(r"(?:^|[\s_-])(?:share|social)", re.IGNORECASE)
 _PANEL = re.compile(
     r"(?:^|\s|-)(?:tab(?:s|bed)?[-_]*(?:content|panels?|panes?|block|body)|tab-?item|tabpanels?)(?:$|[\s_-])",
     re.IGNORECASE,
@@ -179,6 +180,9 @@ def _is_content(element: Any, tag: str, in_main: bool) -> bool:
     if tag in _TAGS or element.get("role") in _ROLES or _is_cards(element):
         return False
     if not _may_be_subject(element, in_main):
+        named = f"{element.get('class') or ''} {element.get('id') or ''}"
+        if _SHARED.search(named) and bare >= _MUCH + _padding(element):
+            return True  # a wrapper of the article that is named after its buttons
         return in_main and bare >= _MUCH and not _padding(element)
     return bare >= _LITTLE + _padding(element) or _is_part_of_such(element) or _is_tabs(element)
 

@@ -10,7 +10,8 @@ from functools import lru_cache
 from itertools import islice, takewhile
 from typing import Any
 
-from nemo_lab.curation.formulas.tree import tag_of
+from nemo_lab.curation.formulas.nodes import formula_of
+from nemo_lab.curation.formulas.tree import classed, tag_of
 
 _NUMBERS = re.compile(
     r"(?:^|[\s_-])(?:linenos?|line-?numbers?|lineno(?!table)\w*|gutter|rouge-gutter|copybtn|copy-?button|hljs-ln-numbers|blob-num|ttc)(?=$|[\s_-])"
@@ -18,11 +19,11 @@ _NUMBERS = re.compile(
     re.IGNORECASE,
 )
 _NAMED = re.compile(
-    r"(?:^|[\s_-])(?:code\w*|highlight\w*|hljs|blob|source-?code|programlisting|listing|syntax\w*)(?=$|[\s_-])"
+    r"(?:^|[\s_-])(?:code\w*|highlight\w*|hljs|blob|source-?code|programlisting|listing|syntax\w*|FileContents)(?=$|[\s_-])"
 )
 # Words that may name something else as well: what they are on is left out where it holds numbers only.
 _MAYBE_NUMBERS = re.compile(
-    r"line-?_?(?:no|nr|num|index|id)|row-?num|linenum|(?:^|[\s_-])(?:(?:user-)?select-none|no-?select|unselectable)(?=$|[\s_-])",
+    r"lines?-?_?(?:no|nr|num|index|id)|row-?num|linenum|(?:^|[\s_-])(?:(?:user-)?select-none|no-?select|unselectable)(?=$|[\s_-])",
     re.IGNORECASE,
 )
 _NO_SELECTION = re.compile(r"user-select:\s*none", re.IGNORECASE)
@@ -164,6 +165,8 @@ def _collect(element: Any, pieces: list[str], preformatted: bool, depth: int) ->
         tag = tag_of(child)
         if tag == "br":
             pieces.append("\n")
+        elif tag and (latex := _drawn_formula(child, tag)):
+            pieces.append(latex)
         elif tag and not _is_beside_code(child):
             own_line = tag in _BLOCKS and bool(pieces)
             _break(pieces, own_line)
@@ -197,6 +200,14 @@ def _beside_by_class(named: str) -> tuple[bool, bool, bool]:
     """Return whether a class says that it is no code, that it may be the number of a line, or a button to copy."""
     is_beside = _NUMBERS.search(named) is not None or _ANNOTATION.search(named) is not None
     return is_beside, _MAYBE_NUMBERS.search(named) is not None, "cop" in named or "clip" in named
+
+
+def _drawn_formula(element: Any, tag: str) -> str:
+    """Return the TeX of a formula that is drawn in a block, as the contests' input formats have them."""
+    if tag not in ("math", "mjx-container") and not (tag == "span" and classed(element) & {"katex", "katex-display"}):
+        return ""
+    formula = formula_of(element, tag)
+    return formula.latex if formula else ""
 
 
 def _is_callout(element: Any) -> bool:

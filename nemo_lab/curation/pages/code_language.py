@@ -48,6 +48,8 @@ def language_of(element: Any) -> str:
         name = _named(one)
         if name and (distance <= 2 or name in known_languages()):
             return name
+        if "crayon-syntax" in (one.get("class") or "") and (name := _in_bar(one)):
+            return name
         if distance == _UP or tag_of(one) in ("body", "article", "main", "section"):
             return ""
     return ""
@@ -71,6 +73,13 @@ def _inside(element: Any) -> list[Any]:
             break
         found.append(first)
     return found
+
+
+def _in_bar(box: Any) -> str:
+    """Return the language that Crayon's bar over a block says; its classes say none."""
+    bars = (inner for inner in box.iter("span") if "crayon-language" in (inner.get("class") or ""))
+    name = _language("".join(next(bars, box.makeelement("span")).itertext()))
+    return name if name in known_languages() else ""
 
 
 def _on_block(element: Any) -> str:

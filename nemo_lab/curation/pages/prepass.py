@@ -33,6 +33,7 @@ _RAISED = re.compile(r"(?:[A-Za-z]{2}|[®™]|[\[(].*)?", re.DOTALL)
 _HIDDEN = re.compile(r"display:\s*none|visibility:\s*hidden", re.IGNORECASE)
 _TAG = 50_000  # characters of one tag, addresses of data not counted
 _LONG_TAG = re.compile(rf"<[A-Za-z][^<>]{{{_TAG}}}")
+_LONG_VALUE = re.compile(r"""=\s*(?:"[^"<]{20000,}"|'[^'<]{20000,}')""")  # a program's state; no formula is so long
 _DATA = re.compile(r"data:[\w.+/;=,-]{100,}")
 # Characters that no XML has: the parser lets them in, and the tree then refuses to hold them.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\ufffe\uffff]")
@@ -118,7 +119,7 @@ def _tree(page: str) -> Any:
     page = _END.sub("", _CONTROL_REFERENCE.sub(" ", _CONTROL.sub("", page)))
     page = re.sub(r"^\s*<\?xml[^>]*\?>", "", page, count=1)
     if _LONG_TAG.search(page):  # the parser's time grows with the square of the attributes
-        page = _DATA.sub("data:", page)
+        page = _LONG_VALUE.sub('=""', _DATA.sub("data:", page))
         if _LONG_TAG.search(page):
             raise PageError(f"a tag of more than {_TAG:,} characters")
     parser = lxml.etree.HTMLParser(huge_tree=True, no_network=True, remove_comments=True, remove_pis=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from nemo_lab.curation.formulas.tree import tag_of
 from nemo_lab.curation.pages import math_signs
-from nemo_lab.curation.pages.chrome import is_panel
+from nemo_lab.curation.pages.chrome import SHARE, is_panel
 from nemo_lab.curation.pages.code_language import language_of
 
 _TITLES = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt", "legend"))
@@ -29,6 +29,8 @@ _OPENED = re.compile(
     r"|(?:^|\s)(?:(?:my)?slides?|future|past)(?:$|\s)",
     re.IGNORECASE,
 )
+_HIDDEN = 500  # hidden elements that may be the page; a hostile one has any number
+_LITTLE = 500  # characters of a page; a shorter one may hide more than it shows
 _NOT_SHOWN = re.compile(r"(?:display:\s*none|visibility:\s*hidden)[^;]*;?", re.IGNORECASE)
 _QUOTED = re.compile(r"""['"]#?([\w:.-]+)['"]""")
 _ORDER = re.compile(
@@ -53,6 +55,32 @@ def open_widgets(root: Any) -> None:
     opened = set(_opened(root)) if hidden else set()
     for element in hidden:
         _unhide(element, opened)
+    _show_waiting(root, hidden[:_HIDDEN])
+
+
+def _show_waiting(root: Any, hidden: list[Any]) -> None:
+    """Show what is hidden only until a script has run: all of the page's text, or what is invisible in many pieces."""
+    hidden = [one for one in hidden if not _SWITCH.search(f"{one.get('class') or ''} {one.get('id') or ''}")]
+    enough = SHARE * max(_LITTLE, _letters(root)) if hidden else 0
+    lengths: dict[Any, int] = {}
+    for one in hidden:  # what is in another one is counted there
+        lengths[one] = 0 if any(above in lengths for above in one.iterancestors()) else _letters(one)
+    invisible = [one for one in hidden if "visibility" in (one.get("style") or "")]
+    together = sum(lengths[one] for one in invisible) >= enough
+    for element in hidden:
+        if lengths[element] >= enough or (together and element in invisible):
+            _show(element)
+
+
+def _letters(element: Any) -> int:
+    """Return how many characters of text are in it, blanks and scripts not counted."""
+    texts = element.xpath(".//text()[not(parent::script or parent::style or parent::title)]")
+    return sum(len("".join(text.split())) for text in texts)
+
+
+def _show(element: Any) -> None:
+    element.attrib.pop("hidden", None)
+    element.set("style", _NOT_SHOWN.sub("", element.get("style") or ""))
 
 
 def _opened(root: Any) -> Iterator[str]:
@@ -68,11 +96,9 @@ def _unhide(element: Any, opened: set[str]) -> None:
     named = f"{element.get('class') or ''} {element.get('id') or ''}"
     if tag_of(element) == "tr":  # a table that opens hides its rows
         named += next((f" {above.get('class') or ''}" for above in element.iterancestors("table")), "")
-    style = element.get("style") or ""
     can_open = is_panel(element) or _OPENED.search(named) or element.get("id") in opened
     if element.get("hidden") == "until-found" or (can_open and not _SWITCH.search(named)):
-        element.attrib.pop("hidden", None)
-        element.set("style", _NOT_SHOWN.sub("", style))
+        _show(element)
 
 
 def _is_editor(element: Any, tag: str) -> bool:
@@ -80,7 +106,8 @@ def _is_editor(element: Any, tag: str) -> bool:
     if tag == "script":
         cell = element.getparent().get("class") or "" if element.getparent() is not None else ""
         return "text/x-sage" in (element.get("type") or "") or ("sage" in cell and not element.get("src"))
-    return bool(language_of(element)) and (element.text or "").strip() != ""
+    is_copy = "crayon-plain" in (element.get("class") or "")  # of the block that is shown beside it
+    return not is_copy and bool(language_of(element)) and (element.text or "").strip() != ""
 
 
 def _is_content_label(label: Any, fields: dict[str, Any]) -> bool:

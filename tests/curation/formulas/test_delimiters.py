@@ -49,6 +49,10 @@ TEXTS = {
         r"$latex \frac{a}{b}&amp;bg=ffffff&amp;fg=000&amp;s=2$ and $a&amp;s$",
         [("i", r"\frac{a}{b}")],
     ),
+    "forum tags over lines": (
+        "so [itex]<br>\n a =<br>\n b<br>\n[/itex]<br>and [tex]c[/tex]<br>but [tex] alone<br>is none",
+        [("i", "a = b"), ("i", "c")],
+    ),
     "edX": ("[mathjaxinline]x_1[/mathjaxinline] and [mathjax]y[/mathjax]", [("i", "x_1"), ("i", "y")]),
     "display without a command": (
         "$$ x + y $$ and $$n$$ and $$speed = s / t$$",
@@ -101,6 +105,7 @@ def test_what_a_page_declares(name: str) -> None:
     [
         'src="https://cdn.mathjax.org/MathJax.js?config=TeX-MML-AM_CHTML"',
         'src="js/ASCIIMathML.js"',
+        'src="javascript/ASCIIMathMLwFallback.js"',
         'src="mathjax/input/asciimath.js"',
     ],
 )

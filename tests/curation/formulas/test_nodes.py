@@ -67,6 +67,8 @@ FORMS = {
     "Substack, display": f'<div class="latex-rendered" data-attrs="{html.escape(json.dumps({"persistentExpression": TEX, "id": "A"}))}"></div>',
     "Naver, display": f'<div class="se-module" data-module="{html.escape(json.dumps({"type": "v2_formula", "data": {"latex": TEX}}))}"><svg></svg></div>',
     "JATS, display": f"<tex-math>\\documentclass{{a}}\\begin{{document}}$${TEX}$$\\end{{document}}</tex-math>",
+    "MathJax 3, not drawn, display": f'<mjx-container display="true" jax="CHTML"><formula class="mathJaxEqu">{html.escape(TEX)}</formula></mjx-container>',
+    "Wikipedia, flat": f'<span class="mwe-math-element"><span class="mwe-math-mathml-inline">{html.escape(TEX)}</span></span>',
     "LaTeX's own element": f"<latex>{html.escape(TEX)}</latex>",
     "remark": f'<span class="math math-inline">{html.escape(TEX)}</span>',
     "remark, display": f'<div class="math math-display">{html.escape(TEX)}</div>',

@@ -161,3 +161,15 @@ def test_a_named_part_that_is_most_of_an_unmarked_page_stays(words: int, kept: b
     root = lxml.html.fromstring(f"<body><footer>{'END ' * words}</footer><p>{'prose ' * 40}</p></body>")
     drop_chrome(root)
     assert ("END" in root.text_content()) is kept
+
+
+def test_a_wrapper_named_after_its_buttons_is_the_article() -> None:
+    links = '<a href="t">Tweet</a><a href="m">Mail</a>'
+    assert (
+        "INSIDE"
+        in prepare(page(f'<div class="sharethis-wrapper">{links}<p>INSIDE {TEXT}</p></div><p>{TEXT * 4}</p>')).html
+    )
+    assert (
+        "INSIDE"
+        not in prepare(page(f'<div class="sharethis-wrapper">{links}<p>INSIDE</p></div><p>{TEXT * 4}</p>')).html
+    )

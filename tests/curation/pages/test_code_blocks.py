@@ -10,6 +10,8 @@ from tests.curation.made_pages import page
 
 SOURCE = "def f(x):\n    return x"
 FORMS = {
+    "Gitea": '<table><tr><td id="L1" class="lines-num"><span id="L1" data-line-number="1"></span></td><td rel="L1" class="lines-code chroma"><code class="code-inner">def f(x):\n</code></td></tr><tr><td class="lines-num"><span data-line-number="2"></span></td><td class="lines-code chroma"><code class="code-inner">    return x\n</code></td></tr></table>',
+    "Gitiles": '<table class="FileContents"><tr class="u-pre u-monospace FileContents-line"><td class="u-lineNum u-noSelect FileContents-lineNum" data-line-number="1"></td><td class="FileContents-lineContents" id="1">def f(x):</td></tr><tr class="u-pre"><td class="u-lineNum FileContents-lineNum"></td><td class="FileContents-lineContents">    return x</td></tr></table>',
     "CodeMirror": '<div class="CodeMirror-code"><div><div class="CodeMirror-gutter-wrapper"><div class="CodeMirror-linenumber">1</div></div><pre class=" CodeMirror-line ">def f(x):</pre></div><div><div class="CodeMirror-linenumber">2</div><pre class=" CodeMirror-line ">    return x</pre></div></div>',
     "CodeMirror, no numbers": '<div class="CodeMirror-code"><pre class="CodeMirror-line">def f(x):</pre><pre class="CodeMirror-line">    return x</pre></div>',
     "Asciidoctor's table": '<pre class="rouge highlight"><code data-lang="python"><table class="linenotable"><tr><td class="linenos gl"><pre class="lineno">1\n2\n</pre></td><td class="code"><pre>def f(x):\n    return x\n</pre></td></tr></table></code></pre>',
@@ -134,3 +136,11 @@ def test_a_block_that_cannot_be_read_is_counted_and_an_empty_one_is_none() -> No
 
 def test_numbers_that_are_called_so_stay_where_words_are_among_them() -> None:
     assert "2 of them" in prepare(page('<p class="line-numbers">2 of them</p>')).html
+
+
+def test_a_formula_that_is_drawn_in_a_block_is_there_once() -> None:
+    drawn = '<span class="katex"><span class="katex-mathml"><math><mi>N</mi></math></span><span class="katex-html">N</span></span>'
+    (held,) = prepare(
+        page(f"<pre><var>{drawn}</var> <var>K</var>\n<math><msub><mi>a</mi><mn>1</mn></msub></math></pre>")
+    ).shelf.held
+    assert (held.kind, held.content) == (CODE, "N K\na_{1}")

@@ -9,6 +9,10 @@ from nemo_lab.curation.pages.prepass import prepare
 from tests.curation.made_pages import page
 
 LANGUAGES = {
+    "Crayon": (
+        '<div class="crayon-syntax crayon-theme-classic"><div class="crayon-toolbar"><span class="crayon-title"></span><span class="crayon-language">Python</span></div><div class="crayon-plain-wrap"><textarea class="crayon-plain print-no" readonly>x = 1</textarea></div><div class="crayon-main"><table class="crayon-table"><tr class="crayon-row"><td class="crayon-nums"><div class="crayon-num">1</div></td><td class="crayon-code"><div class="crayon-pre"><div class="crayon-line">x = 1</div></div></td></tr></table></div></div>',
+        "python",
+    ),
     "ReadMe": (
         '<pre><button aria-label="Copy Code" class="rdmd-code-copy fa"></button><code class="rdmd-code lang-javascript" data-lang="javascript">x = 1</code></pre>',
         "javascript",

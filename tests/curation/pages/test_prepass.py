@@ -129,6 +129,11 @@ def test_what_cannot_be_read_says_so() -> None:
             prepare(text)
 
 
+def test_the_state_of_a_program_in_an_attribute_costs_no_page() -> None:
+    state = "{&quot;a&quot;:1}," * 5_000
+    assert "Kept" in prepare(page(f'<div id="data-preloaded" data-preloaded="{state}"></div><p>Kept</p>')).html
+
+
 def test_control_characters_go_and_their_page_stays() -> None:
     prepared = prepare(page("<p>Let $x^2$ be\x0b &#1;&#xE;&#x0c;&#31; known&#x41;&#32;&#xE9;\fto \x01all</p>"))
     assert len(prepared.shelf.held) == 1

@@ -152,3 +152,23 @@ def test_formulas_and_code_that_are_not_seen_are_counted(part: str, count: int) 
 def test_programs_in_editors_are_code(editor: str) -> None:
     assert "\nx = 1\ny = 2\n```" in extract_html(page(f"<main>{PROSE}{editor}</main>")).text
     assert "note" not in shown('<textarea name="message">note</textarea>')
+
+
+WAITING = {
+    "all of it": '<div id="js_content" style="visibility: hidden;">BODY {}</div>',
+    "until a script has run": '<div id="app" hidden>BODY {}</div>',
+    "in pieces": '<h1><span style="display:block;visibility:hidden">BODY</span></h1><p style="visibility:hidden">{}</p>',
+}
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_what_waits_for_a_script_is_the_page(name: str) -> None:
+    assert "BODY" in prepare(page(WAITING[name].format("Said at length. " * 40))).html
+
+
+@pytest.mark.parametrize(
+    "part", ['<div id="x" hidden>BODY {}</div>', '<div id="cookie-overlay" hidden>BODY {} {}</div>']
+)
+def test_a_hidden_part_that_is_not_most_of_a_page_stays_hidden(part: str) -> None:
+    words = "Said at length. " * 20
+    assert "BODY" not in prepare(page(part.format(words, words) + PROSE * 2)).html
