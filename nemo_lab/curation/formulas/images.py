@@ -5,11 +5,12 @@ platforms and forums in `alt`, with their own words before it. MathWorld's texts
 says `formula` beside a text that is a sentence is an image of a formula which nobody can read.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from nemo_lab.curation.formulas.asciimath import asciimath_to_latex
 from nemo_lab.curation.formulas.formula import LATEX_LOOK, Formula, is_prose, is_tex, parsed, unwrapped
@@ -120,12 +121,20 @@ def _in_address(address: str) -> str:
     address = _WORDS.sub(
         lambda word: {"plus": "%2B", "amp": "%26", "hash": "%23"}.get(word[1], _CHARACTERS[word[1]]), address
     )
-    parts = urlsplit(address) if "[" not in address.partition("?")[0] else urlsplit("?" + address.partition("?")[2])
+    parts = _parts_of(address)
     if found := _IN_PATH.search(parts.netloc + parts.path):
         return unquote(unquote(found[1] or found[2]))
     named = dict(parse_qsl(parts.query))
     whole = parts.query + (f"#{parts.fragment}" if parts.fragment else "")
     return next((named[key] for key in _KEYS if key in named), unquote(whole))
+
+
+def _parts_of(address: str) -> SplitResult:
+    """Return an address's parts; of one whose host is none, what stands behind the question mark."""
+    with contextlib.suppress(ValueError):
+        if "[" not in address.partition("?")[0]:
+            return urlsplit(address)
+    return urlsplit("?" + address.partition("?")[2])
 
 
 def drop_copies(root: Any) -> None:

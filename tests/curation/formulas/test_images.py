@@ -19,6 +19,8 @@ def held(body: str) -> list[tuple[str, str]]:
 IMAGES = {
     "Habr, inline": ('<img src="a.svg" alt="$inline$x^2$inline$" data-tex="inline">', "i", "x^2"),
     "Habr, display": ('<img src="a.svg" alt="$$display$$y^2$$display$$" data-tex="display">', "d", "y^2"),
+    "a host that is none": ('<img src="https://a]b/latex.php?latex=x%5E2">', "i", "x^2"),
+    "a host of other signs": ('<img src="https://a℀b/latex.php?latex=x%5E2">', "i", "x^2"),
     "MathURL": (r'<img src="http://mathurl.com/render.cgi?x%5E2%5Cnocache">', "i", "x^2"),
     "Canvas": (
         r'<img class="equation_image" title="\frac{x}{2}=1" src="/equation_images/%255Cfrac?scale=1" alt="LaTeX: \frac{x}{2}=1" data-equation-content="\frac{x}{2}=1">',
