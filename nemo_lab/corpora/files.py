@@ -58,6 +58,11 @@ class Tally:
         self.left.setdefault(reason, []).append(place)
         _log.warning("Left out %s: %s", place, reason)
 
+    @property
+    def noted(self) -> int:
+        """How much was said of what is not read."""
+        return self.skipped + sum(self.passed.values()) + sum(map(len, self.left.values()))
+
     def sentence(self) -> str:
         """Return the summary of the call."""
         why = "; ".join(f"{count} × {reason}" for reason, count in sorted(self.reasons.items()))
@@ -154,9 +159,10 @@ def _records(file: Path, root: Path, column: str, tally: Tally) -> Iterator[File
     """Yield a file's usable documents; an unreadable rest of the file is one skipped record."""
     tally.files += 1
     place = str(file.relative_to(root)) if root.is_dir() else file.name
-    reader = _reader(file)
+    reader, before, is_silent = _reader(file), tally.noted, True
     try:
         for record in reader(file, place, column, tally) if reader else ():
+            is_silent = False
             yield from _usable(record, tally)
     except _NoColumn as error:
         if not root.is_dir():
@@ -165,6 +171,9 @@ def _records(file: Path, root: Path, column: str, tally: Tally) -> Iterator[File
         tally.leave(place, str(error))
     except compressed.DAMAGE as error:
         tally.skip(place, compressed.unreadable(error))
+    if is_silent and tally.noted == before:
+        tally.files -= 1
+        tally.leave(place, "no text in it" if file.stat().st_size else "an empty file")
 
 
 def _usable(record: FileRecord, tally: Tally) -> Iterator[FileRecord]:
@@ -175,6 +184,8 @@ def _usable(record: FileRecord, tally: Tally) -> Iterator[FileRecord]:
     elif text:
         tally.broken += "\ufffd" in text
         yield FileRecord(text, record.source, record.id, record.licence)
+    else:
+        tally.skip(record.source, "no text")
 
 
 def _json(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRecord]:
@@ -226,7 +237,7 @@ def _text(file: Path, place: str, column: str, tally: Tally) -> Iterator[FileRec
         content = stream.read(RECORD_LIMIT + 1)
     if len(content) > RECORD_LIMIT:
         tally.skip(place, f"longer than {RECORD_LIMIT:,} bytes")
-    elif (text := _decoded(content, place, tally)) is not None:
+    elif text := clean(_decoded(content, place, tally) or ""):
         yield FileRecord(text, place)
 
 

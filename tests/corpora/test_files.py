@@ -264,3 +264,27 @@ def test_damage_ends_in_documents_or_in_a_sentence(tmp_path, name):
         found = load(tmp_path)
         assert found["text"][-1] == "whole"
         assert found.info.description.startswith(f"{len(found)} documents from ")
+
+
+# --- nothing in a file is told as well
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.txt", b"", "1 files left out (a.txt: an empty file)"),
+        ("a.md", b" \r\n\t\n", "1 files left out (a.md: no text in it)"),
+        ("a.txt", b"\xef\xbb\xbf", "1 files left out (a.txt: no text in it)"),
+        ("a.jsonl", b"", "1 files left out (a.jsonl: an empty file)"),
+        ("a.json", b"[]", "1 files left out (a.json: no text in it)"),
+        ("a.txt.gz", gzip.compress(b""), "1 files left out (a.txt.gz: no text in it)"),
+        ("a.jsonl", b'{"text": " "}', "1 records skipped (1 × no text)"),
+        ("a.warc", b"", "1 records skipped (1 × empty file)"),
+    ],
+)
+def test_a_file_without_a_text_is_told(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "z.txt").write_text("whole")
+    assert said in load(tmp_path).info.description
+    with pytest.raises(LabError, match="holds no readable document"):
+        load(tmp_path / name)

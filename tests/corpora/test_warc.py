@@ -169,7 +169,7 @@ def test_what_is_no_archive_is_told(tmp_path):
     (tmp_path / "b.warc").write_bytes(b"plain words")
     (tmp_path / "c.warc").write_bytes(b"")
     (tmp_path / "d.txt").write_text("text")
-    assert "from 4 files, 2 records skipped (" in load(tmp_path).info.description
+    assert "from 4 files, 3 records skipped (" in load(tmp_path).info.description
 
 
 def test_damage_inside_a_whole_archive_costs_one_record(tmp_path, caplog):

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from nemo_lab.charsets import NotText, decode
+from nemo_lab.curation.pages.page import TEXT_TYPE
 
 __all__ = ["HTML", "NOTEBOOK", "TEXT", "NotText", "decode", "kind_of", "notebook_text"]
 
@@ -22,8 +23,11 @@ _SAMPLE = 4096
 def kind_of(text: str, content_type: str = "") -> str:
     """Return `html`, `notebook` or `text`, by content first and by the declared type where content leaves it open.
 
-    JSON that is declared a notebook is one, or will be refused; it is no text.
+    JSON that is declared a notebook is one, or will be refused; it is no text. What is out of its page already is text,
+    whatever it looks like.
     """
+    if content_type == TEXT_TYPE:
+        return TEXT
     start = text[:_SAMPLE].lstrip()
     if start.startswith("{") and re.search(r'"(?:nbformat|cells|worksheets)"\s*:', text):
         return NOTEBOOK

@@ -5,27 +5,24 @@ that a report can name what was lost. Records of a crawl that are no pages (requ
 counted by what they are. Nothing is held longer than one record, and no record longer than `limit` bytes.
 """
 
-import re
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nemo_lab.charsets import charset_of
-from nemo_lab.corpora import compressed, warc
+from nemo_lab.corpora import compressed
 from nemo_lab.corpora.tables import rows
+from nemo_lab.corpora.warc_record import NOTEBOOK, TEXT, Archived
+from nemo_lab.corpora.warc_stream import records
 from nemo_lab.curation.pages.page import TEXT_TYPE, Damaged, Page, Record
 from nemo_lab.errors import LabError, check_path
 
 LIMIT = 16 * 2**20  # bytes of one page
-_TAIL = 65_536  # bytes at a file's end in which a record's header can be cut
 _PAGES = frozenset((".html", ".htm", ".xhtml", ".shtml", ".ipynb", ".txt", ".md"))
 _HTML_COLUMNS = ("html", "content", "raw_content", "body", "text")
 _NOTEBOOK = "application/x-ipynb+json"
-_KNOWN = f".warc, .warc.gz, .warc.zst, .parquet and {', '.join(sorted(_PAGES))}"
+_KNOWN = f".warc, .warc.gz, .warc.zst, .wet, .wet.gz, .parquet and {', '.join(sorted(_PAGES))}"
 URL_COLUMNS = ("url", "uri", "warc_target_uri", "id")
-_PAGE_TYPES = re.compile(r"html|text/plain|text/markdown|ipynb|^$", re.IGNORECASE)
 
 Also = Callable[[Path], bool]
 
@@ -80,7 +77,7 @@ def _other_kind(file: Path) -> str:
 
 def _kind(file: Path) -> str:
     name = file.name.lower()
-    if compressed.bare_name(file).endswith(".warc"):
+    if compressed.bare_name(file).endswith((".warc", ".wet")):
         return "warc"
     if name.endswith(".parquet"):
         return "parquet"
@@ -123,80 +120,28 @@ def _warc(file: Path, passed: Counter[str], limit: int) -> Iterator[Record]:
 
 def _archived(file: Path, passed: Counter[str], limit: int) -> Iterator[Record]:
     damaged: list[Damaged] = []
-    named: set[str] = set()
-    found = warc.records(file, file.name, lambda place, reason: damaged.append(Damaged("", place, reason)))
+    found = records(file, file.name, lambda place, reason: damaged.append(Damaged("", place, reason)))
     for number, record in enumerate(found, 1):
-        named.update(one.place for one in damaged)
         yield from damaged
         damaged.clear()
-        other = _no_page(record)
-        if other:
-            passed[other] += 1
-        else:
+        if record.kind:
             yield _response(record, f"{file.name}#{number}", limit)
-    named.update(one.place for one in damaged)
+        else:
+            passed[record.what_else()] += 1
     yield from damaged
-    cut = _cut_in_header(file)
-    if cut is not None and f"{file.name} at byte {cut}" not in named:
-        yield Damaged("", f"{file.name} at byte {cut}", "file cut short")
 
 
-def _cut_in_header(file: Path) -> int | None:
-    """Return where the last record begins when the file ends inside its header, which warcio passes over in silence."""
-    if compressed.packing(file) not in ("", "gzip"):
-        return None
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        is_gzip = stream.read(2) == b"\x1f\x8b"
-        stream.seek(max(0, size - _TAIL))
-        tail = stream.read()
-    at = len(tail)
-    while (at := tail.rfind(b"\x1f\x8b" if is_gzip else b"WARC/1", 0, at)) >= 0:
-        header = _inflated(tail[at:]) if is_gzip else tail[at:]
-        if header is not None:
-            return None if b"\r\n\r\n" in header else size - len(tail) + at
-    return None
+def _response(record: Archived, place: str, limit: int) -> Record:
+    content, reason = record.content(limit)
+    if reason:
+        return Damaged(record.address, place, reason)
+    return Page(content, record.address, place, _media_type(record), record.charset)
 
 
-def _inflated(member: bytes) -> bytes | None:
-    """Return what the beginning of a gzip member holds, or None when it is none."""
-    try:
-        return zlib.decompressobj(31).decompress(member, _TAIL)
-    except zlib.error:
-        return None
-
-
-def _no_page(record: Any) -> str:
-    """Return what a record is when it is no page: its type, its status or its media type."""
-    if record.rec_type not in ("response", "resource", "conversion"):
-        return f"{record.rec_type} record"
-    status = record.http_headers.get_statuscode() if record.http_headers else "200"
-    if not status.startswith("2"):
-        return f"status {status[:3]}"
-    kind = _header(record, "Content-Type").split(";")[0].strip().lower()
-    address = record.rec_headers.get_header("WARC-Target-URI") or ""
-    page = _PAGE_TYPES.search(kind) or (kind.endswith("json") and address.endswith(".ipynb"))
-    return "" if page else f"type {kind[:60]}"
-
-
-def _header(record: Any, name: str) -> str:
-    headers = record.http_headers or (None if record.rec_type == "response" else record.rec_headers)
-    return (headers.get_header(name) if headers else None) or ""
-
-
-def _response(record: Any, place: str, limit: int) -> Record:
-    url = record.rec_headers.get_header("WARC-Target-URI") or ""
-    kind = _header(record, "Content-Type")
-    try:
-        content = record.content_stream().read(limit + 1)
-    except Exception as error:  # content codings (gzip, brotli, chunked) of a hostile record raise what they like
-        return Damaged(url, place, f"content not readable ({type(error).__name__})")
-    if getattr(record.raw_stream, "limit", 0) > 0 and len(content) <= limit:
-        return Damaged(url, place, "record cut short")
-    media = kind.split(";")[0].strip()
-    if media.lower().endswith("json"):
-        media = _NOTEBOOK  # other JSON is no page and does not come here
-    return _limited(Page(content, url, place, media, charset_of(kind)), limit)
+def _media_type(record: Archived) -> str:
+    if record.kind == NOTEBOOK:
+        return _NOTEBOOK
+    return TEXT_TYPE if record.kind == TEXT and record.is_conversion else record.media_type
 
 
 def _parquet(file: Path, limit: int) -> Iterator[Record]:
@@ -214,6 +159,8 @@ def _parquet(file: Path, limit: int) -> Iterator[Record]:
                 f"expected one of {', '.join(_HTML_COLUMNS)}."
             )
         kind = TEXT_TYPE if column == "text" else ""
+        if not table.metadata.num_rows:
+            yield Damaged("", file.name, "no record in this file")
         for number, row in enumerate(rows(table, [column, *([address] if address else [])], 64), 1):
             url = str(row[address] or "") if address else ""
             yield _row(row[column], url, f"{file.name}#{number}", limit, kind)

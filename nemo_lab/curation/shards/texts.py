@@ -26,16 +26,18 @@ def is_json(file: Path) -> bool:
 def read(file: Path, limit: int) -> Iterator[Record]:
     """Yield the records of a file of JSON; what cannot be read of it is one damaged record."""
     damaged: list[Damaged] = []
+    is_silent = True
     try:
         with compressed.opened(file) as stream:
             found = values(stream, file.name, lambda place, why: damaged.append(Damaged("", place, why)), limit)
             for place, value in found:
+                is_silent = False
                 yield from damaged
                 damaged.clear()
                 yield _record(value, place)
     except compressed.DAMAGE as error:
         damaged.append(Damaged("", file.name, compressed.unreadable(error)))
-    yield from damaged
+    yield from damaged or ([Damaged("", file.name, "no record in this file")] if is_silent else [])
 
 
 def _record(row: Any, place: str) -> Record:

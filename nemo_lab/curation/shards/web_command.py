@@ -21,7 +21,7 @@ ANY = "any"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments but `--jobs`."""
-    inputs = ".warc.gz, .parquet, .jsonl (also .gz, .zst), a page or a folder"
+    inputs = ".warc.gz, .wet.gz, .parquet, .jsonl (also .gz, .zst), a page or a folder"
     parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help=inputs)
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards and the report")
     parser.add_argument(

@@ -21,7 +21,7 @@ from nemo_lab.curation.filters import annotators, heuristics, language
 from nemo_lab.curation.pages import decoding, justext
 from nemo_lab.curation.pages.extraction import Extraction, Failure, TimeUp, extract, time_limit
 from nemo_lab.curation.pages.lynx import Limits
-from nemo_lab.curation.pages.page import TEXT_TYPE, Damaged, Page, Record
+from nemo_lab.curation.pages.page import Damaged, Page, Record
 from nemo_lab.curation.shards.workers import bands, quoted
 from nemo_lab.errors import LabError
 
@@ -138,7 +138,7 @@ def _text(page: Page, extractor: str, seconds: float) -> str | Failure | None:
     try:
         with time_limit(seconds):
             text = decoding.decode(page.content, page.charset)
-            kind = decoding.TEXT if page.content_type == TEXT_TYPE else decoding.kind_of(text, page.content_type)
+            kind = decoding.kind_of(text, page.content_type)
             if kind == decoding.NOTEBOOK:
                 return decoding.notebook_text(text)
             if kind == decoding.TEXT:

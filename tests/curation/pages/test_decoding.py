@@ -5,6 +5,7 @@ import json
 import pytest
 
 from nemo_lab.curation.pages.decoding import HTML, NOTEBOOK, TEXT, NotText, kind_of, notebook_text
+from nemo_lab.curation.pages.page import TEXT_TYPE
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,7 @@ from nemo_lab.curation.pages.decoding import HTML, NOTEBOOK, TEXT, NotText, kind
         ("version https://git-lfs.github.com/spec/v1", "application/x-ipynb+json", NOTEBOOK),
         ("<!DOCTYPE html><p>x", "application/x-ipynb+json", HTML),
         ("x < y", "text/plain", TEXT),
+        ("<p> is how a paragraph begins", TEXT_TYPE, TEXT),
     ],
 )
 def test_kinds(text: str, declared: str, kind: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from nemo_lab.curation.pages.page import Damaged, Page, Record
+from nemo_lab.curation.pages.page import TEXT_TYPE, Damaged, Page, Record
 from nemo_lab.curation.shards.records import inputs, others, read
 from nemo_lab.errors import LabError
 from tests.curation.made_pages import article, write_warc
@@ -170,3 +170,39 @@ def test_a_file_that_went_away_is_a_damaged_record(tmp_path: Path) -> None:
     (gone,) = all_of(tmp_path / "gone.warc.gz")[0]
     assert isinstance(gone, Damaged)
     assert "FileNotFoundError" in gone.reason
+
+
+def test_a_body_that_breaks_off_and_an_empty_archive_are_damaged_records(tmp_path: Path) -> None:
+    packed = gzip.compress(article(1).encode())
+    headers = [("Content-Type", "text/html"), ("Content-Encoding", "gzip")]
+    with (tmp_path / "a.warc.gz").open("wb") as stream:
+        writer = WARCWriter(stream, gzip=True)
+        http = StatusAndHeaders("200 OK", headers, protocol="HTTP/1.1")
+        body = io.BytesIO(packed[: len(packed) // 2])
+        writer.write_record(writer.create_warc_record("http://a/b", "response", payload=body, http_headers=http))
+    assert all_of(tmp_path / "a.warc.gz")[0] == [Damaged("http://a/b", "a.warc.gz#1", "content cut short (gzip)")]
+    (tmp_path / "b.warc").write_bytes(b"")
+    assert all_of(tmp_path / "b.warc")[0] == [Damaged("", "b.warc", "empty file")]
+
+
+@pytest.mark.parametrize("name", ["a.wet", "a.warc.wet", "A.WARC.WET.GZ", "a.wet.zst"])
+def test_extracts_of_a_crawl_are_text_pages(tmp_path: Path, name: str) -> None:
+    """As Common Crawl writes them: a record of what the file is, then plain text without HTTP."""
+    stream = io.BytesIO()
+    writer = WARCWriter(stream, gzip=False)
+    writer.write_record(writer.create_warcinfo_record(name, {"software": "test"}))
+    for number in range(2):
+        body = io.BytesIO(f"<p> is how a paragraph begins.\r\n\r\nText {number} – ü\r\n".encode())
+        about = {"payload": body, "warc_content_type": "text/plain"}
+        writer.write_record(writer.create_warc_record(f"http://a/{number}", "conversion", **about))
+    pack = {"gz": gzip.compress, "zst": PACKINGS["a.warc.zst"]}.get(name.lower().rsplit(".", 1)[1], bytes)
+    (tmp_path / name).write_bytes(pack(stream.getvalue()))
+    assert inputs([tmp_path]) == [tmp_path / name]
+    found, passed = all_of(tmp_path / name)
+    assert [(page.url, page.content_type) for page in found] == [(f"http://a/{n}", TEXT_TYPE) for n in range(2)]
+    assert passed == {"warcinfo record": 1}
+
+
+def test_a_table_without_rows_is_told(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "a.parquet")
+    assert all_of(tmp_path / "a.parquet")[0] == [Damaged("", "a.parquet", "no record in this file")]

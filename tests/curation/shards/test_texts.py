@@ -100,3 +100,9 @@ def test_a_file_cut_short_is_named_behind_what_it_gave(tmp_path: Path, name: str
 @pytest.mark.parametrize("name", ["a.jsonx", "a.csv", "a.html", "a.parquet", "a.gz", "jsonl"])
 def test_other_files_are_none(name: str) -> None:
     assert not texts.is_json(Path(name))
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"[]"])
+def test_a_file_without_a_record_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.jsonl").write_bytes(content)
+    assert all_of(tmp_path / "a.jsonl") == [("a.jsonl", "", "", "no record in this file")]
