@@ -13,7 +13,7 @@ nothing runs here; and where it puts any number of replacement characters we ref
 import codecs
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from nemo_lab.errors import LabError
 
@@ -296,3 +296,13 @@ def _checked(text: str) -> str:
     if sample.count("\ufffd") > 0.05 * len(sample):
         raise NotText("no known encoding fits")
     return text.removeprefix("\ufeff")
+
+
+def utf8_lengths(texts: Iterable[str]) -> list[int]:
+    """Return how many bytes each text has in UTF-8, half surrogates included."""
+    return [len(text.encode("utf-8", "surrogatepass")) for text in texts]
+
+
+def utf8_bytes(texts: Iterable[str]) -> int:
+    """Return how many bytes texts have together in UTF-8, half surrogates included."""
+    return sum(utf8_lengths(texts))

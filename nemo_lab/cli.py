@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "say what this machine can do and what to install")
     fetch = add("fetch", _fetch, "fetch corpora now, so that later runs need no network")
     fetch.add_argument("names", nargs="*", metavar="NAME", help="corpora (default: all)")
-    _extract_arguments(add("extract", _extract, "web pages to clean, scored text: WARC files, parquet or folders"))
+    _extract_arguments(add("extract", _extract, "web pages to clean, scored text: WARC, WET, parquet or folders"))
     _curate_arguments(add("curate", _curate, "web pages to text with quality labels, as Nemotron-CC: the same inputs"))
     _climbmix_arguments(add("climbmix", _climbmix, "find the mixture of texts that serves a goal, as a dataset"))
     return parser
@@ -129,7 +129,7 @@ def _climbmix_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _extract_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="WARC, .parquet, a page or a folder")
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="WARC, WET, .parquet, a page or a folder")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards and the report")
     parser.add_argument("--min-score", type=float, default=0.0, metavar="S", help="leave out pages below, 0 to 5")
     parser.add_argument("--keep-duplicates", action="store_true", help="do not look for near-duplicates")

@@ -8,7 +8,7 @@ import webencodings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nemo_lab.charsets import NotText, charset_of, decode
+from nemo_lab.charsets import NotText, charset_of, decode, utf8_bytes, utf8_lengths
 
 FRENCH = "<p>Le théorème élémentaire a été démontré à Orléans. " * 5
 RUSSIAN = "<p>Рассмотрим квадратное уравнение и найдём его корни по известной формуле. " * 3
@@ -267,3 +267,8 @@ def test_the_western_default_of_a_server_does_not_hide_another_script(text: str,
 def test_western_text_is_read_by_its_label(text: str) -> None:
     """Rows of dashes and single accents are no other script."""
     assert decode(text.encode("cp1252"), "iso-8859-1") == text
+
+
+def test_lengths_are_those_of_utf8_and_half_a_pair_has_one() -> None:
+    assert utf8_lengths(["", "a", "ü", "数", "\U0001d400", "\ud800"]) == [0, 1, 2, 3, 4, 3]
+    assert utf8_bytes(text for text in ("ü", "\ud800")) == 5

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nemo_lab
+from nemo_lab.charsets import utf8_bytes
 from nemo_lab.corpora import mixtures, store, tokenization
 from nemo_lab.corpora.catalog import CORPORA, DEFAULT_CORPORA
 from nemo_lab.corpora.packages import fetch
@@ -78,7 +79,7 @@ def _measured_mixture() -> dict[str, Any]:
         "tokenizer": {
             "vocab_size": made.get_vocab_size(),
             "sha256": hashlib.sha256(made.to_str().encode("utf-8")).hexdigest(),
-            "validation_bytes_per_token": round(_bytes(texts) / tokens, 3),
+            "validation_bytes_per_token": round(utf8_bytes(texts) / tokens, 3),
         },
     }
 
@@ -97,14 +98,10 @@ def _dataset_info(parts: dict[str, "Dataset"], columns: Sequence[str]) -> dict[s
     return {
         "features": [{"name": column, "dtype": "string"} for column in columns],
         "splits": [
-            {"name": split, "num_bytes": _bytes(part["text"]), "num_examples": len(part)}
+            {"name": split, "num_bytes": utf8_bytes(part["text"]), "num_examples": len(part)}
             for split, part in parts.items()
         ],
     }
-
-
-def _bytes(texts: Iterable[str]) -> int:
-    return sum(len(text.encode("utf-8")) for text in texts)
 
 
 def render(card: str, measured: dict[str, Any]) -> str:

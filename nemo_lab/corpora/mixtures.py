@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nemo_lab.charsets import utf8_lengths
 from nemo_lab.corpora import store
 from nemo_lab.corpora.loading import load
 from nemo_lab.errors import LabError, check_texts, check_whole
@@ -62,7 +63,7 @@ def _share(name: str, split: str | None, budget: int, seed: int) -> "Dataset":
     dataset = load(name, split=split)
     # The corpus's own stream of random numbers: adding a corpus does not change what is drawn of the others.
     order = np.random.default_rng([seed, zlib.crc32(name.encode())]).permutation(len(dataset))
-    sizes = np.array([len(text.encode("utf-8")) for text in dataset["text"]], dtype=np.int64)
+    sizes = np.array(utf8_lengths(dataset["text"]), dtype=np.int64)
     reached = np.cumsum(sizes[order])
     if not len(reached) or reached[-1] < budget:
         has = int(reached[-1]) if len(reached) else 0

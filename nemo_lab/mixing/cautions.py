@@ -7,20 +7,16 @@ have a share, a goal of a few texts, an answer that is one cluster, proxies that
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from nemo_lab.charsets import utf8_bytes
 from nemo_lab.mixing.pools import Floats
 
 FEW_DOCUMENTS = 10  # of a source: fewer make no cluster of their own
 FEW_TEXTS = 10  # of a goal: fewer decide a score by their subjects
 LION_SHARE = 0.9  # of the weight on one cluster
-
-
-def utf8_bytes(texts: Iterable[str]) -> int:
-    """Bytes of texts in UTF-8, half surrogates included."""
-    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
 def small_sources(named: Sequence[str], corpus_N: Sequence[str]) -> list[str]:

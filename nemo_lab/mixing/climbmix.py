@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from nemo_lab.charsets import utf8_lengths
 from nemo_lab.errors import check_number, check_path, check_texts, check_whole
 from nemo_lab.mixing.pools import Floats, MixingError, check_mixture
 from nemo_lab.mixing.proxies import TABLE
@@ -77,7 +78,7 @@ def select_documents(
     weights_K, labels_N = check_mixture(weights_K, len(names)), np.asarray(labels_N)
     if (len(texts),) != labels_N.shape:
         raise MixingError(f"There are {len(texts)} texts and {labels_N.size} cluster labels; give one for each.")
-    bytes_N = np.array([len(text.encode("utf-8", "surrogatepass")) for text in texts], dtype=np.int64)
+    bytes_N = np.array(utf8_lengths(texts), dtype=np.int64)
     random = np.random.default_rng(seed)
     has_K = np.array([bytes_N[labels_N == k].sum() for k in range(len(weights_K))])
     wanted_K = weights_K * (size or _largest(weights_K, has_K))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nemo_lab.charsets import utf8_bytes
 from nemo_lab.errors import check_number, one_of
 from nemo_lab.mixing.clusters import Clustering, Floats, Labels, check_vectors
 from nemo_lab.mixing.pools import MixingError
@@ -83,7 +84,7 @@ def _row(
     return {
         "name": f"C{cluster + 1} {_frequent(own)[0][0]}",
         "documents": len(inside),
-        "bytes": sum(len(texts[i].encode("utf-8", "surrogatepass")) for i in inside.tolist()),
+        "bytes": utf8_bytes(texts[i] for i in inside.tolist()),
         "sources": source_mix(own),
         "example": " ".join(texts[central].split())[:_EXAMPLE],
     }

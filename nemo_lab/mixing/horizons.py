@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nemo_lab.charsets import utf8_lengths
 from nemo_lab.errors import check_number, check_texts, one_of
 from nemo_lab.mixing.pools import MixingError
 
@@ -46,7 +47,7 @@ def down_sample(dataset: Dataset, rate: float | Mapping[str, float], column: str
     unknown = sorted(set(rate) - set(labels.tolist())) if isinstance(rate, Mapping) else []
     if unknown:
         raise MixingError(one_of("source", unknown[0], sorted(set(labels.tolist()))))
-    sizes = np.array([len(text.encode("utf-8", "surrogatepass")) for text in dataset["text"]], dtype=np.int64)
+    sizes = np.array(utf8_lengths(dataset["text"]), dtype=np.int64)
     kept = [
         _kept(np.flatnonzero(labels == name), sizes, _rate_of(rate, name), [seed, zlib.crc32(name.encode())])
         for name in sorted(set(labels.tolist()))

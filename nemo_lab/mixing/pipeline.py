@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nemo_lab.charsets import utf8_bytes, utf8_lengths
 from nemo_lab.corpora import tokenization
 from nemo_lab.corpora.catalog import CORPORA
 from nemo_lab.corpora.loading import load
@@ -129,7 +130,7 @@ def read_sources(
 
 def _up_to(texts: Sequence[str], size: int) -> list[str]:
     """The first texts that together have at most `size` bytes, at least one."""
-    reached = np.cumsum([len(text.encode("utf-8", "surrogatepass")) for text in texts])
+    reached = np.cumsum(utf8_lengths(texts))
     return list(texts[: max(1, int(np.searchsorted(reached, size, side="right")))])
 
 
@@ -200,7 +201,7 @@ def make_climbmix(
 
 def _facts(found: Search, plan: ProxyPlan, recipe: ClimbRecipe, seed: int, goal: Sequence[str]) -> dict[str, Any]:
     return {
-        "goal": f"{len(goal):,} texts, {sum(len(text.encode()) for text in goal):,} bytes, not in this set",
+        "goal": f"{len(goal):,} texts, {utf8_bytes(goal):,} bytes, not in this set",
         "proxies": f"{len(found.table)} of {plan.tokens:,} tokens each, in rounds of {list(recipe.rounds)}",
         "bits per byte on the goal": f"{found.scores_N.min():.4f} for the best proxy, "
         f"{found.scores_N[: recipe.rounds[0]].mean():.4f} for the mean of the first, random round",

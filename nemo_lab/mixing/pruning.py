@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nemo_lab.charsets import utf8_lengths
 from nemo_lab.errors import check_number, check_whole
 from nemo_lab.mixing.clusters import Clustering, Floats, Labels, check_vectors, select
 from nemo_lab.mixing.pools import MixingError
@@ -130,7 +131,7 @@ def _report(
     texts: Sequence[str] | None,
 ) -> PruneReport:
     """Count what went, from the labels themselves and not from the intention."""
-    bytes_N = np.array([len(t.encode("utf-8", "surrogatepass")) for t in texts or [""] * len(before.labels_N)])
+    bytes_N = np.array(utf8_lengths(texts or [""] * len(before.labels_N)))
     if len(bytes_N) != len(before.labels_N):
         raise MixingError(f"There are {len(bytes_N)} texts for {len(before.labels_N)} documents.")
     was, gone = before.labels_N >= 0, (before.labels_N >= 0) & (after.labels_N < 0)

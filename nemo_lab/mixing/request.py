@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nemo_lab.charsets import utf8_bytes, utf8_lengths
 from nemo_lab.corpora.catalog import CORPORA
 from nemo_lab.errors import check_path, check_texts
-from nemo_lab.mixing.cautions import goal_sample, small_sources, utf8_bytes
+from nemo_lab.mixing.cautions import goal_sample, small_sources
 from nemo_lab.mixing.pipeline import read_sources
 from nemo_lab.mixing.pools import MixingError
 
@@ -97,7 +98,7 @@ def _overlap(left: Path, right: Path) -> bool:
 def _sample(texts: Sequence[str], size: int, seed: int) -> list[str]:
     """Texts in a seeded random order up to `size` bytes, at least one: a sorted file must not decide the goal."""
     order = np.random.default_rng(seed).permutation(len(texts))
-    reached = np.cumsum([len(texts[i].encode("utf-8", "surrogatepass")) for i in order])
+    reached = np.cumsum(utf8_lengths(texts[i] for i in order))
     count = max(1, int(np.searchsorted(reached, size, side="right")))
     return [texts[i] for i in order[:count]] if count < len(texts) else list(texts)
 

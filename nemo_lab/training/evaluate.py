@@ -24,6 +24,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from nemo_lab.charsets import utf8_lengths
 from nemo_lab.errors import check_texts, check_whole, shown
 from nemo_lab.training.loop import prediction_nats
 from nemo_lab.training.packing import IGNORE, Batch
@@ -110,7 +111,7 @@ def text_nats(
             _add_nats(nats, model, rows, eos, precision)
     finally:
         model.train(was_training)
-    return nats, np.array([len(text.encode()) for text in texts], dtype=np.int64)
+    return nats, np.array(utf8_lengths(texts), dtype=np.int64)
 
 
 def _bits(nats: npt.NDArray[np.float64], n_bytes: npt.NDArray[np.int64]) -> float:
