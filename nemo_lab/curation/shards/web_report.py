@@ -15,6 +15,7 @@ Rules come last and spare the best bucket, since Nemotron-CC found that they rem
 2412.02595, section 2.1).
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from nemo_lab.curation.shards import web_rows
 EXACT, NEAR, RULES, KEPT = "exact duplicates", "near duplicates", "rules", "kept"
 STEPS = (web_rows.READING, web_rows.EXTRACTION, web_rows.LANGUAGE, web_rows.TESTS, EXACT, NEAR, RULES)
 SPARED = "high"  # the label whose pages the rules spare
+_PROBABILITY = re.compile(r" \(\d\.\d+\)")
 FEW = 10 * buckets.BINS  # pages; fewer are hardly ranked
 
 
@@ -184,7 +186,7 @@ def _count(funnel: Funnel, found: dict[str, Any]) -> None:
 def _kinds(step: str, found: dict[str, Any]) -> list[str]:
     """Return a reason without what is different for every record."""
     if step == web_rows.LANGUAGE:
-        return [found["language"]]
+        return [_PROBABILITY.sub("", found["reason"])]
     return found["reason"].split("; ") if step == RULES else [found["reason"]]
 
 

@@ -26,6 +26,7 @@ from nemo_lab.curation.shards.workers import bands, quoted
 from nemo_lab.errors import LabError
 
 READING, EXTRACTION, LANGUAGE, TESTS = "reading", "extraction", "language", "test items"
+ONLY_BOILERPLATE = "only boilerplate to jusText, try --extractor lynx"  # which takes short pages as well
 ROW_SCHEMA = pa.schema(
     [
         ("url", pa.string()),
@@ -86,8 +87,7 @@ class PageWork:
         found = language.detect(text)
         row = ended(record, "", "") | {"language": found.code, "probability": found.probability}
         if self.languages and not _wanted(found, self.languages):
-            said = f"{found.code} ({found.probability:.2f})"
-            return row | {"step": LANGUAGE, "reason": said if found.second == found.code else f"{said}, {found.second}"}
+            return row | {"step": LANGUAGE, "reason": _unwanted(found, self.languages)}
         item = quoted(text)
         if item:
             return row | {"step": TESTS, "reason": item}
@@ -119,6 +119,15 @@ def rules_of(code: str) -> list[heuristics.Rule]:
 def _wanted(found: language.Language, languages: Sequence[str]) -> bool:
     agreed = found.code == found.second and found.probability >= language.THRESHOLD
     return agreed and found.code in map(language.plain_code, languages)
+
+
+def _unwanted(found: language.Language, languages: Sequence[str]) -> str:
+    """Return the language of a text that is not wanted, and what speaks against it where its name does not."""
+    said = f"{found.code} ({found.probability:.2f})"
+    if found.second != found.code:
+        return f"{said}, by the second detector {found.second}"
+    is_low = found.probability < language.THRESHOLD and found.code in map(language.plain_code, languages)
+    return f"{said}, less sure than {language.THRESHOLD:g}" if is_low else said
 
 
 def _texts(pages: Sequence[Page], extractor: str, seconds: float) -> list[str | Failure]:
@@ -157,9 +166,10 @@ def _why(error: Exception) -> str:
     return f"extraction failed ({type(error).__name__}: {str(error)[:200]})"
 
 
-def _content(html: str) -> str:
+def _content(html: str) -> str | Failure:
     """Return jusText's text of a page, by the stop words of the language that the whole page seems to have."""
     if justext.overflows(html):
         raise LabError("elements nest deeper than the parser goes, or a piece is too long for it")
     seen = visible_text(html) if html.strip() else ""
-    return justext.by_justext(html, justext.stop_words_of(language.detect(seen).second))
+    text = justext.by_justext(html, justext.stop_words_of(language.detect(seen).second))
+    return text if text.strip() or not seen.strip() else Failure(ONLY_BOILERPLATE)

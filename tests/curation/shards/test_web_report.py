@@ -19,15 +19,16 @@ ROWS = [
     {"text": "copy", "broken": "words"},
     {"text": "like"},
     {"text": "plain"},
+    {"step": "language", "reason": "en (0.21), less sure than 0.3", "language": "en", "probability": 0.21},
 ]
-BUCKETS = [-1, -1, -1, 19, 18, -1, -1, 3]
+BUCKETS = [-1, -1, -1, 19, 18, -1, -1, 3, -1]
 
 
 def judged(folder: Path, rules: bool = True) -> tuple[list[dict], list[dict], Funnel]:
     rows = [dict.fromkeys(web_rows.ROW_SCHEMA.names) | {"step": "", "reason": "", "broken": ""} | row for row in ROWS]
     shards.write(folder / "piece", [row | {"url": f"u{n}", "place": f"p{n}"} for n, row in enumerate(rows)], SCHEMA)
-    numbers = np.arange(10, 18)
-    exact, near = np.arange(18), np.arange(18)
+    numbers = np.arange(10, 19)
+    exact, near = np.arange(19), np.arange(19)
     exact[15], near[15], near[16] = 13, 13, 14
     scores = {"signs": np.where(np.array([-1] * 10 + BUCKETS) < 0, np.nan, 2.5)}
     verdicts = Verdicts(exact, near, np.array([-1] * 10 + BUCKETS), scores, rules)
@@ -50,8 +51,9 @@ def test_a_record_ends_at_the_first_step_that_refuses_it(tmp_path: Path) -> None
         ("exact duplicates", "record 13"),
         ("near duplicates", "record 14"),
         ("kept", ""),
+        ("language", "en (0.21), less sure than 0.3"),
     ]
-    assert [row["quality"] for row in report[3:]] == ["high", "medium-high", None, None, "low"]
+    assert [row["quality"] for row in report[3:]] == ["high", "medium-high", None, None, "low", None]
     assert report[3]["broken_rules"] == "words; digits"
     assert [row["score_signs"] for row in report[3:6]] == [2.5, 2.5, None]
     assert [(row["text"], row["source"], row["bucket"]) for row in stay] == [("best", "p3", 19), ("plain", "p7", 3)]
@@ -68,7 +70,9 @@ def test_counts_add_up(tmp_path: Path) -> None:
     assert funnel.ended.total() == len(ROWS)
     assert funnel.ended["kept"] == len(stay) == funnel.kept.total()
     assert funnel.ranked == {"high": 1, "medium-high": 1, "low": 1}
-    assert funnel.reasons["language"] == {"de": 2}, "without the probability, which differs for each"
+    assert funnel.reasons["language"] == {"de": 2, "en, less sure than 0.3": 1}, (
+        "without the probability, which differs for each"
+    )
     assert funnel.reasons["rules"] == {"words": 1}
     assert funnel.characters == {"high": 4, "low": 5}
 
@@ -78,9 +82,9 @@ def test_the_table_shows_what_is_left_after_each_step(tmp_path: Path) -> None:
     funnel.passed = {"type image/png": 3}
     funnel.rephrased = {"low, wikipedia": Counter({"written": 1, "reply cut off": 2})}
     lines = funnel.lines().split("\n")
-    assert lines[0] == "8 records in 0 s"
+    assert lines[0] == "9 records in 0 s"
     assert [line.split()[0] for line in lines[2:5]] == ["reading", "extraction", "language"]
-    assert "2        5  2 de" in lines[4]
+    assert "3        5  2 de; 1 en, less sure than 0.3" in lines[4]
     assert lines[8].split()[:3] == ["rules", "1", "2"]
     assert "  passed over: 3 type image/png" in lines
     assert "  low, wikipedia: 2 reply cut off, 1 written" in lines

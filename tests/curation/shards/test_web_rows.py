@@ -8,6 +8,7 @@ import pytest
 from nemo_lab.corpora.packages import fetch
 from nemo_lab.corpora.packages.clients import PackageError
 from nemo_lab.curation.filters import heuristics
+from nemo_lab.curation.filters.language import Language
 from nemo_lab.curation.pages.page import TEXT_TYPE, Damaged, Page
 from nemo_lab.curation.shards import web_rows
 from tests.curation.made_pages import article, page
@@ -69,6 +70,24 @@ def test_the_stop_words_are_those_of_the_page(text: str, code: str) -> None:
     assert text.split()[3] in row["text"]
     assert "Section 3" not in row["text"]
     assert row_of(content)["reason"].startswith(f"{code} (")
+
+
+def test_a_language_that_is_refused_says_why(monkeypatch) -> None:
+    for found, reason in (
+        (Language("de", 0.98, "de"), "de (0.98)"),
+        (Language("de", 0.12, "de"), "de (0.12)"),
+        (Language("en", 0.21, "en"), "en (0.21), less sure than 0.3"),
+        (Language("en", 0.91, "un"), "en (0.91), by the second detector un"),
+    ):
+        monkeypatch.setattr(web_rows.language, "detect", lambda text, found=found: found)
+        row = row_of(prose(3), kind=TEXT_TYPE)
+        assert (row["step"], row["reason"]) == ("language", reason)
+
+
+def test_a_page_of_which_justext_takes_nothing_says_so_and_what_to_do() -> None:
+    row = row_of(page("<p>A short page about cats.</p>"))
+    assert (row["step"], row["reason"]) == ("extraction", web_rows.ONLY_BOILERPLATE)
+    assert len(row["reason"]) <= 50, "the table shows so much of it"
 
 
 def test_a_script_without_stop_words_and_blanks_has_a_text() -> None:
