@@ -1,6 +1,6 @@
 """How a conversation becomes a prompt: the chat templates of the usual markers, for tokenizers that have them.
 
-    template = template_of(tokenizer.get_vocab())     # Jinja, as `transformers` renders it; None without markers
+    template = template_of(tokenizer.get_vocab(), opening_of(tokenizer))     # Jinja, as `transformers` renders it
 
 A tokenizer that was trained with the markers of a chat format says which format its model was tuned on; saved
 without a template, `apply_chat_template` fails, and a server falls back on another format than the training's.
@@ -23,11 +23,12 @@ class ChatFormat:
     markers: tuple[str, ...]
     turns: Mapping[str, tuple[str, str]]
 
-    @property
-    def template(self) -> str:
-        """In Jinja; a role that the format lacks is an error there."""
+    def template(self, opening: str = "") -> str:
+        """In Jinja, with what stands before all turns; a role that the format lacks is an error there."""
         return (
-            f"{{%- set turns = {json.dumps(dict(self.turns))} -%}}"
+            f"{{{{- {json.dumps(opening)} -}}}}"
+            * bool(opening)
+            + f"{{%- set turns = {json.dumps(dict(self.turns))} -%}}"
             "{%- for message in messages -%}"
             "{%- if message['role'] not in turns -%}"
             "{{- raise_exception('This chat format has no role ' + message['role']) -}}"
@@ -68,10 +69,23 @@ FORMATS: dict[str, ChatFormat] = {
 }
 
 
-def template_of(tokens: Collection[str]) -> str | None:
-    """The template of the format all of whose markers are among the tokens; None where none or several are."""
+def template_of(tokens: Collection[str], opening: str = "") -> str | None:
+    """The template of the format all of whose markers are among the tokens; None where none or several are.
+
+    Args:
+        opening: what the tokenizer writes before every text (`opening_of`): `apply_chat_template` takes the template's
+            text without what the tokenizer would add, so that a prompt of training begins so and another would not.
+    """
     found = [one for one in FORMATS.values() if all(marker in tokens for marker in one.markers)]
-    return found[0].template if len(found) == 1 else None
+    return found[0].template(opening) if len(found) == 1 else None
+
+
+def opening_of(tokenizer: Any) -> str:
+    """The special tokens that a tokenizer of `transformers` writes by itself before every text, such as `<bos>`."""
+    whole = tokenizer("x")["input_ids"]
+    bare = tokenizer("x", add_special_tokens=False)["input_ids"]
+    before = next((at for at in range(len(whole)) if whole[at : at + len(bare)] == bare), 0)
+    return "".join(tokenizer.convert_ids_to_tokens(whole[:before]))
 
 
 def end_of_turn(tokenizer: Any) -> int | None:

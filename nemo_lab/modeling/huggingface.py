@@ -31,7 +31,7 @@ import torch
 from torch import Tensor
 
 from nemo_lab.errors import LabError, check_path
-from nemo_lab.modeling.chat_templates import end_of_turn, template_of
+from nemo_lab.modeling.chat_templates import end_of_turn, opening_of, template_of
 from nemo_lab.modeling.checkpoint_folder import check_target, make_parent, open_tensors, read_json
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.model import HybridLM
@@ -161,7 +161,8 @@ def save_hf(
     hf = to_hf(model)
     wrapped = None if tokenizer is None else _wrap_tokenizer(tokenizer, model.config.vocab_size)
     if wrapped is not None:
-        wrapped.chat_template = chat_template or wrapped.chat_template
+        own = chat_template or wrapped.chat_template
+        wrapped.chat_template = own or template_of(wrapped.get_vocab(), opening_of(wrapped))
         _set_ends(hf, wrapped)
     elif chat_template is not None:
         raise LabError("There is a chat template but no tokenizer; give the tokenizer that it belongs to.")
@@ -321,9 +322,8 @@ def _wrap_tokenizer(tokenizer: Any, vocab_size: int) -> Any:
         missing = [token for token in (EOS, PAD) if tokenizer.token_to_id(token) is None]
         if missing:
             raise LabError(f"The tokenizer lacks the token {missing[0]}; train it with {EOS} and {PAD}.")
-        template = template_of(tokenizer.get_vocab())
         tokenizer = PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD, padding_side="left", chat_template=template
+            tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD, padding_side="left"
         )
     if len(tokenizer) > vocab_size:
         raise LabError(

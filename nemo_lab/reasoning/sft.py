@@ -65,6 +65,10 @@ def pair_source(
     return PairSource(pairs, encode, end if isinstance(end, int) else end[0], pad)
 
 
+def _without(opening: list[int], tokens: list[int]) -> list[int]:
+    return tokens[len(opening) :] if tokens[: len(opening)] == opening else tokens
+
+
 @dataclass(frozen=True)
 class PairSource:
     """What `pair_source` returns: called with a step it gives the batch."""
@@ -77,7 +81,8 @@ class PairSource:
     def __call__(self, step: int) -> Batch:
         """The batch of a step."""
         prompts, responses = zip(*self.pairs(step), strict=True)
-        said = [[*self.encode(response), self.end] for response in responses]
+        opening = self.encode("")  # such as <bos>, which belongs before a prompt and not between it and the response
+        said = [[*_without(opening, self.encode(response)), self.end] for response in responses]
         return pair_batch([self.encode(prompt) for prompt in prompts], said, self.pad)
 
     @property

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import AutoTokenizer, GenerationConfig
+from tokenizers.processors import TemplateProcessing
+from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerFast
 
 from nemo_lab.corpora.tokenization import train
 from nemo_lab.errors import LabError
 from nemo_lab.modeling import HybridLM
-from nemo_lab.modeling.chat_templates import FORMATS, end_of_turn, template_of
+from nemo_lab.modeling.chat_templates import FORMATS, end_of_turn, opening_of, template_of
 from nemo_lab.modeling.huggingface import save_hf
 from nemo_lab.reasoning.sft import pair_source
 from tests.modeling.random_model import TINY
@@ -52,6 +53,40 @@ def test_a_saved_tokenizer_asks_as_training_did(name: str, tmp_path: Path) -> No
     assert end_of_turn(opened) == tokenizer.token_to_id(end)
     ends = GenerationConfig.from_pretrained(folder).eos_token_id
     assert ends == [tokenizer.token_to_id("<|endoftext|>"), tokenizer.token_to_id(end)]
+
+
+OPENINGS = {"Llama 3": "<|begin_of_text|>", "Gemma": "<bos>", "Phi 3": "<s>"}
+
+
+def opening_tokenizer(name: str) -> Any:
+    """A tokenizer that puts a token before every text by itself, as the published ones of these formats do."""
+    tokenizer = lab_tokenizer((*FORMATS[name].markers, OPENINGS[name]))
+    token = (OPENINGS[name], tokenizer.token_to_id(OPENINGS[name]))
+    tokenizer.post_processor = TemplateProcessing(single=f"{OPENINGS[name]} $A", special_tokens=[token])
+    return tokenizer
+
+
+@pytest.mark.parametrize("name", OPENINGS)
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_a_prompt_begins_with_the_token_that_the_tokenizer_put_before_it_in_training(
+    name: str, is_wrapped: bool, tmp_path: Path
+) -> None:
+    tokenizer = opening_tokenizer(name)
+    prompt, end = ASKED[name]
+    pairs = [(prompt, "It is 4.")]
+    source = pair_source(lambda step: pairs, lambda t: tokenizer.encode(t).ids, tokenizer.token_to_id(end), 1)
+    given = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|endoftext|>", pad_token="<|pad|>")
+    opened = AutoTokenizer.from_pretrained(save_hf(MODEL, tmp_path / "chat", given if is_wrapped else tokenizer))
+    asked = opened.apply_chat_template(TURNS[:1], add_generation_prompt=True, return_dict=False)
+    assert asked == tokenizer.encode(prompt).ids == source(0).tokens_BL[0, : len(asked)].tolist()
+    assert source(0).tokens_BL[0].tolist().count(tokenizer.token_to_id(OPENINGS[name])) == 1, "none before the answer"
+    assert end_of_turn(opened) == tokenizer.token_to_id(end)
+
+
+def test_a_token_that_is_only_in_the_vocabulary_opens_no_text() -> None:
+    tokenizer = lab_tokenizer((*FORMATS["Gemma"].markers, "<bos>"))
+    assert opening_of(PreTrainedTokenizerFast(tokenizer_object=tokenizer)) == ""
+    assert opening_of(PreTrainedTokenizerFast(tokenizer_object=opening_tokenizer("Gemma"))) == "<bos>"
 
 
 @pytest.mark.parametrize("name", ["ChatML", "Llama 3", "Phi 3", "Nemotron Nano 2"])
