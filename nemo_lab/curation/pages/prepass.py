@@ -25,6 +25,7 @@ from nemo_lab.curation.pages import code_blocks, code_language, math_signs, tabl
 from nemo_lab.curation.pages.chrome import drop_chrome, is_panel
 from nemo_lab.curation.pages.math_signs import Evidence
 from nemo_lab.curation.pages.placeholders import CODE, DISPLAY, INLINE, Shelf
+from nemo_lab.curation.pages.tabs import label_panels
 from nemo_lab.curation.pages.tags import ACTIVE, CODE_TAGS, SILENT, STRUCK, YOUNGER
 from nemo_lab.curation.pages.widgets import open_widgets
 from nemo_lab.errors import LabError
@@ -93,6 +94,7 @@ def prepare(page: str) -> Prepared:
     prepared = Prepared("", Shelf.for_page(page), title=_title(root), delimiters=declared(root))
     prepared.evidence = math_signs.count(page)
     images.drop_copies(root)
+    label_panels(root)
     for part in drop_chrome(root):
         if part.tag != "a":
             prepared.set_aside(part)
