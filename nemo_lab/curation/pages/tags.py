@@ -33,6 +33,7 @@ ACTIVE = frozenset(
         "head",
         "title",
         "label",
+        "datalist",
     )
 )
 # Of these, what holds nothing that a reader could read: it is dropped without being looked at.
@@ -87,5 +88,8 @@ YOUNGER = frozenset(
         "details",
         "summary",
         "search",
+        "optgroup",
+        "option",  # outside a list to choose from, of which lynx would print the text later, on another page of a batch
+        "comment",  # none of HTML's, so that browsers show it
     )
 )
