@@ -152,7 +152,7 @@ def ssd_channel_first(
         )
 
 
-def _to_chunks(t_BXL: Tensor, Q: int, dtype: torch.dtype) -> Tensor:
+def to_chunks(t_BXL: Tensor, Q: int, dtype: torch.dtype) -> Tensor:
     """(B, …, L) -> contiguous (B, c, …, Q), the last chunk padded with zeros."""
     B, L = t_BXL.shape[0], t_BXL.shape[-1]
     c = -(-L // Q)
@@ -162,8 +162,8 @@ def _to_chunks(t_BXL: Tensor, Q: int, dtype: torch.dtype) -> Tensor:
     return torch.empty((B, c, *t_BXL.shape[1:-1], Q), dtype=dtype, device=t_BXL.device).copy_(split)
 
 
-def _from_chunks(t_BcXQ: Tensor, L: int) -> Tensor:
-    """The inverse of `_to_chunks`, (B, …, L), laid out in memory as (…, B, L) like the mixer's tensors."""
+def from_chunks(t_BcXQ: Tensor, L: int) -> Tensor:
+    """The inverse of `to_chunks`, (B, …, L), laid out in memory as (…, B, L) like the mixer's tensors."""
     whole_XBL = t_BcXQ.movedim((0, 1), (-3, -2)).flatten(-2)
     return whole_XBL[..., :L].contiguous().movedim(-2, 0)
 
@@ -177,7 +177,7 @@ def _decay_matrices(s_BcHQ: Tensor, document_BcQ: Tensor | None, dtype: torch.dt
     return decay.to(dtype)
 
 
-def _boundary_decays(s_BcHQ: Tensor, document_BcQ: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+def boundary_decays(s_BcHQ: Tensor, document_BcQ: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Decays from the chunk's start to each token, from each token to its end, and over the whole chunk."""
     from_start = s_BcHQ.exp()
     to_end = (s_BcHQ[..., -1:] - s_BcHQ).exp_()
@@ -219,22 +219,22 @@ class _ChunkedSSD(torch.autograd.Function):
         Q: int,
     ) -> tuple[Tensor, Tensor]:
         exact, fast = torch.promote_types(x_BHPL.dtype, torch.float32), x_BHPL.dtype
-        x, dt = _to_chunks(x_BHPL, Q, fast), _to_chunks(dt_BHL, Q, exact)
-        B_, C_ = _to_chunks(B_BGNL, Q, fast), _to_chunks(C_BGNL, Q, fast)
-        document = None if document_BL is None else _document_chunks(document_BL, Q)
+        x, dt = to_chunks(x_BHPL, Q, fast), to_chunks(dt_BHL, Q, exact)
+        B_, C_ = to_chunks(B_BGNL, Q, fast), to_chunks(C_BGNL, Q, fast)
+        document = None if document_BL is None else document_chunks(document_BL, Q)
         s = (dt * A_H.to(exact)[:, None]).cumsum(-1)
         y, kept = _forward_chunks(x, dt, s, B_, C_, document, initial_BHPN)
         states = kept[-1]
         ctx.save_for_backward(x, dt, s, A_H, B_, C_, D_H, document, y, *kept)
         ctx.has_initial, ctx.L = initial_BHPN is not None, x_BHPL.shape[-1]
         y = (x * D_H.to(fast)[:, None, None]).add_(y)
-        return _from_chunks(y, ctx.L), states[:, -1].clone()
+        return from_chunks(y, ctx.L), states[:, -1].clone()
 
     @staticmethod
     def backward(ctx: Any, dy_BHPL: Tensor, dfinal_BHPN: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         x, dt, s, A_H, B_, C_, D_H, document, y, *kept = ctx.saved_tensors
         L = ctx.L
-        dy = _to_chunks(dy_BHPL, x.shape[-1], x.dtype)
+        dy = to_chunks(dy_BHPL, x.shape[-1], x.dtype)
         dxd, dB, dC, ds_end, dinitial = _backward_chunks(dy, s, B_, C_, document, kept, dfinal_BHPN)
         exact = dt.dtype
         product = torch.mul(x, dxd)
@@ -247,11 +247,11 @@ class _ChunkedSSD(torch.autograd.Function):
         dx = torch.mul(dy, D_H.to(dy.dtype)[:, None, None], out=product)
         dx.addcmul_(dxd, dt.to(dy.dtype)[..., None, :])
         return (
-            _from_chunks(dx, L),
-            _from_chunks(ddt, L),
+            from_chunks(dx, L),
+            from_chunks(ddt, L),
             (da * dt).sum((0, 1, 3)).to(A_H.dtype),
-            _from_chunks(dB, L),
-            _from_chunks(dC, L),
+            from_chunks(dB, L),
+            from_chunks(dC, L),
             dD.to(D_H.dtype),
             dinitial if ctx.has_initial else None,
             None,
@@ -259,7 +259,7 @@ class _ChunkedSSD(torch.autograd.Function):
         )
 
 
-def _document_chunks(document_BL: Tensor, Q: int) -> Tensor:
+def document_chunks(document_BL: Tensor, Q: int) -> Tensor:
     """Document numbers in chunks (B, c, Q); the padding continues the last document of the row."""
     L = document_BL.shape[-1]
     tail = document_BL[:, -1:].expand(-1, -L % Q)
@@ -271,7 +271,7 @@ def _flat(t: Tensor) -> Tensor:
     return t.flatten(0, -3)
 
 
-def _by_group(t_BcHXY: Tensor, G: int) -> Tensor:
+def by_group(t_BcHXY: Tensor, G: int) -> Tensor:
     """(B, c, H, X, Y) -> (B·c·G, (H/G)·X, Y): the heads of a group stacked, one matrix a group."""
     B, c, H, X, Y = t_BcHXY.shape
     return t_BcHXY.reshape(B * c * G, H // G * X, Y)
@@ -286,17 +286,17 @@ def _forward_chunks(
     """
     B, c, H, P, Q = x.shape
     G, N = B_.shape[2:4]
-    from_start, to_end, across = _boundary_decays(s, document)
+    from_start, to_end, across = boundary_decays(s, document)
     xd = torch.mul(x, dt.to(x.dtype)[..., None, :])
     decay = _decay_matrices(s, document, x.dtype)
     scores = torch.bmm(_flat(B_).transpose(1, 2), _flat(C_)).view(B, c, G, 1, Q, Q)  # [j, i] = <B_j, C_i>
     mixing = (decay.view(B, c, G, -1, Q, Q) * scores).view(-1, Q, Q)
     y = torch.bmm(_flat(xd), mixing).view_as(x)
-    xe = _by_group(xd * to_end.to(x.dtype)[..., None, :], G)
+    xe = by_group(xd * to_end.to(x.dtype)[..., None, :], G)
     own = torch.bmm(xe, _flat(B_).transpose(1, 2))
     states = _pass_states(own.view(B, c, H, P, N), across, initial)
     entering = states[:, :-1].to(x.dtype)
-    read = torch.bmm(_by_group(entering, G), _flat(C_)).view_as(x)
+    read = torch.bmm(by_group(entering, G), _flat(C_)).view_as(x)
     y.addcmul_(read, from_start.to(x.dtype)[..., None, :])
     return y, [xd, xe, decay, mixing, states]
 
@@ -309,14 +309,14 @@ def _backward_chunks(
     G, N = B_.shape[2:4]
     fast = dy.dtype
     xd, xe, decay, mixing, states = kept
-    from_start, to_end, across = _boundary_decays(s, document)
+    from_start, to_end, across = boundary_decays(s, document)
     B_, C_ = _flat(B_), _flat(C_)
     # Between chunks: y_i += from_start_i S C_i, and S' = across S + sum_j to_end_j xd_j B_j^T.
-    dread = _by_group(dy * from_start.to(fast)[..., None, :], G)
-    dC = torch.bmm(_by_group(states[:, :-1].to(fast), G).transpose(1, 2), dread)
+    dread = by_group(dy * from_start.to(fast)[..., None, :], G)
+    dC = torch.bmm(by_group(states[:, :-1].to(fast), G).transpose(1, 2), dread)
     dstates = _pass_states_backward(torch.bmm(dread, C_.transpose(1, 2)).view(B, c, H, P, N), across, dfinal)
     ds_end = (dstates[:, 1:] * states[:, 1:]).sum((-1, -2))
-    dleaving = _by_group(dstates[:, 1:].to(fast), G)
+    dleaving = by_group(dstates[:, 1:].to(fast), G)
     dxd = torch.bmm(dleaving, B_).view_as(dy).mul_(to_end.to(fast)[..., None, :])
     dB = torch.bmm(dleaving.transpose(1, 2), xe)
     # Inside a chunk: y = xd (decay ∘ B^T C).
