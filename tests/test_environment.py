@@ -174,7 +174,7 @@ def names(lines: Iterable[str]) -> set[str]:
 
 @pytest.mark.parametrize("folder", ["nemo_lab", "notebooks"])
 def test_every_import_is_declared(folder: str) -> None:
-    optional = {name for extra in ("gpu", "cluster", "peers") for name in names(EXTRAS[extra])}
+    optional = {name for extra in ("gpu", "fused", "cluster", "peers") for name in names(EXTRAS[extra])}
     core = names(PROJECT["dependencies"])
     allowed = core | optional
     unknown = {module: where for module, where in imports_of(folder).items() if not packages_of(module) & allowed}

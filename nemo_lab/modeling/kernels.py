@@ -1,5 +1,7 @@
 """Which engine runs the scan and the attention: ours everywhere, NVIDIA's kernels on a GPU that has them.
 
+This page also says when a training step takes the fused kernels of the CPU.
+
     operation    "torch"                     on CUDA, where it can be imported
     ssd          ssd.ssd_channel_first       "mamba-ssm": mamba_chunk_scan_combined, in Triton
     attention    attention.self_attention    "flash-attn": flash_attn_func, flash_attn_varlen_func
@@ -10,6 +12,10 @@ mamba-ssm's kernels run on a CPU in Triton's interpreter (`TRITON_INTERPRET=1`),
 to ours, and the calls to flash-attn are tested against its published signature. Layouts are the mixers' own
 (channels first for the scan, heads first for attention); the transpositions that a kernel wants happen here,
 as views.
+
+The backend "numba" stands for the kernels of `fused`, which take not an operation but all of a training step that is
+no matrix product. Nothing takes them unless chosen with `use`, and then only a step on a CPU in bfloat16 whose
+gradients are wanted; everything else runs as with "torch".
 """
 
 from __future__ import annotations
@@ -20,13 +26,14 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nemo_lab.errors import LabError
+from nemo_lab.errors import LabError, one_of
 from nemo_lab.modeling.ssd import ssd_channel_first
 
 _INSTALL = "pip install --no-build-isolation -e '.[gpu]'"
-_MODULES = {"mamba-ssm": "mamba_ssm.ops.triton.ssd_combined", "flash-attn": "flash_attn"}
+_INSTALL_FUSED = "pip install -c constraints.txt -e '.[fused]'"
+_MODULES = {"mamba-ssm": "mamba_ssm.ops.triton.ssd_combined", "flash-attn": "flash_attn", "numba": "numba"}
 _DTYPES = {
     "mamba-ssm": (torch.float32, torch.bfloat16, torch.float16),
     "flash-attn": (torch.bfloat16, torch.float16),
@@ -46,7 +53,7 @@ def ssd(
 ) -> tuple[Tensor, Tensor]:
     """The state-space scan from an empty state: y_BHPL and the state after the last token, BHPN.
 
-    Arguments are those of `ssd_channel_first`; `backend` is "auto", "torch" or "mamba-ssm".
+    Arguments are those of `ssd_channel_first`; `backend` is "auto", "torch" or "mamba-ssm"; "numba" means torch here.
 
     Raises:
         LabError: an unknown backend, or one that cannot run here.
@@ -61,7 +68,7 @@ def attention(
 ) -> Tensor:
     """Causal grouped-query attention within documents, BHLD.
 
-    `backend` is "auto", "torch" or "flash-attn", which takes half precision only.
+    `backend` is "auto", "torch" or "flash-attn", which takes half precision only; "numba" means torch here.
 
     Raises:
         LabError: an unknown backend, or one that cannot run here.
@@ -73,12 +80,56 @@ def attention(
     return _flash_attn(q_BHLD, k_BKLD, v_BKLD, document_BL)
 
 
+def use(model: nn.Module, backend: str) -> int:
+    """Choose the backend of every layer of a model that has a choice; returns how many these are.
+
+    Args:
+        model: a `HybridLM` or a part of one. backend: "auto", "torch", or "numba" for the fused training step.
+
+    Raises:
+        LabError: another backend, one that cannot be imported, or a model without such a layer.
+    """
+    if backend not in ("auto", "torch", "numba"):
+        raise LabError(one_of("backend of a whole model", backend, ("auto", "torch", "numba")))
+    fused(backend, torch.empty(0))
+    layers = [module for module in model.modules() if hasattr(module, "backend")]
+    if not layers:
+        raise LabError(
+            f"No layer of this {type(model).__name__} has a backend to choose; give a HybridLM or its layers."
+        )
+    for layer in layers:
+        layer.backend = backend  # type: ignore[assignment]
+    return len(layers)
+
+
+def fused(backend: str, tensor: Tensor) -> bool:
+    """Whether the kernels of `fused` take what happens to this tensor.
+
+    They do if `backend` is "numba", the tensor lies on a CPU, its products are in bfloat16, and gradients are wanted.
+
+    Raises:
+        LabError: "numba", which cannot be imported.
+    """
+    if backend != "numba":
+        return False
+    if reason := _import_error("numba"):
+        message = f"The backend 'numba' cannot run here: {reason}; install it with {_INSTALL_FUSED}"
+        raise LabError(f"{message}, or choose backend='torch'.")
+    return tensor.device.type == "cpu" and torch.is_grad_enabled() and product_dtype(tensor) == torch.bfloat16
+
+
+def product_dtype(tensor: Tensor) -> torch.dtype:
+    """The dtype of a matrix product of this tensor: autocast's, where it is on, else its own."""
+    device = tensor.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else tensor.dtype
+
+
 def _choose(backend: str, kernel: str, tensor: Tensor) -> str:
     """The engine that will run: `backend` itself if it can, for "auto" the kernel if it can, else torch."""
-    if backend == "torch":
-        return backend
+    if backend in ("torch", "numba"):
+        return "torch"
     if backend not in ("auto", kernel):
-        raise LabError(f"There is no backend {backend!r}; choose auto, torch or {kernel}.")
+        raise LabError(f"There is no backend {backend!r}; choose auto, torch, numba or {kernel}.")
     if backend == "auto" and not tensor.is_cuda:
         return "torch"
     obstacle = _obstacle(kernel, tensor)

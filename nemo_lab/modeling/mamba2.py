@@ -11,6 +11,7 @@ Everything between the two projections runs channel-first, (channels, batch, len
 writes that layout for free (W_in u^T instead of u W_in^T), the convolution becomes `conv_width` shifted
 multiply-adds over contiguous memory, and B, C and the decays need no transposition. Convolution and gated
 norm have hand-written backward passes: few sweeps over memory, all sums and exponentials in float32.
+(`fused.mixer` is the same with still fewer sweeps, where it is chosen.)
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ class Mamba2(nn.Module):
     def __init__(self, config: HybridConfig) -> None:
         super().__init__()
         self.config = config
-        self.backend = "auto"  # of the scan, see `kernels`
+        self.backend = "auto"  # of the scan, or of all between the projections: see `kernels`
         self.in_proj = Linear(config.d_model, config.in_proj_width, bias=False)
         self.conv_weight = nn.Parameter(torch.empty(config.conv_channels, config.conv_width))
         self.conv_bias = nn.Parameter(torch.empty(config.conv_channels))
@@ -163,6 +164,8 @@ class Mamba2(nn.Module):
         c = self.config
         B, L, d = u_BLd.shape
         projected = self.in_proj.channel_first(u_BLd.reshape(B * L, d))
+        if cache is None and kernels.fused(self.backend, projected):
+            return self.out_proj(self._fused(projected, document_BL, B).t()).view(B, L, d)
         z, xBC, dt = projected.split([c.d_inner, c.conv_channels, c.ssm_heads])
         xBC = xBC.view(-1, B, L)
         mixed = causal_conv_silu(xBC, self.conv_weight, self.conv_bias, document_BL)
@@ -183,6 +186,14 @@ class Mamba2(nn.Module):
         y_DT = y.permute(1, 2, 0, 3).reshape(c.d_inner, B * L)
         y_DT = _GatedNorm.apply(y_DT, z, self.norm_weight, c.ssm_groups, c.norm_eps)
         return self.out_proj(y_DT.t()).view(B, L, d)
+
+    def _fused(self, projected_WT: Tensor, document_BL: Tensor | None, B: int) -> Tensor:
+        from nemo_lab.modeling.fused.mixer import mixer_core
+
+        if document_BL is None:
+            document_BL = torch.zeros(B, projected_WT.shape[1] // B, dtype=torch.long)
+        weights = (self.conv_weight, self.conv_bias, self.dt_bias, self.A_log, self.D, self.norm_weight)
+        return mixer_core(projected_WT, *weights, document_BL, self.config)
 
     def _step_sizes(self, dt_HT: Tensor) -> Tensor:
         dt = F.softplus(wide(dt_HT) + self.dt_bias[:, None])

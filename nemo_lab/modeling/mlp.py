@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nemo_lab.modeling import kernels
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.linear import Linear
 
@@ -36,9 +37,17 @@ class MLP(nn.Module):
 
     def __init__(self, config: HybridConfig) -> None:
         super().__init__()
+        self.backend = "auto"  # of the activation, see `kernels`
         self.up_proj = Linear(config.d_model, config.d_ff, bias=False)
         self.down_proj = Linear(config.d_ff, config.d_model, bias=False)
 
     def forward(self, u_BLd: Tensor) -> Tensor:
         """(B, L, d) -> (B, L, d)."""
-        return self.down_proj(squared_relu(self.up_proj(u_BLd)))
+        return self.down_proj(self._activation(self.up_proj(u_BLd)))
+
+    def _activation(self, x: Tensor) -> Tensor:
+        if not kernels.fused(self.backend, x):
+            return squared_relu(x)
+        from nemo_lab.modeling.fused import activation
+
+        return activation.squared_relu(x)

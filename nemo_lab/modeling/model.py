@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from nemo_lab.errors import LabError, check_whole
+from nemo_lab.modeling import kernels
 from nemo_lab.modeling.attention import Attention
 from nemo_lab.modeling.config import HybridConfig
 from nemo_lab.modeling.linear import Linear, wide
@@ -32,14 +33,25 @@ class Block(nn.Module):
     def __init__(self, kind: str, config: HybridConfig) -> None:
         super().__init__()
         self.kind = kind
+        self.backend = "auto"  # of the norm, see `kernels`
         self.norm = nn.RMSNorm(config.d_model, eps=config.norm_eps)
         self.mixer = MIXERS[kind](config)
 
     def forward(self, x_BLd: Tensor, document_BL: Tensor | None = None, cache: Any = None) -> Tensor:
         """x + mixer(norm(x)), (B, L, d); document numbers and cache are for mixers that look at other tokens."""
+        x_BLd, u_BLd = normalised(x_BLd, self.norm, self.backend)
         if self.kind == "-":
-            return x_BLd + self.mixer(self.norm(x_BLd))
-        return x_BLd + self.mixer(self.norm(x_BLd), document_BL, cache)
+            return x_BLd + self.mixer(u_BLd)
+        return x_BLd + self.mixer(u_BLd, document_BL, cache)
+
+
+def normalised(x_BLd: Tensor, norm: nn.RMSNorm, backend: str) -> tuple[Tensor, Tensor]:
+    """x and norm(x); fused, the x returned is to be used on, and the norm has the dtype of the products."""
+    if not kernels.fused(backend, x_BLd):
+        return x_BLd, norm(x_BLd)
+    from nemo_lab.modeling.fused.norm import residual_norm
+
+    return residual_norm(x_BLd, norm.weight, norm.eps or 0.0, kernels.product_dtype(x_BLd))
 
 
 class HybridLM(nn.Module):
@@ -59,6 +71,7 @@ class HybridLM(nn.Module):
             raise LabError(f"config is {config!r:.60}, expected a HybridConfig, such as `presets.tiny_hybrid(128)`.")
         seed = check_whole("seed", seed, 0)
         self.config = config
+        self.backend = "auto"  # of the last norm and the loss, see `kernels`
         with torch.random.fork_rng(devices=[]):  # torch's own start values, replaced below, use the global generator
             self.embedding = nn.Embedding(config.vocab_size, config.d_model)
             self.blocks = nn.ModuleList(Block(kind, config) for kind in config.pattern)
@@ -85,7 +98,7 @@ class HybridLM(nn.Module):
         x_BLd = self.embedding(tokens_BL)
         for i, block in enumerate(self.blocks):
             x_BLd = block(x_BLd, document_BL, None if caches is None else caches[i])
-        return self.norm(x_BLd)
+        return normalised(x_BLd, self.norm, self.backend)[1]
 
     def forward(self, tokens_BL: Tensor, document_BL: Tensor | None = None) -> Tensor:
         """Next-token logits, float32, (B, L, V).
@@ -105,7 +118,7 @@ class HybridLM(nn.Module):
         `reduction` is "mean" (a scalar) or "none" (B, L; zero where the target is -100).
         """
         hidden_Td = self.hidden(tokens_BL, document_BL).flatten(0, 1)
-        losses_T = linear_cross_entropy(hidden_Td, self.head.weight, targets_BL.flatten())
+        losses_T = linear_cross_entropy(hidden_Td, self.head.weight, targets_BL.flatten(), self.backend)
         if reduction == "none":
             return losses_T.view_as(targets_BL)
         return losses_T.sum() / (targets_BL != -100).sum().clamp(min=1)

@@ -19,9 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nemo_lab.errors import LabError
-from nemo_lab.modeling import kernels
+from nemo_lab.modeling import HybridLM, kernels
 from nemo_lab.modeling.causal import self_attention
 from nemo_lab.modeling.ssd import ssd_channel_first
+from tests.modeling.random_model import TINY
 
 WORKER = Path(__file__).with_name("kernels_worker.py")
 DOCUMENTS = torch.tensor([[0, 0, 0, 1, 1, 4, 4, 4, 4], [4, 4, 4, 4, 4, 4, 4, 4, 5]])
@@ -52,9 +53,9 @@ def test_a_cpu_gets_ours(backend: str) -> None:
 
 
 def test_unknown_backend_lists_the_known() -> None:
-    with pytest.raises(LabError, match="no backend 'cuda'; choose auto, torch or mamba-ssm"):
+    with pytest.raises(LabError, match="no backend 'cuda'; choose auto, torch, numba or mamba-ssm"):
         kernels.ssd(*scan_inputs(), 4, backend="cuda")
-    with pytest.raises(LabError, match="no backend 'mamba-ssm'; choose auto, torch or flash-attn"):
+    with pytest.raises(LabError, match="no backend 'mamba-ssm'; choose auto, torch, numba or flash-attn"):
         kernels.attention(*attention_inputs(), backend="mamba-ssm")
 
 
@@ -157,6 +158,77 @@ def test_document_starts() -> None:
     starts, longest = kernels.document_starts(DOCUMENTS)
     assert starts.tolist() == [0, 3, 5, 9, 17, 18]
     assert (starts.dtype, longest) == (torch.int32, 8)
+
+
+NEEDS_NUMBA = pytest.mark.skipif(
+    importlib.util.find_spec("numba") is None, reason="numba is not installed; the extra `fused` brings it"
+)
+
+
+def test_every_layer_of_a_model_gets_the_backend() -> None:
+    model = HybridLM(TINY)
+    assert kernels.use(model, "torch") == 1 + 2 * len(TINY.pattern)  # the model, each block and each mixer
+    assert {module.backend for module in model.modules() if hasattr(module, "backend")} == {"torch"}
+    assert kernels.use(model.blocks[0], "auto") == 2
+
+
+def test_a_model_refuses_what_it_cannot_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = HybridLM(TINY)
+    with pytest.raises(LabError, match="mamba-ssm"):
+        kernels.use(model, "mamba-ssm")
+    with pytest.raises(LabError, match="No layer of this Linear has a backend"):
+        kernels.use(torch.nn.Linear(1, 1), "torch")
+    monkeypatch.setitem(sys.modules, "numba", None)
+    kernels._import_error.cache_clear()
+    with pytest.raises(LabError, match=r"numba fails .*; install it with pip .*fused.*or choose backend='torch'"):
+        kernels.use(model, "numba")
+    kernels._import_error.cache_clear()
+    assert model.blocks[0].backend == "auto"
+
+
+@NEEDS_NUMBA
+def test_only_a_training_step_in_bf16_is_fused() -> None:
+    x = torch.randn(3)
+    assert kernels.fused("numba", x.bfloat16())
+    assert not any(kernels.fused(backend, x.bfloat16()) for backend in ("auto", "torch"))
+    assert not any(kernels.fused("numba", t) for t in (x, x.double(), x.half(), x.to("meta", torch.bfloat16)))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert kernels.fused("numba", x)
+        with torch.no_grad():
+            assert not kernels.fused("numba", x)
+
+
+@NEEDS_NUMBA
+def test_elsewhere_numba_means_torch() -> None:
+    """The same bits without gradients and in float32, also with a cache."""
+    model, tokens = HybridLM(TINY), torch.randint(TINY.vocab_size, (2, 19))
+    outputs = {}
+    for backend in ("torch", "numba"):
+        kernels.use(model, backend)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            rough = model(tokens)
+        outputs[backend] = (rough, model(tokens), model.loss(tokens, tokens))
+    assert all(torch.equal(a, b) for a, b in zip(*outputs.values(), strict=True))
+
+
+@NEEDS_NUMBA
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_fused_step_is_a_step(dtype: torch.dtype) -> None:
+    """Loss and every gradient, under autocast and with weights in bfloat16, packed rows and ignored targets."""
+    tokens = torch.randint(TINY.vocab_size, (2, 19))
+    targets = tokens.masked_fill(torch.rand(2, 19) < 0.2, -100)
+    document_BL = torch.arange(19).expand(2, 19) // 7
+    results = {}
+    for backend in ("torch", "numba"):
+        model = HybridLM(TINY).to(dtype)
+        kernels.use(model, backend)
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.float32):
+            loss = model.loss(tokens, targets, document_BL)
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        results[backend] = torch.cat([t.flatten().float() for t in (loss.detach(), *gradients)])
+    plain, fused = results.values()
+    assert not torch.equal(plain, fused)
+    assert (plain - fused).norm() < 0.02 * plain.norm()
 
 
 def parameters_of(module: str, path: str, function: str) -> list[str]:
