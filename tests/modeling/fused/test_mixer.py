@@ -91,6 +91,18 @@ def test_gradients_are_differences(packed: bool) -> None:
     assert torch.autograd.gradcheck(lambda p, *w: mixer_core(p, *w, document_BL, layer.config), (projected, *weights))
 
 
+@pytest.mark.parametrize("workers", [2, 5])
+def test_the_kernels_threads_change_no_bit(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of them than rows too; the products keep one thread, whose number is torch's affair."""
+    layer = random_layer((21, 8, 2, 4, 6, 5, 0.0), torch.float32)
+    u, document_BL = torch.randn(2, 21, 12, requires_grad=True), random_documents(21)
+    torch.set_num_threads(1)
+    alone = with_gradients(fused_layer, layer, u, document_BL)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: workers)
+    together = with_gradients(fused_layer, layer, u, document_BL)
+    assert all(torch.equal(alone[name], together[name]) for name in NAMES)
+
+
 def bf16_errors(backend: str) -> dict[str, float]:
     """Of all that a bf16 step makes, from the plain form in float64."""
     layer = random_layer((130, 64, 2, 4, 32, 32, 0.0), torch.float32)
