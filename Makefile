@@ -75,7 +75,7 @@ $(VENV)/.lab: pyproject.toml $(VENV)/.torch
 	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.lab
-	@$(PIP) --no-build-isolation --editable '.[notebooks,peers,test]'
+	@$(PIP) --no-build-isolation --editable '.[fused,notebooks,peers,test]'
 	@touch $@
 
 # mamba-ssm without its CUDA part, and Triton (1 GB unpacked), to run the real kernels in Triton's interpreter.

@@ -22,7 +22,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 OWN = "nemo-lab"
 # What `make test` and environment.yml install besides the core.
-TESTED = ("notebooks", "peers", "test")
+TESTED = ("fused", "notebooks", "peers", "test")
 # Modules of extras are named differently from their packages, and need not be installed here.
 MODULE_OF = {"transformer-engine": "transformer_engine", "flash-attn": "flash_attn", "mamba-ssm": "mamba_ssm"}
 # Used by name and not by import: in the Makefile, in the tests' options, or inside Jupyter.

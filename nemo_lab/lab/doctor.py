@@ -115,6 +115,12 @@ def pieces() -> list[Piece]:
         Piece(_CONV, package("causal_conv1d", _CONV), "Mamba's convolution on a GPU", _GPU),
         Piece("flash-attn", package("flash_attn", "flash-attn"), "attention on a GPU", _GPU),
         Piece(_TE, package("transformer_engine", _TE), "FP8 on a GPU", _GPU),
+        Piece(
+            "numba",
+            package("numba"),
+            "the fused training step on a CPU",
+            "pip install -c constraints.txt -e '.[fused]'",
+        ),
         Piece("ray", package("ray"), "many jobs on many machines (scale cluster)", cluster),
         Piece("lynx", program("lynx"), "rendering web pages to text (Nemotron-CC-Math)", _APT.format("lynx")),
         Piece("apt-get", program("apt-get"), "fetching corpora that Debian packs", "use Debian or Ubuntu"),

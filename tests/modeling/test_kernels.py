@@ -160,11 +160,6 @@ def test_document_starts() -> None:
     assert (starts.dtype, longest) == (torch.int32, 8)
 
 
-NEEDS_NUMBA = pytest.mark.skipif(
-    importlib.util.find_spec("numba") is None, reason="numba is not installed; the extra `fused` brings it"
-)
-
-
 def test_every_layer_of_a_model_gets_the_backend() -> None:
     model = HybridLM(TINY)
     assert kernels.use(model, "torch") == 1 + 2 * len(TINY.pattern)  # the model, each block and each mixer
@@ -186,7 +181,6 @@ def test_a_model_refuses_what_it_cannot_use(monkeypatch: pytest.MonkeyPatch) -> 
     assert model.blocks[0].backend == "auto"
 
 
-@NEEDS_NUMBA
 def test_only_a_training_step_in_bf16_is_fused() -> None:
     x = torch.randn(3)
     assert kernels.fused("numba", x.bfloat16())
@@ -198,7 +192,6 @@ def test_only_a_training_step_in_bf16_is_fused() -> None:
             assert not kernels.fused("numba", x)
 
 
-@NEEDS_NUMBA
 def test_elsewhere_numba_means_torch() -> None:
     """The same bits without gradients and in float32, also with a cache."""
     model, tokens = HybridLM(TINY), torch.randint(TINY.vocab_size, (2, 19))
@@ -211,7 +204,6 @@ def test_elsewhere_numba_means_torch() -> None:
     assert all(torch.equal(a, b) for a, b in zip(*outputs.values(), strict=True))
 
 
-@NEEDS_NUMBA
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_fused_step_is_a_step(dtype: torch.dtype) -> None:
     """Loss and every gradient, under autocast and with weights in bfloat16, packed rows and ignored targets."""

@@ -3,11 +3,8 @@
 import pytest
 import torch
 
-from nemo_lab.modeling.mlp import squared_relu as plain
-
-pytest.importorskip("numba", reason="numba is not installed; the extra `fused` brings it")
-
 from nemo_lab.modeling.fused.activation import squared_relu
+from nemo_lab.modeling.mlp import squared_relu as plain
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])

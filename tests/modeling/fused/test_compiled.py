@@ -7,8 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-pytest.importorskip("numba", reason="numba is not installed; the extra `fused` brings it")
-
 from nemo_lab.modeling.fused import compiled
 from nemo_lab.modeling.fused.norm import rms_norm_backward
 

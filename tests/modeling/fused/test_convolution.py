@@ -4,13 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from nemo_lab.modeling.mamba2 import causal_conv_silu
-from nemo_lab.modeling.ssd import to_chunks
-
-pytest.importorskip("numba", reason="numba is not installed; the extra `fused` brings it")
-
 from nemo_lab.modeling.fused import convolution
 from nemo_lab.modeling.fused.mixer import ages
+from nemo_lab.modeling.mamba2 import causal_conv_silu
+from nemo_lab.modeling.ssd import to_chunks
 
 CHUNK = 8
 

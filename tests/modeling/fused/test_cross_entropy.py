@@ -4,8 +4,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-pytest.importorskip("numba", reason="numba is not installed; the extra `fused` brings it")
-
 from nemo_lab.modeling.fused.cross_entropy import log_sum_exp, logits_gradient
 
 

@@ -3,12 +3,9 @@
 import pytest
 import torch
 
-from nemo_lab.modeling.ssd import document_chunks
-
-pytest.importorskip("numba", reason="numba is not installed; the extra `fused` brings it")
-
 from nemo_lab.modeling.fused.decay import mix, mix_backward
 from nemo_lab.modeling.fused.mixer import ends
+from nemo_lab.modeling.ssd import document_chunks
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)])

@@ -6,8 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-pytest.importorskip("numba", reason="numba is not installed; the extra `fused` brings it")
-
 from nemo_lab.modeling.fused.compiled import kernel
 from nemo_lab.modeling.fused.elements import exp, put, read, relu, sigmoid
 

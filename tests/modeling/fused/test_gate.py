@@ -5,11 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nemo_lab.modeling.ssd import from_chunks, to_chunks
-
-pytest.importorskip("numba", reason="numba is not installed; the extra `fused` brings it")
-
 from nemo_lab.modeling.fused.gate import gated_norm, gated_norm_backward
+from nemo_lab.modeling.ssd import from_chunks, to_chunks
 
 EPS = 1e-3
 

@@ -6,11 +6,8 @@ from torch import Tensor
 
 from nemo_lab.modeling import HybridConfig, HybridLM, kernels
 from nemo_lab.modeling.attention import positions
-from nemo_lab.modeling.mamba2 import Mamba2
-
-pytest.importorskip("numba", reason="numba is not installed; the extra `fused` brings it")
-
 from nemo_lab.modeling.fused.mixer import ages, ends, mixer_core
+from nemo_lab.modeling.mamba2 import Mamba2
 
 NAMES = ("output", "input", "in_proj", "conv_weight", "conv_bias", "dt_bias", "A_log", "D", "norm_weight", "out_proj")
 # length, chunk, groups, heads, head size, state size, least dt

@@ -3,8 +3,6 @@
 import pytest
 import torch
 
-pytest.importorskip("numba", reason="numba is not installed; the extra `fused` brings it")
-
 from nemo_lab.modeling.fused import rows
 from nemo_lab.modeling.fused.compiled import kernel
 

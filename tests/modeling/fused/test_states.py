@@ -4,8 +4,6 @@ import pytest
 import torch
 from torch import Tensor
 
-pytest.importorskip("numba", reason="numba is not installed; the extra `fused` brings it")
-
 from nemo_lab.modeling.fused.states import pass_states, pass_states_backward
 
 
