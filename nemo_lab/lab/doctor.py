@@ -59,7 +59,7 @@ def machine() -> list[tuple[str, str]]:
         ("system", f"{platform.system()} {platform.machine()}"),
         ("cores", f"{cores()} usable of {os.cpu_count()}"),
         ("memory", f"{total:.1f} GB, {free:.1f} GB free"),
-        ("bf16 matmul", bf16() or "none in hardware: bf16 runs, but slower than fp32"),
+        ("bf16 matmul", bf16() or "none in hardware: products in float32, rounded to bf16"),
         ("torch", f"{torch.__version__}, {torch.get_num_threads()} threads"),
         ("GPU", ", ".join(gpus()) or "none: the scales smoke and laptop need none"),
         ("disk", disk()),

@@ -161,6 +161,9 @@ def _encode(model: Any, texts: list[str], batch_size: int, precision: str) -> Ve
     """Embed the longest texts first, so that a batch is little padded and memory peaks at the start."""
     import torch
 
+    from nemo_lab.modeling.bf16_products import replace_slow_products
+
+    replace_slow_products()
     order = np.argsort([-len(text) for text in texts], kind="stable")
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     rows: list[Vectors] = []

@@ -140,6 +140,9 @@ class LocalWriter:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
+        from nemo_lab.modeling.bf16_products import replace_slow_products
+
+        replace_slow_products()
         where: dict[str, Any] = {"pretrained_model_name_or_path": model_folder(name), "local_files_only": True}
         try:
             with quiet():
