@@ -13,13 +13,15 @@ other dtypes nothing changes but for the microseconds of a call.
 from __future__ import annotations
 
 import warnings
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 _OPERATORS = ("mm", "bmm", "addmm", "baddbmm")  # what `linear`, `matmul` and `einsum` end in
+_BLOCK = 2**19  # numbers of a matrix that are float32 at a time, so that they stay in the cache
 _LIBRARY = torch.library.Library("aten", "IMPL")  # torch forgets what is in it when it is gone
 
 
@@ -37,11 +39,25 @@ def _replace(name: str) -> None:
     original = torch.library.get_kernel(f"aten::{name}", "CPU")
 
     def product(keys: Any, *arguments: Any, **options: Any) -> Tensor:
+        multiply = partial(original.call_boxed, keys)
         if any(argument.dtype != torch.bfloat16 for argument in arguments if isinstance(argument, Tensor)):
-            return original.call_boxed(keys, *arguments, **options)  # type: ignore[no-any-return]
+            return multiply(*arguments, **options)
+        if name == "mm":
+            return _mm(multiply, *arguments)
         wide = [argument.float() if isinstance(argument, Tensor) else argument for argument in arguments]
-        return original.call_boxed(keys, *wide, **options).to(torch.bfloat16)  # type: ignore[no-any-return]
+        return multiply(*wide, **options).to(torch.bfloat16)
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="[\\s\\S]*[Oo]verrid")  # torch's, about what is wanted here
         _LIBRARY.impl(name, product, "CPU", with_keyset=True)
+
+
+def _mm(multiply: Callable[..., Tensor], a_MK: Tensor, b_KN: Tensor) -> Tensor:
+    """The product of two bf16 matrices; of a vocabulary's weights a few columns are float32 at a time."""
+    if len(a_MK) == 1 and b_KN.stride(0) == 1:
+        return multiply(a_MK, b_KN)  # torch's own dot products, which need half the bytes
+    y_MN = a_MK.new_empty(len(a_MK), b_KN.shape[1])
+    a_MK, step = a_MK.float(), max(_BLOCK // max(len(b_KN), 1), 16)
+    for start in range(0, b_KN.shape[1], step):
+        y_MN[:, start : start + step] = multiply(a_MK, b_KN[:, start : start + step].float())
+    return y_MN
