@@ -29,6 +29,7 @@ import torch
 from torch import nn
 
 from nemo_lab.errors import check_callable, check_instance, check_path, shown
+from nemo_lab.modeling.bf16_products import replace_slow_products
 from nemo_lab.progress import progress as progress_bar
 from nemo_lab.training import checkpoints, distributed
 from nemo_lab.training.checkpoints import is_due
@@ -86,6 +87,7 @@ def train(
     """
     _check(model, data, settings, on_step)
     keep_freed_memory()
+    replace_slow_products()
     where = None if folder is None else check_path("folder", folder, kind=TrainingError)
     optimizer = adamw(model, settings)
     run = _identity(model, data, settings) if where else {}
