@@ -82,6 +82,8 @@ _DELIMITED = re.compile(
 _TICKS = re.compile(r"`([^`\n]{1,200})`")
 _SYMBOLS = re.compile("[∑∫∏√∞∂∇∈∉⊂⊆∪∩∀∃⇒⇔≡≅∝ℝℤℕℚℂ]")
 _ENTITY = re.compile("&(?:sum|int|prod|radic|infin|part|nabla|isin|sub|sup|cup|cap|forall|exist|equiv|cong|prop|#)")
+# Where no hint is written as it stands, what an entity stands for may begin a formula, or be a symbol.
+_BEGINS = re.compile(rf"[\\$]|##|\[(?i:i?tex|latex|math|katex|eqn)|{_SYMBOLS.pattern}")
 _FEW = 1  # formulas by which the counts may differ on any page
 _SHARE = 0.2  # and this part of them
 
@@ -115,9 +117,9 @@ def count(page: str) -> Evidence:
 
 def _may_have_signs(page: str) -> bool:
     lower = page.lower()
-    if any(hint in lower for hint in _PAGE_HINTS) or _PAGE_HINT.search(lower):
+    if any(hint in lower for hint in _PAGE_HINTS) or _PAGE_HINT.search(lower) or _SYMBOLS.search(page):
         return True
-    return _SYMBOLS.search(page) is not None or _ENTITY.search(page) is not None
+    return _ENTITY.search(page) is not None and _BEGINS.search(html.unescape(page)) is not None
 
 
 def in_element(element: Any) -> int:
@@ -131,12 +133,12 @@ def _walk(page: str, kinds: Counter[str]) -> Iterator[str]:
     """Yield the page's text outside code and formulas in elements, which are counted in `kinds`."""
     at = 0
     for found in _TAG.finditer(page):
-        start = found.start()
+        start, end = found.span()
         if start < at:
             continue  # in an element that was opened
         if at < start:
             yield page[at:start]
-        at = found.end()
+        at = end
         name, kind, breaks, opens = _read(found[0])
         if breaks:
             yield "\n"

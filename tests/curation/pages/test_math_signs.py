@@ -8,6 +8,7 @@ import lxml.html
 import pytest
 
 from nemo_lab.curation import extract_html
+from nemo_lab.curation.pages import math_signs
 from nemo_lab.curation.pages.math_signs import Evidence, count, in_element
 from nemo_lab.studies.math_extraction import format_matrix
 from tests.curation.made_pages import page
@@ -105,6 +106,33 @@ def test_when_counts_disagree() -> None:
 def test_characters_of_mathematics_that_vanish_are_suspected() -> None:
     assert count("<p>&sum; &int; ∞ x</p>") == Evidence(0, 3)
     assert count("<pre>&sum; ∞</pre>").symbols == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("&#36;x&#36;", (1, 0)),
+        ("&#x24;x&dollar;", (1, 0)),
+        ("&#92;(x&#X5C;)", (1, 0)),
+        ("&#35;&#35;E = m c^2&#35;&#35;", (1, 0)),
+        ("[m&#97;th]x^2[/math]", (1, 0)),
+        (r"\begin{align} x \end{align} &#8212;", (1, 0)),
+        ("[eqn]x^2[/eqn] &#8212;", (1, 0)),
+        ("&#8721; &sum;", (0, 2)),
+        ("&#8704 x", (0, 1)),
+    ],
+)
+def test_what_only_an_entity_says_is_seen(text: str, expected: tuple[int, int]) -> None:
+    assert count(f"<p>{text}</p>") == Evidence(*expected)
+
+
+def test_a_page_whose_entities_say_nothing_of_formulas_is_not_walked_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    walked: list[str] = []
+    monkeypatch.setattr(math_signs, "_walk", lambda page, kinds: walked.append(page) or [])
+    assert count("<h1 id='a'>A &#8212; B [1]<a href='#a'>&#182;</a></h1>") == Evidence()
+    assert walked == []
+    count("<p>&#8721;</p>")
+    assert len(walked) == 1
 
 
 def test_an_element_is_counted_like_a_page() -> None:
