@@ -86,17 +86,20 @@ class MambaCache:
     def store(self, xBC_CBL: Tensor, state_BHPN: Tensor) -> None:
         """Takes over a prefill: the convolution's inputs and the state after the last token.
 
-        Inputs at padding, that is further back than `lengths_B` of the row, count as zero.
+        Inputs at padding, that is further back than `lengths_B` of the row, count as zero. Of fewer sequences than
+        the cache has, each fills as many neighbouring rows, a copy a row.
         """
         self.reset()
+        group = self.batch // len(state_BHPN)
         kept = min(self.config.conv_width - 1, xBC_CBL.shape[-1])
-        tail_KBC = xBC_CBL[..., xBC_CBL.shape[-1] - kept :].permute(2, 1, 0)
+        tail_KBC = xBC_CBL[..., xBC_CBL.shape[-1] - kept :].permute(2, 1, 0).repeat_interleave(group, 1)
         self.ring_KBC[-1 - kept : -1] = tail_KBC
         if self.lengths_B is not None:
             back_K1 = torch.arange(kept, 0, -1, device=tail_KBC.device)[:, None]
             self.ring_KBC[-1 - kept : -1] *= (back_K1 <= self.lengths_B)[..., None]
         self.slot = self.config.conv_width - 1
-        self.state_XNP.copy_(state_BHPN.flatten(0, 1).transpose(1, 2))
+        state_BGHNP = self.state_XNP.unflatten(0, (-1, group, state_BHPN.shape[1]))
+        state_BGHNP.copy_(state_BHPN[:, None].transpose(3, 4))
 
     def advance(self) -> None:
         """Ends a token: moves to the next slots and folds the chunk when it is full."""
@@ -141,10 +144,13 @@ class AttentionCache:
         self.v_BKTD = torch.zeros(shape, dtype=dtype, device=device)
 
     def store(self, k_BKLD: Tensor, v_BKLD: Tensor) -> None:
-        """Takes over a prefill: keys, already rotated, and values of its L columns."""
-        L = k_BKLD.shape[2]
-        self.k_BKTD[:, :, :L] = k_BKLD
-        self.v_BKTD[:, :, :L] = v_BKLD
+        """Takes over a prefill: keys, already rotated, and values of its L columns.
+
+        Of fewer sequences than the cache has, each fills as many neighbouring rows, a copy a row.
+        """
+        B, _, L, _ = k_BKLD.shape
+        for room_BKTD, read_BKLD in ((self.k_BKTD, k_BKLD), (self.v_BKTD, v_BKLD)):
+            room_BKTD.unflatten(0, (B, -1))[:, :, :, :L] = read_BKLD[:, None]
 
     def buffers(self) -> list[Tensor]:
         """All that is held."""

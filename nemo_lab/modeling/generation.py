@@ -202,33 +202,36 @@ class Decoder:
                 cache.reset()
 
     @torch.inference_mode()
-    def prefill(self, tokens_BL: Tensor, lengths_B: Sequence[int] | None = None) -> Tensor:
+    def prefill(self, tokens_BL: Tensor, lengths_B: Sequence[int] | None = None, group: int = 1) -> Tensor:
         """Reads the prompts in the chunked form and returns the logits after their last tokens, (B, V).
 
         Args:
             tokens_BL: prompts, padded on the left. lengths_B: their true lengths; None: no padding. Padding
                 is a document of its own, so neither state, nor convolution, nor attention sees any of it.
+            group: rows of the decoder that continue each prompt, neighbours. It is read once, and what is
+                remembered of it is copied to every row; B · group is the decoder's batch, also of the logits.
         """
         B, L = tokens_BL.shape
-        if self.batch != B or not 1 <= L <= self.max_length:
+        if self.batch != B * group or not 1 <= L <= self.max_length:
             room = f"batch {self.batch} and length {self.max_length}"
             raise LabError(f"prompts of shape {(B, L)} do not fit a decoder of {room}; make another one.")
         self.reset()
-        document_BL = self._note_padding(lengths_B, L)
+        document_BL = self._note_padding(lengths_B, L, group)
         low = self.dtype in (torch.bfloat16, torch.float16)
         with torch.autocast(self.device.type, self.dtype if low else None, enabled=low):
             hidden_BLd = self.model.hidden(tokens_BL, document_BL, self.caches)
-            logits = self.model.head(hidden_BLd[:, -1])
+            logits = self.model.head(hidden_BLd[:, -1].repeat_interleave(group, 0))
         self.column = L
         return logits.to(self.residual.x.dtype)
 
-    def _note_padding(self, lengths_B: Sequence[int] | None, L: int) -> Tensor | None:
+    def _note_padding(self, lengths_B: Sequence[int] | None, L: int, group: int) -> Tensor | None:
         """Remembers where each row starts; returns the document numbers, or None without padding."""
         if lengths_B is None or all(n == L for n in lengths_B):
             return None
-        if len(lengths_B) != self.batch or not all(1 <= n <= L for n in lengths_B):
-            raise LabError(f"lengths {list(lengths_B)} must be {self.batch} numbers between 1 and {L}.")
-        lengths = torch.tensor(list(lengths_B), device=self.device)
+        prompts = self.batch // group
+        if len(lengths_B) != prompts or not all(1 <= n <= L for n in lengths_B):
+            raise LabError(f"lengths {list(lengths_B)} must be {prompts} numbers between 1 and {L}.")
+        lengths = torch.tensor(list(lengths_B), device=self.device).repeat_interleave(group)
         self.start_B = L - lengths
         column = torch.arange(self.max_length, device=self.device)
         real_BT = column >= self.start_B[:, None]
@@ -237,7 +240,7 @@ class Decoder:
         for cache in self.caches:
             if isinstance(cache, MambaCache):
                 cache.lengths_B = lengths
-        return real_BT[:, :L].long()
+        return real_BT[::group, :L].long()
 
     @torch.inference_mode()
     def step(self, tokens_B: Tensor) -> Tensor:

@@ -3,10 +3,11 @@
     rollout = sample_responses(model, prompts, 24, end=codec.end, pad=codec.pad, group=16, generator=g)
 
 All rows advance together through caches that are allocated once (`modeling.generation.Decoder`, or `HFDecoder`
-for a causal language model of Hugging Face). Prompts are padded on the left, responses on the right. A response
-**includes** its end token: the policy gradient has to reward the act of ending.
+for a causal language model of Hugging Face). A group's prompt is read once and its memory copied to every row.
+Prompts are padded on the left, responses on the right. A response **includes** its end token: the policy gradient
+has to reward the act of ending.
 
-B rows, T new tokens, V vocabulary, E end tokens.
+B rows, P prompts, T new tokens, V vocabulary, E end tokens.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ Adjust = Callable[[Tensor, list[list[int]]], Tensor]
 class Steps(Protocol):
     """What decodes B rows together: `Decoder` and `HFDecoder`."""
 
-    def prefill(self, tokens_BL: Tensor, lengths_B: Sequence[int] | None = None) -> Tensor:
-        """Reads left-padded prompts; returns the logits after their last tokens, (B, V)."""
+    def prefill(self, tokens_PL: Tensor, lengths_P: Sequence[int] | None = None, group: int = 1) -> Tensor:
+        """Reads P = B / group left-padded prompts; returns the logits after their last tokens, (B, V)."""
         ...
 
     def step(self, tokens_B: Tensor) -> Tensor:
@@ -100,10 +101,10 @@ def sample_responses(
     _check_positions(model, max(map(len, prompts)), max_new_tokens)
     rows = [list(prompt) for prompt in prompts for _ in range(group)]
     longest = max(map(len, rows))
-    tokens_BL = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=_device(model))
+    tokens_PL = torch.tensor([[pad] * (longest - len(row)) + row for row in rows[::group]], device=_device(model))
     decoder = decoder_of(model, len(rows), longest + max_new_tokens)
     draw = _Draws(len(rows), max_new_tokens, ends, pad, temperature, generator, adjust)
-    logits_BV = decoder.prefill(tokens_BL, [len(row) for row in rows])
+    logits_BV = decoder.prefill(tokens_PL, [len(prompt) for prompt in prompts], group)
     while draw.add(logits_BV):
         logits_BV = decoder.step(draw.last_B)
     return draw.rollout(rows)
@@ -174,18 +175,30 @@ class HFDecoder:
     def __init__(self, model: Any) -> None:
         self.model = model
 
-    def prefill(self, tokens_BL: Tensor, lengths_B: Sequence[int] | None = None) -> Tensor:
-        """Reads the prompts, padded on the left; returns the logits after their last tokens, (B, V)."""
-        B, L = tokens_BL.shape
-        lengths = torch.tensor([L] * B if lengths_B is None else list(lengths_B), device=tokens_BL.device)
-        self.mask_BL = (torch.arange(L, device=tokens_BL.device) >= L - lengths[:, None]).long()
-        self.position_B1 = lengths[:, None] - 1
-        position_BL = (self.mask_BL.cumsum(-1) - 1).clamp(min=0)
+    def _read(self, tokens_PL: Tensor, lengths_P: Tensor) -> Tensor:
+        L = tokens_PL.shape[1]
+        self.mask_BL = (torch.arange(L, device=tokens_PL.device) >= L - lengths_P[:, None]).long()
+        self.position_B1 = lengths_P[:, None] - 1
+        position_PL = (self.mask_BL.cumsum(-1) - 1).clamp(min=0)
         out = self.model(
-            tokens_BL, attention_mask=self.mask_BL, position_ids=position_BL, use_cache=True, logits_to_keep=1
+            tokens_PL, attention_mask=self.mask_BL, position_ids=position_PL, use_cache=True, logits_to_keep=1
         )
-        self.cache = out.past_key_values
+        self.cache: Any = out.past_key_values
         return out.logits[:, -1]  # type: ignore[no-any-return]
+
+    def prefill(self, tokens_PL: Tensor, lengths_P: Sequence[int] | None = None, group: int = 1) -> Tensor:
+        """Reads the prompts, padded on the left, each for `group` rows; returns the logits of all rows, (B, V)."""
+        P, L = tokens_PL.shape
+        lengths = torch.tensor([L] * P if lengths_P is None else list(lengths_P), device=tokens_PL.device)
+        prompt_B = torch.arange(P, device=tokens_PL.device).repeat_interleave(group)
+        logits_PV = self._read(tokens_PL, lengths)
+        if group == 1:
+            return logits_PV
+        if not hasattr(self.cache, "reorder_cache"):  # not transformers' own; what it holds is unknown
+            return self._read(tokens_PL[prompt_B], lengths[prompt_B])
+        self.cache.reorder_cache(prompt_B)
+        self.mask_BL, self.position_B1 = self.mask_BL[prompt_B], self.position_B1[prompt_B]
+        return logits_PV[prompt_B]
 
     def step(self, tokens_B: Tensor) -> Tensor:
         """Appends one token to every row; returns the logits for the next one, (B, V)."""

@@ -42,6 +42,20 @@ def test_a_decoder_can_be_used_again():
     assert (decoder.step(ids[:, 5]) - model(ids[:, :6])[:, -1]).abs().max() < 1e-4
 
 
+@pytest.mark.parametrize("lengths", [None, [4, 9]], ids=["level", "padded"])
+def test_rows_of_one_prompt_start_alike_and_go_their_own_way(lengths):
+    model, ids = lively(HybridConfig(pattern="M*-M", vocab_size=VOCAB, chunk=8)), tokens(2, 9)
+    once, each, rows = Decoder(model, 6, 40), Decoder(model, 6, 40), ids.repeat_interleave(3, 0)
+    of_rows = lengths and [n for n in lengths for _ in range(3)]
+    torch.testing.assert_close(once.prefill(ids, lengths, 3), each.prefill(rows, of_rows), atol=1e-5, rtol=1e-5)
+    following = tokens(6, 20, seed=1)
+    assert len(following.unique(dim=0)) == 6
+    for t in range(20):
+        got, want = once.step(following[:, t]), each.step(following[:, t])
+        torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-5)
+    assert torch.cdist(got, got)[0, 1:].min() > 1e-2
+
+
 def test_fill_pretends_a_context():
     model = lively(HybridConfig(vocab_size=VOCAB))
     decoder = Decoder(model, 2, 9000, torch.bfloat16)
@@ -181,6 +195,8 @@ def test_a_decoder_says_what_does_not_fit():
     decoder = Decoder(model, 2, 3)
     with pytest.raises(LabError, match="do not fit a decoder of batch 2"):
         decoder.prefill(tokens(1, 2))
+    with pytest.raises(LabError, match="do not fit a decoder of batch 2"):
+        decoder.prefill(tokens(2, 2), group=2)
     with pytest.raises(LabError, match="lengths"):
         decoder.prefill(tokens(2, 2), [0, 2])
     decoder.prefill(tokens(2, 3))

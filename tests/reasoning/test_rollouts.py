@@ -55,6 +55,47 @@ def test_probabilities_are_the_trainers(make):
     )
 
 
+def read_rows(monkeypatch, policy, prompts, **more):
+    """The rollout, and the shape of the tokens at each pass of the whole model through a prompt."""
+    shapes, kind = [], type(policy.model)
+    name = "hidden" if hasattr(kind, "hidden") else "forward"
+    plain = getattr(kind, name)
+
+    def watched(model, tokens, *rest, **named):
+        shapes.append(tuple(tokens.shape))
+        return plain(model, tokens, *rest, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, name, watched)
+        return sampled(policy, prompts, **more), shapes
+
+
+@pytest.mark.parametrize("make", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize("prompts", [PROMPTS, ["abc", "bca"], ["x"]], ids=["padded", "level", "one"])
+@pytest.mark.parametrize("group", [1, 3])
+def test_a_groups_prompt_is_read_once_and_answered_as_if_each_row_had_read_it(monkeypatch, make, prompts, group):
+    policy = make()
+    once, shapes = read_rows(monkeypatch, policy, prompts, group=group)
+    each = sampled(policy, [prompt for prompt in prompts for _ in range(group)])
+    assert shapes[0] == (len(prompts), max(len(policy.encode(prompt)) for prompt in prompts))
+    assert [shape for shape in shapes if shape[1] > 1] == [shape for shape in shapes[:1] if shape[1] > 1]
+    assert once.prompts == each.prompts
+    assert torch.equal(once.tokens_BT, each.tokens_BT)
+    assert torch.equal(once.lengths_B, each.lengths_B)
+    torch.testing.assert_close(once.logprobs_BT, each.logprobs_BT, atol=1e-5, rtol=1e-5)
+
+
+def test_a_cache_that_cannot_be_copied_makes_every_row_read_its_prompt(monkeypatch):
+    from transformers.cache_utils import Cache
+
+    policy = tiny_policy.tiny_llama()
+    monkeypatch.delattr(Cache, "reorder_cache")
+    rollout, shapes = read_rows(monkeypatch, policy, PROMPTS, group=3)
+    each = sampled(policy, [prompt for prompt in PROMPTS for _ in range(3)])
+    assert [rows for rows, columns in shapes if columns > 1] == [4, 12]
+    assert torch.equal(rollout.tokens_BT, each.tokens_BT)
+
+
 def test_same_generator_same_rollout_and_groups_differ():
     policy = tiny_policy.tiny_policy()
     first, again = sampled(policy, PROMPTS, group=4), sampled(policy, PROMPTS, group=4)
