@@ -2,7 +2,7 @@
 
 Torch multiplies bf16 matrices with oneDNN where that has kernels for the processor (AVX-512 or newer on x86, bf16 on
 Arm) and with plain loops elsewhere: on an AVX2 processor 1 to 3 GFLOP/s a core, where float32 has 60 to 80, so that
-a training step in bf16 took 8 to 30 times as long. Every bf16 number is a float32 number and every product of two
+a training step in bf16 took 5 to 30 times as long. Every bf16 number is a float32 number and every product of two
 is exact there, so the float32 product of the same matrices, rounded once, is the same function: sums are kept in
 float32 either way, and only their order differs.
 
