@@ -1,7 +1,7 @@
 """Products of bf16 matrices in float32: the same function as torch's, for every operator, and nothing else touched.
 
-Each test runs in a process of its own that imports torch alone, keeps torch's own results, and then replaces the
-products whatever the processor.
+All but the first run in a process of their own that imports torch alone, keeps torch's own results, and then replaces
+the products whatever the processor.
 """
 
 import subprocess
